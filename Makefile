@@ -1,0 +1,37 @@
+# Two commands matter: `make repro` runs the pipeline, `make test` runs the tests. Both install what they need into .venv.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+INSTALLED := .venv/.installed
+
+.PHONY: repro test check bench install clean
+
+repro: install  ## run the pipeline, then show the scores
+	@dvc repro
+	@crosshash scores
+
+test: install  ## the whole test suite
+	@pytest -n 2
+
+check: install  ## lint, format, types, import directions, tests
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	pytest -n 2
+
+bench: install  ## speed of scoring, printed as ratios measured in one run
+	@python -m benchmarks.scoring
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "crosshash needs Python 3.11 or newer; found: $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (about 2 minutes, 1.7 GB, the first time)"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:  ## remove the environment and every output that DVC can restore
+	rm -rf .venv plan data artifacts report dvclive

@@ -1,0 +1,98 @@
+"""Files that stages exchange: moved into place when complete, byte-identical for equal content, never pickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosshash.errors import CrosshashError, full_disk_named
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary sibling of `path` to write (a file or a folder); move it into place on success.
+
+    On any failure, Ctrl-C included, the temporary is removed and what stood at `path` stays.
+
+    Raises:
+        CrosshashError: the disk is full or the folder is read-only.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with full_disk_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON atomically: two-space indent, NaN refused, final newline."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is what it is
+    """Read a JSON file.
+
+    Raises:
+        CrosshashError: the file is missing or cut.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CrosshashError(f"{path}: is not valid JSON ({error}). Delete it and run `dvc repro`.") from None
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as a compressed .npz atomically; equal arrays give equal bytes; objects are refused."""
+    for key, array in arrays.items():
+        if array.dtype.hasobject:
+            raise CrosshashError(f"{path}: array '{key}' holds Python objects; use text or numbers.")
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read every array of an .npz, without unpickling.
+
+    Raises:
+        CrosshashError: the file is missing, cut, or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise CrosshashError(
+            f"{path}: cannot be read as .npz ({error}). Write it again with numpy.savez; "
+            "arrays of Python objects are refused."
+        ) from None
+
+
+def missing(path: Path) -> CrosshashError:
+    """Say that a file is not there, and which command makes it."""
+    return CrosshashError(f"{path}: not found. Run `dvc repro` (or `make repro`) in the project's folder first.")

@@ -1,0 +1,15 @@
+"""The section `custom` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from crosshash.config.section import Section
+
+
+class DatasetSection(Section):
+    """A folder with pairs.csv and images."""
+
+    path: Annotated[str, Field(min_length=1)]

@@ -1,0 +1,15 @@
+"""The section `features` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from crosshash.config.section import Section
+
+
+class DatasetSection(Section):
+    """A folder with features.npz and pairs.csv, or one .npz or .mat file."""
+
+    path: Annotated[str, Field(min_length=1)]

@@ -1,0 +1,125 @@
+"""From checked params to one plan per stage, each holding only what that stage uses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from crosshash.config.params import CommonParams
+from crosshash.errors import CrosshashError
+from crosshash.plans.base import Plan, Settings
+from crosshash.plans.centers import CentersPlan
+from crosshash.plans.convert import ConvertPlan
+from crosshash.plans.download import DownloadPlan
+from crosshash.plans.encode import EncodePlan
+from crosshash.plans.evaluate import EvaluatePlan
+from crosshash.plans.index import IndexPlan
+from crosshash.plans.report import ReportPlan
+from crosshash.plans.train import ModelPlan, TrainPlan
+from crosshash.plans.transform import TransformPlan
+
+
+def resolve(params: CommonParams) -> dict[str, Plan]:
+    """Settle what each stage does.
+
+    Raises:
+        CrosshashError: settings that do not fit together, a path that is not there, CUDA that is missing.
+    """
+    _check_paths(params)
+    _check_device(params.device)
+    train_bits = params.method_section.trained_bits(params.bits)
+    if train_bits < params.bits:
+        raise CrosshashError(
+            f"params.yaml: bits: {params.bits} is more than {params.method}.train_bits {train_bits}; "
+            f"set {params.method}.train_bits to at least {params.bits}, or lower bits."
+        )
+    return {
+        "download": DownloadPlan(dataset=params.dataset, settings=dataset_settings(params)),
+        "convert": _convert(params),
+        "centers": CentersPlan(
+            used=params.method_section.uses_centers, train_bits=train_bits, bits=params.bits, seed=params.seed
+        ),
+        "transform": TransformPlan(
+            used=params.method_section.uses_centers,
+            for_training=params.method_section.training_knows_bits(),
+            seed=params.seed,
+            **params.transform.model_dump(),
+        ),
+        "train": _train(params, train_bits),
+        "encode": EncodePlan(
+            bits=params.bits, train_bits=train_bits, device=params.device, **params.encode.model_dump()
+        ),
+        "evaluate": EvaluatePlan(
+            method=params.method,
+            dataset=params.dataset,
+            bits=params.bits,
+            train_bits=train_bits,
+            seed=params.seed,
+            **params.evaluate.model_dump(),
+        ),
+        "index": IndexPlan(bits=params.bits),
+        "report": ReportPlan(
+            method=params.method,
+            dataset=params.dataset,
+            bits=params.bits,
+            train_bits=train_bits,
+            **params.report.model_dump(),
+        ),
+    }
+
+
+def dataset_settings(params: CommonParams) -> Settings:
+    """Give the chosen data set's own section as plain values."""
+    settings: Settings = params.dataset_section.model_dump()
+    return settings
+
+
+def _convert(params: CommonParams) -> ConvertPlan:
+    split = params.split
+    return ConvertPlan(
+        dataset=params.dataset,
+        settings=dataset_settings(params),
+        query=split.query,
+        train=split.train,
+        val=split.val,
+        split_seed=split.seed,
+        missing_class=split.missing_class,
+        **params.convert.model_dump(),
+    )
+
+
+def _train(params: CommonParams, train_bits: int) -> TrainPlan:
+    train = params.train.model_dump()
+    if train["lr_backbone"] == "auto":
+        train["lr_backbone"] = 1e-5 if params.model.pretrained else params.train.lr_head
+    return TrainPlan(
+        method=params.method,
+        supervised=params.method_section.supervised,
+        train_bits=train_bits,
+        settings=params.method_section.model_dump(exclude={"train_bits"}),
+        model=ModelPlan(**params.model.model_dump()),
+        seed=params.seed,
+        device=params.device,
+        **train,
+    )
+
+
+def _check_paths(params: CommonParams) -> None:
+    """Refuse a path that is not there now, before any stage waits for it."""
+    path = getattr(params.dataset_section, "path", None)
+    if path is None or Path(path).exists():
+        return
+    remedy = "Give the path of an existing folder or file"
+    if not Path(path).is_absolute() and os.environ.get("DVC_ROOT"):
+        remedy = "Queued and temporary experiments run in a folder of their own: give an absolute path"
+    raise CrosshashError(f"params.yaml: {params.dataset}.path: '{path}' is not there. {remedy}.")
+
+
+def _check_device(device: str) -> None:
+    """Refuse `device: cuda` where there is none; torch is imported only to answer this."""
+    if device != "cuda":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise CrosshashError("params.yaml: device: cuda, but this machine shows no CUDA device. Use auto or cpu.")

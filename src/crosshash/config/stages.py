@@ -1,0 +1,89 @@
+"""The sections of params.yaml that belong to stages; each field is explained in params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from crosshash.config.section import Count, NonNegative, Positive, Real, Section
+
+Share = Annotated[int | Real, Field(gt=0)]
+Fraction = Annotated[Real, Field(ge=0, lt=1)]
+
+
+class SplitSection(Section):
+    """Who is query, who is trained on."""
+
+    query: Share | None
+    train: Share | None
+    val: Fraction
+    seed: Annotated[int, Field(ge=0)]
+    missing_class: Literal["error", "warn"]
+
+
+class ConvertSection(Section):
+    """Raw files to pair table, .mat triple and shards."""
+
+    max_side: Annotated[int, Field(ge=16)]
+    bad_images: Literal["fail", "skip"]
+    vocabulary: Count
+    shard_mb: Positive
+
+
+class TransformSection(Section):
+    """The way from the long code to the delivered one."""
+
+    solver: Literal["ridge", "sgd"]
+    ridge_lambda: Positive
+    tie_row: bool
+    sgd_lr: Positive
+    sgd_epochs: Count
+    sgd_batch: Count
+
+
+class ModelSection(Section):
+    """Which networks look at images and texts."""
+
+    image: Annotated[str, Field(min_length=1)]
+    text: Annotated[str, Field(min_length=1)]
+    pretrained: str | None
+    hidden: Count
+
+
+class TrainSection(Section):
+    """The training loop."""
+
+    epochs: Count
+    batch: Annotated[int, Field(ge=2)]
+    lr_head: Positive
+    lr_backbone: Literal["auto"] | Positive
+    weight_decay: NonNegative
+    warmup: Fraction
+    clip_norm: Positive
+    precision: Literal["auto", "fp32", "bf16"]
+    caption: Literal["random", "first"]
+    select: Literal["best", "last"]
+    memory_mb: Positive
+
+
+class EncodeSection(Section):
+    """Codes out of the trained networks."""
+
+    caption: Literal["first", "all"]
+    batch: Count
+
+
+class EvaluateSection(Section):
+    """Scores out of the codes."""
+
+    ties: Literal["expected", "by_id", "optimistic", "pessimistic"]
+    undefined: Literal["skip", "zero", "error"]
+    bootstrap: Count
+
+
+class ReportSection(Section):
+    """The page that shows it all."""
+
+    queries: Annotated[int, Field(ge=0)]
+    top: Count

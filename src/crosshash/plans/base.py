@@ -1,0 +1,41 @@
+"""A plan: the checked settings of one stage, nothing more, written by the plan stage and read by that stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from crosshash.artifacts import missing
+from crosshash.errors import CrosshashError
+
+FOLDER = Path("plan")
+
+Settings = dict[str, float | int | str | bool | None]
+"""A method's or data set's own section, already checked, passed on as keyword arguments."""
+
+
+class Plan(BaseModel):
+    """Base of the per-stage plans: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+P = TypeVar("P", bound=Plan)
+
+
+def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
+    """Read `plan/<stage>.yaml`.
+
+    Raises:
+        CrosshashError: the file is missing or of another version of crosshash.
+    """
+    path = folder / f"{stage}.yaml"
+    try:
+        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise missing(path) from None
+    except ValidationError as error:
+        raise CrosshashError(f"{path}: does not fit this version ({error}). Run `dvc repro plan`.") from None

@@ -1,0 +1,23 @@
+"""What the convert stage needs to know."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from crosshash.plans.base import Plan, Settings
+
+
+class ConvertPlan(Plan):
+    """Raw files to pair table, split, .mat triple and shards; sizes below 1 are shares, None = the protocol's."""
+
+    dataset: str
+    settings: Settings
+    query: int | float | None
+    train: int | float | None
+    val: float
+    split_seed: int
+    missing_class: Literal["error", "warn"]
+    max_side: int
+    bad_images: Literal["fail", "skip"]
+    vocabulary: int
+    shard_mb: float

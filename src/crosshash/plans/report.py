@@ -1,0 +1,16 @@
+"""What the report stage needs to know."""
+
+from __future__ import annotations
+
+from crosshash.plans.base import Plan
+
+
+class ReportPlan(Plan):
+    """What the page shows."""
+
+    method: str
+    dataset: str
+    bits: int
+    train_bits: int
+    queries: int
+    top: int

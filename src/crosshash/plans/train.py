@@ -1,0 +1,39 @@
+"""What the train stage needs to know."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from crosshash.plans.base import Plan, Settings
+
+
+class ModelPlan(Plan):
+    """Which networks; `auto` is settled by the kind of the data."""
+
+    image: str
+    text: str
+    pretrained: str | None
+    hidden: int
+
+
+class TrainPlan(Plan):
+    """Method, networks and loop. The delivered `bits` are absent unless the method's loss looks at them."""
+
+    method: str
+    supervised: bool
+    train_bits: int
+    settings: Settings
+    model: ModelPlan
+    epochs: int
+    batch: int
+    lr_head: float
+    lr_backbone: float
+    weight_decay: float
+    warmup: float
+    clip_norm: float
+    precision: Literal["auto", "fp32", "bf16"]
+    caption: Literal["random", "first"]
+    select: Literal["best", "last"]
+    memory_mb: float
+    seed: int
+    device: Literal["auto", "cpu", "cuda"]
