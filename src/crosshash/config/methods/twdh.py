@@ -12,8 +12,8 @@ from crosshash.config.section import NonNegative, Section
 class MethodSection(Section):
     """TwDH's own settings (doi 10.1109/TMM.2024.3381828); each field is explained in params.yaml."""
 
-    supervised: ClassVar[bool]
-    uses_centers: ClassVar[bool]
+    supervised: ClassVar[bool] = True
+    uses_centers: ClassVar[bool] = True
 
     train_bits: Annotated[int, Field(ge=1, le=4096)]
     quan_weight: NonNegative
