@@ -1,0 +1,80 @@
+"""The shapes that layers agree on: batches, encoders and methods, without importing torch to say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+    from torch.nn import Parameter
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Pairs as the encoders want them.
+
+    image: tensor[B, ...]; text: tensor[B, ...]; labels: float[B, C]; index: int64[B], row within the training set.
+    """
+
+    image: Tensor
+    text: Tensor
+    labels: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class StepLoss:
+    """A step's loss: the total to differentiate, and its named parts for the curves (detached scalars)."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
+
+
+class Prepare(Protocol):
+    """Turns one raw value (JPEG bytes, a caption, a vector) into the array its network reads."""
+
+    def __call__(self, raw: bytes | str | np.ndarray) -> np.ndarray:
+        """Give the network's input for one item."""
+        ...
+
+
+class Batches(Protocol):
+    """Training pairs, epoch by epoch, in an order that the seed and the epoch alone decide."""
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        ...
+
+    def epoch(self, epoch: int) -> Iterator[PairBatch]:
+        """Yield the batches of one epoch."""
+        ...
+
+
+class Method(Protocol):
+    """A hashing method: two networks, a loss, and how either modality alone becomes a code."""
+
+    train_bits: int
+    phases: Sequence[str]
+
+    def parameter_groups(self, phase: str) -> dict[str, list[Parameter]]:
+        """Trainable parameters of a phase as `backbone` and `head`, which have learning rates of their own."""
+        ...
+
+    def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
+        """Loss of one batch."""
+        ...
+
+    def end_epoch(self, epoch: int) -> None:
+        """What the method does between epochs (refreshing buffers, fitting a codebook)."""
+        ...
+
+    def encode_image(self, image: Tensor) -> Tensor:
+        """Soft codes float[B, train_bits]; the sign is the hash code, zero counts as +1."""
+        ...
+
+    def encode_text(self, text: Tensor) -> Tensor:
+        """Soft codes float[B, train_bits] of texts."""
+        ...
