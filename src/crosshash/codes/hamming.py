@@ -13,7 +13,7 @@ def distances(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Count the differing bits of every pair: packed uint8[Na, W] and uint8[Nb, W] to uint16[Na, Nb]."""
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(f"packed codes of one width are needed, not {a.shape} and {b.shape}")
-    words_a, words_b = _words(a), _words(b)
+    words_a, words_b = words(a), words(b)
     result = np.zeros((len(a), len(b)), dtype=np.uint16)
     step = max(1, BLOCK_BYTES // max(1, 8 * len(b)))
     for start in range(0, len(a), step):
@@ -23,7 +23,7 @@ def distances(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return result
 
 
-def _words(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def words(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Regroup uint8[N, W] into uint64[ceil(W/8), N], zeros appended; counts do not depend on the order of bits."""
     width = -(-packed.shape[1] // 8) * 8
     padded = np.zeros((len(packed), width), dtype=np.uint8)
