@@ -1,0 +1,52 @@
+"""What a converted data set holds: kinds, sizes, classes, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from crosshash.artifacts import read_json, write_json
+from crosshash.errors import CrosshashError
+
+NAME = "info.json"
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """The content of info.json.
+
+    image_dim, text_dim: width of the vectors, None for JPEG and captions. counts: items in `query`, `train`,
+    `val`, `rest`, and those `unlabelled`, `captionless`. chance: that two labelled items share a class.
+    """
+
+    dataset: str
+    image_kind: Literal["jpeg", "vector"]
+    text_kind: Literal["caption", "vector"]
+    image_dim: int | None
+    text_dim: int | None
+    classes: tuple[str, ...]
+    counts: Mapping[str, int]
+    chance: float | None
+
+
+def write_info(folder: Path, info: DatasetInfo) -> None:
+    """Write `info.json` into the data set's folder."""
+    write_json(folder / NAME, asdict(info))
+
+
+def read_info(folder: Path) -> DatasetInfo:
+    """Read `info.json` of a data set's folder (`data/<dataset>`).
+
+    Raises:
+        CrosshashError: the file is missing, cut or of another version.
+    """
+    path = folder / NAME
+    value = read_json(path)
+    try:
+        return DatasetInfo(**{**value, "classes": tuple(value["classes"])})
+    except (TypeError, KeyError) as error:
+        raise CrosshashError(
+            f"{path}: does not fit this version ({error}). Delete it and run `dvc repro`."
+        ) from None

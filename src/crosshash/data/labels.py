@@ -1,0 +1,41 @@
+"""Labels as a matrix, and the chance that two items share one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+BLOCK = 1024
+
+
+def label_matrix(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> np.ndarray:
+    """Turn label names into uint8[N, C]; columns in the order of `classes`.
+
+    Raises:
+        KeyError: a label that is no class.
+    """
+    column = {name: index for index, name in enumerate(classes)}
+    matrix = np.zeros((len(labels), len(classes)), dtype=np.uint8)
+    for row, names in enumerate(labels):
+        for name in names:
+            matrix[row, column[name]] = 1
+    return matrix
+
+
+def sharing_chance(matrix: np.ndarray) -> float | None:
+    """Give the share of pairs of two different labelled items with a common label; uint8[N, C] in.
+
+    Exact: equal label sets are counted once, then all pairs of sets are looked at. None below two items.
+    """
+    labelled = matrix[matrix.any(axis=1)]
+    n = len(labelled)
+    if n < 2:
+        return None
+    packed, counts = np.unique(np.packbits(labelled, axis=1), axis=0, return_counts=True)
+    sets = np.unpackbits(packed, axis=1).astype(np.float32)
+    sharing = 0
+    for start in range(0, len(sets), BLOCK):
+        common = sets[start : start + BLOCK] @ sets.T > 0
+        sharing += int(counts[start : start + BLOCK] @ (common @ counts))
+    return (sharing - n) / (n * (n - 1))
