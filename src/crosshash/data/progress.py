@@ -1,0 +1,41 @@
+"""A progress bar on stderr: rate and time left on a terminal, nothing where the output goes to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+T = TypeVar("T")
+
+
+class RateColumn(ProgressColumn):
+    """Items per second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Write the rate, once there is one."""
+        rate = task.finished_speed or task.speed
+        return Text("" if rate is None else f"{rate:,.0f} {self.unit}/s")
+
+
+def tracked(values: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
+    """Yield the values while a bar shows how many of `total` are done."""
+    console = Console(stderr=True)
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(unit), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield from progress.track(values, total=total)

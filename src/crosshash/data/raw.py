@@ -1,0 +1,67 @@
+"""The record of a data set's raw files, data/raw/<dataset>.json, and whether they are still the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from crosshash.artifacts import read_json, write_json
+from crosshash.data.progress import tracked
+from crosshash.data.source import RawFile
+from crosshash.errors import CrosshashError
+
+
+def describe_files(folder: Path, names: Iterable[str]) -> list[RawFile]:
+    """Take size and sha256 of the named files, sorted by name."""
+    ordered = sorted(set(names))
+    return [describe_file(folder, name) for name in tracked(ordered, len(ordered), "checksums", "files")]
+
+
+def describe_file(folder: Path, name: str) -> RawFile:
+    """Take size and sha256 of one file.
+
+    Raises:
+        CrosshashError: it cannot be read.
+    """
+    path = folder / name
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return RawFile(name, file.tell(), digest)
+    except OSError as error:
+        raise CrosshashError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def write_raw(path: Path, dataset: str, files: Sequence[RawFile]) -> None:
+    """Write the record, files sorted by name."""
+    listing = [asdict(file) for file in sorted(files, key=lambda file: file.name)]
+    write_json(path, {"dataset": dataset, "files": listing})
+
+
+def read_raw(path: Path) -> list[RawFile]:
+    """Read the record.
+
+    Raises:
+        CrosshashError: the file is missing, cut or of another version.
+    """
+    value = read_json(path)
+    try:
+        return [RawFile(**file) for file in value["files"]]
+    except (TypeError, KeyError) as error:
+        raise CrosshashError(
+            f"{path}: does not fit this version ({error}). Delete it and run `dvc repro`."
+        ) from None
+
+
+def differences(folder: Path, files: Sequence[RawFile]) -> list[str]:
+    """Say which recorded files vanished or have another size now; their contents are not read again."""
+    problems = []
+    for file in files:
+        path = folder / file.name
+        if not path.is_file():
+            problems.append(f"{path}: vanished")
+        elif (size := path.stat().st_size) != file.size:
+            problems.append(f"{path}: {size} bytes, was {file.size}")
+    return problems
