@@ -1,0 +1,184 @@
+"""The report: one self-contained HTML page out of what a run left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+import crosshash
+from crosshash.report import figures
+from crosshash.report.examples import RULE, RULE_WITHOUT_SCORES, Example, Verdict, example_searches
+from crosshash.report.pictures import thumbnails
+from crosshash.report.published import METHODS, published_tables
+from crosshash.report.results import TASKS, Results
+
+CAPTION_LENGTH = 200
+"""Characters of a caption that are shown."""
+
+MEASURES = ("AP@50[min]", "AP@50[hits]", "P@100", "nDCG@1000")
+"""Shown beside mAP where a set has labels."""
+
+RECALLS = ("recall@1", "recall@5", "recall@10")
+"""Shown where it has none."""
+
+VALIDATION = "val_"
+"""How names of validation scores begin among the training curves; the others are terms of the loss."""
+
+EXAMPLE_TASKS = {"i2t": "Image to text", "t2i": "Text to image"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An item as the page shows it: id, caption, labels, and a data URI of its picture where it has one."""
+
+    item: str
+    caption: str
+    labels: str
+    picture: str | None
+
+
+@dataclass(frozen=True)
+class CodeFacts:
+    """Codes of a side and modality: how many, how many of them different, and bits that never change."""
+
+    side: str
+    modality: str
+    count: int
+    distinct: int
+    constant: int
+
+
+def render_page(results: Results, method: str, train_bits: int, queries: int, top: int) -> str:
+    """Render the page; equal inputs give equal text."""
+    examples = {task: example_searches(results, task, queries, top) for task in EXAMPLE_TASKS}
+    dataset = results.metrics["dataset"]
+    scored = "mAP" in results.metrics["i2t"]
+    template = _environment().get_template("page.html")
+    return template.render(
+        results=results,
+        metrics=results.metrics,
+        method=METHODS.get(method, method),
+        method_key=method,
+        train_bits=train_bits,
+        version=crosshash.__version__,
+        tasks=TASKS,
+        measures=MEASURES,
+        recalls=RECALLS,
+        scored=scored,
+        published=published_tables(method, dataset),
+        published_elsewhere=published_tables(method),
+        figures=_figures(results),
+        balance=Markup(_balance(results)),  # noqa: S704 - drawn here, from numbers
+        codes=code_facts(results),
+        example_tasks=EXAMPLE_TASKS,
+        examples=examples,
+        shown=shown_items(results, [example for many in examples.values() for example in many]),
+        rule=RULE if scored else RULE_WITHOUT_SCORES,
+        top=top,
+    )
+
+
+def shown_items(results: Results, examples: Sequence[Example]) -> dict[str, Shown]:
+    """Gather what is shown of each item of the examples, with thumbnails where the set has pictures."""
+    items = {example.item for example in examples}
+    items |= {neighbour.item for example in examples for neighbour in example.neighbours}
+    pictures: dict[str, str] = {}
+    if results.info.image_kind == "jpeg":
+        wanted: dict[str, list[str]] = {}
+        for item in sorted(items):
+            wanted.setdefault(results.pairs[item].part, []).append(item)
+        pictures = thumbnails(results.data, wanted)
+    shown = {}
+    for item in sorted(items):
+        pair = results.pairs[item]
+        caption = shortened(pair.captions[0]) if pair.captions else ""
+        shown[item] = Shown(item, caption, ", ".join(pair.labels), pictures.get(item))
+    return shown
+
+
+def shortened(caption: str) -> str:
+    """Cut a long caption; white space, line ends included, becomes single spaces."""
+    text = " ".join(caption.split())
+    return text if len(text) <= CAPTION_LENGTH else text[: CAPTION_LENGTH - 1] + "…"
+
+
+def code_facts(results: Results) -> list[CodeFacts]:
+    """Count codes, different codes and constant bits of both sides and modalities."""
+    facts = []
+    for side, codes in (("queries", results.query), ("retrieval set", results.retrieval)):
+        for modality, packed in (("images", codes.image), ("texts", codes.text[codes.has_text])):
+            share = figures.shares_of_ones(packed, codes.bits)
+            constant = int(np.isin(share, (0.0, 1.0)).sum())
+            facts.append(CodeFacts(side, modality, len(packed), len(np.unique(packed, axis=0)), constant))
+    return facts
+
+
+def _figures(results: Results) -> list[tuple[Markup, str]]:
+    """Draw the curves there are numbers for, each with its caption."""
+    drawn = []
+    if len(results.pr):
+        drawn.append((figures.pr_curve(results.pr), "Precision over recall. Each point is a Hamming radius."))
+    if len(results.precision):
+        drawn.append(
+            (
+                figures.precision_curve(results.precision, results.metrics["base_rate"]),
+                "Precision among the first n items. Chance is the share of pairs that share a label.",
+            )
+        )
+    curves = {name: points for name, points in results.curves.items() if points}
+    scores = {name: points for name, points in curves.items() if name.startswith(VALIDATION)}
+    losses = {name: points for name, points in curves.items() if name not in scores}
+    if losses:
+        svg = figures.training_curves(losses, "training loss", "loss", share=False)
+        drawn.append((svg, "Training loss and its terms, means over each epoch."))
+    if scores:
+        scores = {name.removeprefix(VALIDATION): points for name, points in scores.items()}
+        svg = figures.training_curves(scores, "validation mAP", "validation", share=True)
+        drawn.append((svg, "mAP of the trained code on the validation queries, which no training step sees."))
+    return [(Markup(svg), caption) for svg, caption in drawn]  # noqa: S704 - drawn here, from numbers
+
+
+def _balance(results: Results) -> str:
+    retrieval = results.retrieval
+    return figures.bit_balance(retrieval.image, retrieval.text[retrieval.has_text], retrieval.bits)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("crosshash", PurePath("report").as_posix()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["score"] = score
+    environment.filters["percent"] = percent
+    environment.filters["of_task"] = of_task
+    environment.globals["marks"] = MARKS
+    return environment
+
+
+MARKS: dict[Verdict, str] = {"hit": "✓ hit", "miss": "✗ miss", "unlabelled": "? no label"}
+"""Hits and misses differ by sign and word, not by colour alone."""
+
+
+def score(value: float | None) -> str:
+    """Write a score with four digits, a dash where there is none."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def percent(value: float | None) -> str:
+    """Write a share in percent."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def of_task(value: Mapping[str, Any] | float | None, task: str) -> Any:  # noqa: ANN401 - as in metrics.json
+    """Give the value of a task where there is one for each, else the one for all."""
+    return value.get(task) if isinstance(value, Mapping) else value

@@ -1,0 +1,151 @@
+"""What a run left behind: everything that the page shows, read and checked before anything is drawn."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from crosshash.artifacts import read_json, read_npz
+from crosshash.data.info import DatasetInfo, read_info
+from crosshash.errors import CrosshashError, listed
+
+TASKS = ("i2t", "t2i", "i2i", "t2t")
+"""Which modality asks and which answers: i = image, t = text."""
+
+
+@dataclass(frozen=True)
+class CodeSet:
+    """Codes of one side of the search.
+
+    ids: `<U`[N]; image, text: packed uint8[N, ceil(K/8)]; labels: uint8[N, C]; has_text, has_labels: bool[N].
+    """
+
+    ids: NDArray[np.str_]
+    image: NDArray[np.uint8]
+    text: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    has_text: NDArray[np.bool_]
+    has_labels: NDArray[np.bool_]
+    bits: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An item of the pair table: captions (the text code stands for the first), labels, part of the split."""
+
+    captions: tuple[str, ...]
+    labels: tuple[str, ...]
+    part: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a run wrote: `curves` by name of the metric, `pairs` by id, `plans` by file name."""
+
+    metrics: dict[str, Any]
+    pr: pd.DataFrame
+    precision: pd.DataFrame
+    per_query: pd.DataFrame
+    curves: dict[str, list[tuple[int, float]]]
+    centers: dict[str, Any]
+    transform: dict[str, Any]
+    model: dict[str, Any]
+    info: DatasetInfo
+    query: CodeSet
+    retrieval: CodeSet
+    pairs: dict[str, Pair]
+    pairs_sha256: str
+    data: Path
+    plans: dict[str, str]
+
+
+def read_results(root: Path, dataset: str, bits: int) -> Results:
+    """Read the outputs of the other stages below `root`.
+
+    Raises:
+        CrosshashError: files are missing (all are named), cut, or of another data set or length.
+    """
+    data = root / "data" / dataset
+    _check_presence(root, data)
+    metrics = read_json(root / "metrics.json")
+    query, retrieval = (_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval"))
+    found = {"metrics.json": metrics["bits"], "artifacts/codes/query.npz": query.bits}
+    problems = [f"{path} has {k} bits, the plan says {bits}" for path, k in found.items() if k != bits]
+    if metrics["dataset"] != dataset:
+        problems.append(f"metrics.json is of data set '{metrics['dataset']}', the plan says '{dataset}'")
+    if problems:
+        raise CrosshashError(f"these results are of different runs; run `dvc repro`:\n{listed(problems)}")
+    return Results(
+        metrics=metrics,
+        pr=pd.read_csv(root / "plots/pr.csv"),
+        precision=pd.read_csv(root / "plots/precision_at_n.csv"),
+        per_query=pd.read_parquet(root / "artifacts/per_query.parquet"),
+        curves=_curves(root / "dvclive/plots/metrics"),
+        centers=read_json(root / "artifacts/centers/statistics.json"),
+        transform=read_json(root / "artifacts/transform_statistics.json"),
+        model=read_json(root / "artifacts/model/model.json"),
+        info=read_info(data),
+        query=query,
+        retrieval=retrieval,
+        pairs=_pairs(data / "pairs.parquet"),
+        pairs_sha256=hashlib.sha256((data / "pairs.parquet").read_bytes()).hexdigest(),
+        data=data,
+        plans={
+            path.name: path.read_text(encoding="utf-8") for path in sorted((root / "plan").glob("*.yaml"))
+        },
+    )
+
+
+def _check_presence(root: Path, data: Path) -> None:
+    """Name every missing file at once."""
+    needed = [root / "metrics.json", root / "plots/pr.csv", root / "plots/precision_at_n.csv"]
+    needed += [root / "artifacts/codes" / f"{side}.npz" for side in ("query", "retrieval")]
+    needed += [root / "artifacts" / name for name in ("per_query.parquet", "transform_statistics.json")]
+    needed += [root / "artifacts/centers/statistics.json", root / "artifacts/model/model.json"]
+    needed += [root / "dvclive/plots/metrics", data / "info.json", data / "pairs.parquet", data / "shards"]
+    missing = [str(path) for path in needed if not path.exists()]
+    if missing:
+        raise CrosshashError(
+            f"the report needs files that are not there; `dvc repro` makes them:\n{listed(missing)}"
+        )
+
+
+def _code_set(path: Path) -> CodeSet:
+    arrays = read_npz(path)
+    fields = ("ids", "image", "text", "labels", "has_text", "has_labels")
+    absent = [f"array '{key}' is missing" for key in (*fields, "bits") if key not in arrays]
+    if absent:
+        raise CrosshashError(f"{path}: is not of the encode stage; run `dvc repro encode`:\n{listed(absent)}")
+    return CodeSet(bits=int(arrays["bits"]), **{key: arrays[key] for key in fields})
+
+
+def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Read DVCLive's files, one metric each: tab-separated, with the step and, last, the value."""
+    curves = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file, delimiter="\t")
+        step = header.index("step")
+        points = [(int(row[step]), float(row[-1])) for row in rows]
+        curves[path.relative_to(folder).with_suffix("").as_posix()] = [
+            p for p in points if math.isfinite(p[1])
+        ]
+    return curves
+
+
+def _pairs(path: Path) -> dict[str, Pair]:
+    columns = pq.read_table(path, columns=["id", "captions", "labels", "part"]).to_pydict()
+    rows = zip(columns["id"], columns["captions"], columns["labels"], columns["part"], strict=True)
+    return {item: Pair(tuple(captions), tuple(labels), part) for item, captions, labels, part in rows}

@@ -1,0 +1,26 @@
+"""Write report/index.html, one self-contained page about the run; the data set's name is the argument."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from crosshash.artifacts import write_text
+from crosshash.errors import run_stage
+from crosshash.plans.base import read_plan
+from crosshash.plans.report import ReportPlan
+from crosshash.report.page import render_page
+from crosshash.report.results import read_results
+
+PAGE = Path("report/index.html")
+
+
+def main() -> None:
+    """Read what the other stages wrote and render it."""
+    plan = read_plan("report", ReportPlan)
+    results = read_results(Path(), sys.argv[1], plan.bits)
+    write_text(PAGE, render_page(results, plan.method, plan.train_bits, plan.queries, plan.top))
+
+
+if __name__ == "__main__":
+    run_stage(main)
