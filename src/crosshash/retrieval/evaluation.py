@@ -1,0 +1,177 @@
+"""Scores of hash codes in the four search tasks, by labels, or by the own partner where there are none."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.errors import CrosshashError, listed
+from crosshash.retrieval.bootstrap import interval
+from crosshash.retrieval.codeset import CodeSet, Modality, check_fit
+from crosshash.retrieval.histogram import Side
+from crosshash.retrieval.instance import partner_scores
+from crosshash.retrieval.measures import AP, NDCG, Measure, Precision, Recall
+from crosshash.retrieval.ranking import Ties
+from crosshash.retrieval.scores import RetrievalReport, TaskReport
+from crosshash.retrieval.tasks import TaskScores, Undefined, score_task
+from crosshash.seeding import stream
+
+TASKS: dict[str, tuple[Modality, Modality]] = {
+    "i2t": ("image", "text"),
+    "t2i": ("text", "image"),
+    "i2i": ("image", "image"),
+    "t2t": ("text", "text"),
+}
+"""Which modality asks and which answers."""
+
+MEASURES: tuple[Measure, ...] = (AP(), AP(50, "min"), AP(50, "hits"), Precision(100), NDCG(1000))
+PARTNER_MEASURES: tuple[Measure, ...] = (Recall(1), Recall(5), Recall(10))
+CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 600, 800, 1000)
+"""Where precision is measured for its curve, as far as the retrieval set reaches."""
+
+
+def mean_average_precision(
+    query_packed: NDArray[np.uint8],
+    retrieval_packed: NDArray[np.uint8],
+    query_labels: NDArray[np.generic],
+    retrieval_labels: NDArray[np.generic],
+    ties: Ties = "expected",
+    undefined: Undefined = "skip",
+) -> float:
+    """Give only mAP over the whole retrieval set: packed uint8[N, ceil(K/8)], labels[N, C] of 0 and 1.
+
+    Raises:
+        CrosshashError: shapes do not fit, a side is empty, or no query has a relevant item.
+    """
+    sides = {"query": (query_packed, query_labels), "retrieval": (retrieval_packed, retrieval_labels)}
+    problems = [
+        f"{name}: {len(packed)} codes and {len(labels)} rows of labels, as many of each are needed, and one"
+        for name, (packed, labels) in sides.items()
+        if len(packed) != len(labels) or not len(packed)
+    ]
+    if query_packed.shape[1] != retrieval_packed.shape[1]:
+        problems.append(f"codes of {query_packed.shape[1]} and of {retrieval_packed.shape[1]} bytes")
+    if query_labels.shape[1] != retrieval_labels.shape[1]:
+        problems.append(f"labels of {query_labels.shape[1]} and of {retrieval_labels.shape[1]} classes")
+    if problems:
+        raise CrosshashError(f"these codes cannot be scored:\n{listed(problems)}")
+    query, retrieval = (Side.of(packed, labels) for packed, labels in sides.values())
+    names = [f"row {row}" for row in range(len(query))]
+    scores = score_task(query, retrieval, (AP(),), ties=ties, undefined=undefined, names=names, graded=False)
+    return float(scores.values["AP"].mean())
+
+
+def evaluate(
+    query: CodeSet,
+    retrieval: CodeSet,
+    *,
+    ties: Ties = "expected",
+    undefined: Undefined = "skip",
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> RetrievalReport:
+    """Score all four tasks by labels, or i2t and t2i by the own partner where a side has no labelled item.
+
+    Items without labels are left out of scores by labels, items without text where text codes are needed.
+
+    Raises:
+        CrosshashError: the sets do not fit, or a task has no query, no item to find or no relevant pair.
+    """
+    check_fit(query, retrieval, ("the query set", "the retrieval set"))
+    base_rate, n_undefined = None, 0
+    if have_labels(query, retrieval):
+        found = {task: _by_labels(query, retrieval, task, ties, undefined, bootstrap, seed) for task in TASKS}
+        tasks = {task: report for task, (_, report) in found.items()}
+        n_undefined = max(scores.n_undefined for scores, _ in found.values())
+        pairs = int(query.has_labels.sum()) * int(retrieval.has_labels.sum())
+        base_rate = found["i2i"][0].relevant_pairs / pairs
+    else:
+        tasks = {task: _by_partner(query, retrieval, task, ties) for task in ("i2t", "t2i")}
+    sides = (query, retrieval)
+    return RetrievalReport(
+        bits=query.bits,
+        n_query=len(query),
+        n_retrieval=len(retrieval),
+        n_undefined=n_undefined,
+        n_unlabelled=sum(int((~side.has_labels).sum()) for side in sides),
+        n_captionless=sum(int((~side.has_text).sum()) for side in sides),
+        base_rate=base_rate,
+        ties=ties,
+        tasks=tasks,
+    )
+
+
+def have_labels(query: CodeSet, retrieval: CodeSet) -> bool:
+    """Say whether the sets can be scored by labels: each side has an item with labels."""
+    return bool(query.has_labels.any() and retrieval.has_labels.any())
+
+
+def task_map(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties, undefined: Undefined) -> float:
+    """Give the mAP of one task, by labels, of the items that can take part; see `mean_average_precision`."""
+    asks, answers = TASKS[task]
+    rows, items = _taking_part(query, asks, task), _taking_part(retrieval, answers, task)
+    return mean_average_precision(
+        query.packed(asks)[rows],
+        retrieval.packed(answers)[items],
+        query.labels[rows],
+        retrieval.labels[items],
+        ties,
+        undefined,
+    )
+
+
+def _taking_part(side: CodeSet, modality: Modality, task: str) -> NDArray[np.intp]:
+    """Rows with labels and with a code of the modality."""
+    rows = np.flatnonzero(side.has_labels & side.has(modality))
+    if not rows.size:
+        raise CrosshashError(f"{task}: no item with labels has a {modality}, so this task cannot be scored.")
+    return rows
+
+
+def _by_labels(
+    query: CodeSet,
+    retrieval: CodeSet,
+    task: str,
+    ties: Ties,
+    undefined: Undefined,
+    bootstrap: int,
+    seed: int,
+) -> tuple[TaskScores, TaskReport]:
+    """Search the labelled items with the labelled queries."""
+    asks, answers = TASKS[task]
+    rows, items = _taking_part(query, asks, task), _taking_part(retrieval, answers, task)
+    curve = {n: Precision(n) for n in _curve(len(items))}
+    scores = score_task(
+        Side.of(query.packed(asks)[rows], query.labels[rows]),
+        Side.of(retrieval.packed(answers)[items], retrieval.labels[items]),
+        tuple(dict.fromkeys((*MEASURES, *curve.values()))),
+        ties=ties,
+        undefined=undefined,
+        names=query.ids[rows].tolist(),
+    )
+    values = {str(measure): scores.values[str(measure)] for measure in MEASURES}
+    return scores, TaskReport(
+        ids=query.ids[rows[scores.scored]],
+        values=values,
+        interval=interval(values[str(AP())], bootstrap, stream(seed, "bootstrap", task)),
+        precision_at={n: float(scores.values[str(measure)].mean()) for n, measure in curve.items()},
+        by_radius=scores.by_radius,
+    )
+
+
+def _curve(items: int) -> list[int]:
+    """Where precision is measured in a set of so many items: up to 1000, or up to all of them."""
+    return [*(n for n in CURVE if n < items), *([items] if items <= CURVE[-1] else [])]
+
+
+def _by_partner(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties) -> TaskReport:
+    """Search the other half of every query pair, among those of all query and retrieval items."""
+    asks, answers = TASKS[task]
+    rows = np.flatnonzero(query.has_text)
+    if not rows.size:
+        raise CrosshashError(f"{task}: no query has both image and text, so no partner can be found.")
+    own = query.packed(answers)
+    others = np.setdiff1d(np.flatnonzero(query.has(answers)), rows)
+    pool = np.concatenate([own[rows], own[others], retrieval.packed(answers)[retrieval.has(answers)]])
+    values = partner_scores(query.packed(asks)[rows], pool, PARTNER_MEASURES, ties=ties)
+    return TaskReport(query.ids[rows], values, None, {}, np.empty((0, 2)))

@@ -1,0 +1,197 @@
+"""Counts per Hamming distance and number of shared labels: all that tie-aware measures need, without a sort.
+
+The two loops are compiled by numba in each process (about a second), never cached: its cache is pickled,
+and a checkout may be read-only or gone tomorrow. They hold no lock, so plain threads share the queries.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from crosshash.codes.hamming import words
+from crosshash.errors import CrosshashError
+
+CHUNK = 2048  # retrieval items handled at once: their cells stay in the fastest cache
+SHARES = 4  # parts per thread, so that a busy core delays the others little
+
+Sides = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]
+"""Codes and labels of the queries, then of the retrieval items, as the compiled loops take them."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Queries or retrieval items as words: codes uint64[W, N], labels uint64[L, N], one bit per class."""
+
+    codes: NDArray[np.uint64]
+    labels: NDArray[np.uint64]
+    most_labels: int
+
+    @classmethod
+    def of(cls, packed: NDArray[np.uint8], labels: NDArray[np.generic]) -> Side:
+        """Regroup packed codes uint8[N, ceil(K/8)] and labels[N, C], which count as given where not zero."""
+        given = np.asarray(labels) != 0
+        most = int(given.sum(axis=1).max(initial=0))
+        return cls(words(packed), words(np.packbits(given, axis=1)), most)
+
+    def __len__(self) -> int:
+        return int(self.codes.shape[1])
+
+    @property
+    def distances(self) -> int:
+        """How many Hamming distances its words allow; those beyond K are never met."""
+        return 64 * int(self.codes.shape[0]) + 1
+
+
+def counts_by_distance(query: Side, retrieval: Side, rows: range, grades: int) -> NDArray[np.int32]:
+    """Count retrieval items by distance and shared labels, for some queries: int32[len(rows), D, grades].
+
+    The last grade stands for that many shared labels and more; `grades` 2 separates relevant from not.
+    """
+    counts = np.empty((len(rows), query.distances * grades), dtype=np.int32)
+    _share(_count, rows, query, retrieval, grades, counts)
+    return counts.reshape(len(rows), query.distances, grades)
+
+
+def grades_by_rank(query: Side, retrieval: Side, rows: range, grades: int) -> NDArray[np.uint16]:
+    """Shared labels of all retrieval items, nearest first, ties by position: uint16[len(rows), N]."""
+    items = counts_by_distance(query, retrieval, rows, grades).sum(axis=2, dtype=np.int64)
+    first = np.cumsum(items, axis=1) - items
+    ranked = np.empty((len(rows), len(retrieval)), dtype=np.uint16)
+    _share(_rank, rows, query, retrieval, grades, first, ranked)
+    return ranked
+
+
+def threads() -> int:
+    """Give the number of threads: `CROSSHASH_THREADS`, else every core that this process may use.
+
+    Raises:
+        CrosshashError: the variable is no whole number above 0.
+    """
+    text = os.environ.get("CROSSHASH_THREADS", "")
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise CrosshashError(f"CROSSHASH_THREADS is '{text}'; set it to a whole number above 0, or unset it.")
+    return int(text)
+
+
+def _share(
+    kernel: Callable[..., None],
+    rows: range,
+    query: Side,
+    retrieval: Side,
+    grades: int,
+    *results: NDArray[np.generic],
+) -> None:
+    """Let threads fill the results, each for its own share of the queries."""
+    bounds = np.linspace(rows.start, rows.stop, SHARES * threads() + 1).astype(np.int64).tolist()
+    sides = (query.codes, query.labels, retrieval.codes, retrieval.labels)
+
+    def fill(share: tuple[int, int]) -> None:
+        kernel(*share, rows.start, sides, np.uint32(grades), *results)
+
+    with ThreadPoolExecutor(threads()) as pool:
+        for _ in pool.map(fill, pairwise(bounds)):
+            pass
+
+
+def _popcount_instruction(_context: object, _word: object) -> tuple[Any, Any]:
+    """Tell numba how to count the set bits of a word: one instruction of the processor."""
+
+    def generate(_context: object, builder: Any, _signature: object, arguments: Any) -> Any:  # noqa: ANN401
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+_popcount = cast("Callable[[np.uint64], np.uint64]", intrinsic(_popcount_instruction))
+
+
+@njit(nogil=True)
+def _cells(
+    q: int,
+    start: int,
+    sides: Sides,
+    grades: np.uint32,
+    cell: NDArray[np.uint32],
+    shared: NDArray[np.uint32],
+) -> NDArray[np.uint32]:
+    """Cell `distance * grades + grade` of each item of a chunk, for query q; `cell`, `shared` are scratch.
+
+    One plain loop per word, over slices: that is what compilers turn into vector instructions.
+    """
+    query_codes, query_labels, codes, labels = sides
+    stop = min(start + CHUNK, codes.shape[1])
+    cell, shared = cell[: stop - start], shared[: stop - start]
+    cell[:] = 0
+    shared[:] = 0
+    for w in range(codes.shape[0]):
+        word, column = query_codes[w, q], codes[w, start:stop]
+        for j in range(len(cell)):
+            cell[j] += np.uint32(_popcount(word ^ column[j]))
+    for w in range(labels.shape[0]):
+        word, column = query_labels[w, q], labels[w, start:stop]
+        for j in range(len(cell)):
+            shared[j] += np.uint32(_popcount(word & column[j]))
+    last = np.uint32(grades - 1)
+    for j in range(len(cell)):
+        cell[j] = cell[j] * grades + min(shared[j], last)
+    return cell
+
+
+@njit(nogil=True)
+def _count(
+    begin: int, end: int, offset: int, sides: Sides, grades: np.uint32, counts: NDArray[np.int32]
+) -> None:
+    """Histogram of the cells, for queries begin..end, into counts[query - offset]."""
+    cell, shared = np.empty(CHUNK, np.uint32), np.empty(CHUNK, np.uint32)
+    # Four histograms in turn: raising one counter twice in a row waits for the first write.
+    lanes = np.empty((4, counts.shape[1]), np.int32)
+    a, b, c, d = lanes[0], lanes[1], lanes[2], lanes[3]
+    for q in range(begin, end):
+        lanes[:] = 0
+        for start in range(0, sides[2].shape[1], CHUNK):
+            cells = _cells(q, start, sides, grades, cell, shared)
+            whole = len(cells) - len(cells) % 4
+            for j in range(0, whole, 4):
+                a[cells[j]] += 1
+                b[cells[j + 1]] += 1
+                c[cells[j + 2]] += 1
+                d[cells[j + 3]] += 1
+            for j in range(whole, len(cells)):
+                a[cells[j]] += 1
+        for j in range(counts.shape[1]):
+            counts[q - offset, j] = a[j] + b[j] + c[j] + d[j]
+
+
+@njit(nogil=True)
+def _rank(
+    begin: int,
+    end: int,
+    offset: int,
+    sides: Sides,
+    grades: np.uint32,
+    first: NDArray[np.int64],
+    ranked: NDArray[np.uint16],
+) -> None:
+    """Counting sort, stable: each item's grade goes to the next free rank of its distance."""
+    cell, shared = np.empty(CHUNK, np.uint32), np.empty(CHUNK, np.uint32)
+    for q in range(begin, end):
+        row = q - offset
+        for start in range(0, sides[2].shape[1], CHUNK):
+            cells = _cells(q, start, sides, grades, cell, shared)
+            for j in range(len(cells)):
+                distance = cells[j] // grades
+                rank = first[row, distance]
+                first[row, distance] = rank + 1
+                ranked[row, rank] = cells[j] - distance * grades

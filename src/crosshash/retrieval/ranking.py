@@ -1,0 +1,99 @@
+"""Rankings as groups of items in random order: a shape in which all rules for ties are one arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.retrieval.histogram import Side, counts_by_distance, grades_by_rank
+
+Ties = Literal["expected", "by_id", "optimistic", "pessimistic"]
+
+CELLS = 1 << 20  # numbers per array of a block of queries: memory stays flat however large the sets are
+QUERIES = 1024  # queries per block at most
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Rankings of the retrieval set by Q queries: M groups each, nearest first, at random within a group.
+
+    items, relevant, gain: float64[Q, M], how many items, relevant items and shared labels a group has (groups
+    may be empty); grades: int64[Q, G], how many items of the whole set share g labels with the query.
+    """
+
+    items: NDArray[np.float64]
+    relevant: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    grades: NDArray[np.int64]
+
+    @classmethod
+    def of_counts(cls, counts: NDArray[np.int32]) -> Ranking:
+        """Take groups from counts[Q, M, G] of items by group and number of shared labels."""
+        grade = np.arange(counts.shape[2])
+        weights = np.stack([np.ones_like(grade), grade > 0, grade]).astype(np.float64)
+        items, relevant, gain = weights @ counts.astype(np.float64).reshape(-1, len(grade)).T
+        shape = counts.shape[:2]
+        totals = counts.sum(axis=1, dtype=np.int64)
+        return cls(items.reshape(shape), relevant.reshape(shape), gain.reshape(shape), totals)
+
+    @cached_property
+    def before(self) -> NDArray[np.int64]:
+        """Items ranked before each group: int64[Q, M]."""
+        return (np.cumsum(self.items, axis=1) - self.items).astype(np.int64)
+
+    @property
+    def all_relevant(self) -> NDArray[np.int64]:
+        """Relevant items in the whole set: int64[Q]."""
+        return np.asarray(self.grades[:, 1:].sum(axis=1))
+
+    @property
+    def size(self) -> int:
+        """Items in the retrieval set."""
+        return int(self.grades[0].sum()) if len(self.grades) else 0
+
+    def take(self, rows: NDArray[np.bool_]) -> Ranking:
+        """Keep some of the queries."""
+        return Ranking(self.items[rows], self.relevant[rows], self.gain[rows], self.grades[rows])
+
+    def top(self, k: int) -> Ranking:
+        """Drop the groups that begin after rank k for every query."""
+        groups = int((self.before < k).any(axis=0).sum())
+        items, relevant, gain = (part[:, :groups] for part in (self.items, self.relevant, self.gain))
+        return Ranking(items, relevant, gain, self.grades)
+
+
+def rankings(query: Side, retrieval: Side, ties: Ties, grades: int) -> Iterator[tuple[Ranking, Ranking]]:
+    """Yield blocks of queries: the ranking with one group per distance, and the one under a rule for ties.
+
+    `expected` keeps items of one distance as one group in random order: both are the same. The other rules
+    order each group into smaller ones of equal items: `optimistic` by falling, `pessimistic` by rising number
+    of shared labels, `by_id` by position in the retrieval set.
+    """
+    cells = max(query.distances * grades, len(retrieval) if ties == "by_id" else 0)
+    step = min(QUERIES, max(1, CELLS // cells))
+    for start in range(0, len(query), step):
+        rows = range(start, min(start + step, len(query)))
+        counts = counts_by_distance(query, retrieval, rows, grades)
+        by_distance = Ranking.of_counts(counts)
+        if ties == "expected":
+            yield by_distance, by_distance
+        elif ties == "by_id":
+            gain = grades_by_rank(query, retrieval, rows, grades).astype(np.float64)
+            relevant = (gain > 0).astype(np.float64)
+            yield by_distance, Ranking(np.ones_like(gain), relevant, gain, by_distance.grades)
+        else:
+            yield by_distance, Ranking.of_counts(_split(counts, ties))
+
+
+def _split(counts: NDArray[np.int32], ties: Ties) -> NDArray[np.int32]:
+    """Split each distance into one group per number of shared labels: int32[Q, D * G, G]."""
+    queries, distances, grades = counts.shape
+    order = np.arange(grades)[:: -1 if ties == "optimistic" else 1]
+    split = np.zeros((queries, distances, grades, grades), dtype=np.int32)
+    split[:, :, np.arange(grades), order] = counts[:, :, order]
+    return split.reshape(queries, distances * grades, grades)
