@@ -1,0 +1,105 @@
+"""Score the codes: metrics.json, curves, and what every query scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from crosshash.artifacts import atomic_path, read_npz, write_json
+from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.plans.base import read_plan
+from crosshash.plans.evaluate import EvaluatePlan
+from crosshash.retrieval.codeset import CodeSet, check_fit, read_code_set
+from crosshash.retrieval.evaluation import evaluate, have_labels, mean_average_precision, task_map
+from crosshash.retrieval.scores import DIGITS, RetrievalReport
+from crosshash.retrieval.tables import precision_table, query_table, radius_table, score_table
+
+CODES = Path("artifacts/codes")
+
+
+def main() -> None:
+    """Read codes and plan, score, and write the four outputs."""
+    plan = read_plan("evaluate", EvaluatePlan)
+    query, retrieval = _read("query", "retrieval", plan.bits)
+    long = _read("query_long", "retrieval_long", plan.train_bits)
+    report = evaluate(
+        query,
+        retrieval,
+        ties=plan.ties,
+        undefined=plan.undefined,
+        bootstrap=plan.bootstrap,
+        seed=plan.seed,
+    )
+    metrics = {
+        "method": plan.method,
+        "dataset": plan.dataset,
+        "bits": plan.bits,
+        "train_bits": plan.train_bits,
+        **report.counts(),
+        "target_mAP": _target_map(query, retrieval, plan),
+        "train_bits_mAP": _long_map(*long, plan),
+        **report.scores(),
+    }
+    _write(report, metrics)
+    Console().print(score_table(metrics))
+
+
+def _read(query_name: str, retrieval_name: str, bits: int) -> tuple[CodeSet, CodeSet]:
+    paths = (CODES / f"{query_name}.npz", CODES / f"{retrieval_name}.npz")
+    sets = (read_code_set(paths[0]), read_code_set(paths[1]))
+    problems = [
+        f"{path} has {codes.bits} bits, plan/evaluate.yaml says {bits}"
+        for path, codes in zip(paths, sets, strict=True)
+        if codes.bits != bits
+    ]
+    if problems:
+        raise CrosshashError(f"codes and plan are of different runs; run `dvc repro`:\n{listed(problems)}")
+    check_fit(*sets, (str(paths[0]), str(paths[1])))
+    return sets
+
+
+def _target_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> float | None:
+    """Score the training targets of the same items as if they were codes: what the codes could reach."""
+    path = CODES / "targets.npz"
+    targets = read_npz(path)
+    if not targets.get("used") or not have_labels(query, retrieval):
+        return None
+    if (len(targets["query"]), len(targets["retrieval"])) != (len(query), len(retrieval)):
+        raise CrosshashError(f"{path}: its rows are not those of the codes; run `dvc repro encode`.")
+    score = mean_average_precision(
+        targets["query"][query.has_labels],
+        targets["retrieval"][retrieval.has_labels],
+        query.labels[query.has_labels],
+        retrieval.labels[retrieval.has_labels],
+        plan.ties,
+        plan.undefined,
+    )
+    return round(score, DIGITS)
+
+
+def _long_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[str, float] | None:
+    """Score the codes that the network learned, before they were cut to the delivered length."""
+    if not have_labels(query, retrieval):
+        return None
+    return {
+        task: round(task_map(query, retrieval, task, plan.ties, plan.undefined), DIGITS)
+        for task in ("i2t", "t2i")
+    }
+
+
+def _write(report: RetrievalReport, metrics: dict[str, Any]) -> None:
+    for path, table in (
+        (Path("plots/pr.csv"), radius_table(report)),
+        (Path("plots/precision_at_n.csv"), precision_table(report)),
+    ):
+        with atomic_path(path) as temporary:
+            table.to_csv(temporary, index=False)
+    with atomic_path(Path("artifacts/per_query.parquet")) as temporary:
+        query_table(report).to_parquet(temporary, index=False)
+    write_json(Path("metrics.json"), metrics)
+
+
+if __name__ == "__main__":
+    run_stage(main)
