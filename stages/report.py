@@ -1,4 +1,4 @@
-"""Write report/index.html, one self-contained page about the run; the data set's name is the argument."""
+"""Write report/index.html, one self-contained page about the run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from crosshash.report.results import read_results
 PAGE = Path("report/index.html")
 
 
-def main() -> None:
+def main(dataset: str) -> None:
     """Read what the other stages wrote and render it."""
     plan = read_plan("report", ReportPlan)
-    results = read_results(Path(), sys.argv[1], plan.bits)
+    results = read_results(Path(), dataset, plan.bits)
     write_text(PAGE, render_page(results, plan.method, plan.train_bits, plan.queries, plan.top))
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(lambda: main(sys.argv[1]))

@@ -37,10 +37,11 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
         image_kind: str = "jpeg",
         labelled: bool = True,
         captions: dict[str, list[str]] | None = None,
+        unlabelled: tuple[str, ...] = (),
         method: str = "twdh",
         dataset: str = "scenes",
     ) -> Path:
-        items = _items(image_kind, labelled, captions or {})
+        items = _items(image_kind, labelled, captions or {}, unlabelled)
         data = tmp_path / "data" / dataset
         data.mkdir(parents=True)
         _write_data(data, items, image_kind, labelled)
@@ -53,7 +54,9 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def _items(image_kind: str, labelled: bool, captions: dict[str, list[str]]) -> dict[str, list[Item]]:
+def _items(
+    image_kind: str, labelled: bool, captions: dict[str, list[str]], unlabelled: tuple[str, ...]
+) -> dict[str, list[Item]]:
     """Item n is of class n mod 3; its id and caption say its row."""
     items: dict[str, list[Item]] = {}
     row = 0
@@ -62,7 +65,7 @@ def _items(image_kind: str, labelled: bool, captions: dict[str, list[str]]) -> d
             name = f"{part}/{row}.jpg"
             image = jpeg((20 * row, 90, 120)) if image_kind == "jpeg" else np.full(4, row, np.float32)
             said = tuple(captions.get(name, [f"caption of {row}"]))
-            labels = (CLASSES[row % 3],) if labelled else ()
+            labels = (CLASSES[row % 3],) if labelled and name not in unlabelled else ()
             items.setdefault(part, []).append(Item(row, name, image, said, None, labels))
             row += 1
     return items
@@ -136,9 +139,10 @@ def _write_scores(
     if not labelled:
         scores = {"recall@1": 0.25, "recall@5": 0.5, "recall@10": 0.75}
     metrics = {"method": method, "dataset": dataset, "bits": BITS, "train_bits": 32, "n_query": 4}
-    metrics |= {"n_retrieval": 10, "n_undefined": 0, "base_rate": 0.3333, "ties": "expected"}
+    metrics |= {"n_retrieval": 10, "n_undefined": 0, "n_unlabelled": 0, "n_captionless": 0}
+    metrics |= {"base_rate": 0.3333 if labelled else None, "ties": "expected"}
     metrics |= {"target_mAP": 0.99, "train_bits_mAP": dict.fromkeys(TASKS, 0.88)}
-    write_json(root / "metrics.json", {**metrics, **dict.fromkeys(TASKS, scores)})
+    write_json(root / "metrics.json", {**metrics, **dict.fromkeys(TASKS if labelled else TASKS[:2], scores)})
     plots = root / "plots"
     plots.mkdir()
     tasks = TASKS if labelled else ()
@@ -146,7 +150,7 @@ def _write_scores(
     pd.DataFrame(pr, columns=["task", "recall", "precision"]).to_csv(plots / "pr.csv", index=False)
     at_n = [(task, n, 1 / n) for task in tasks for n in (1, 2, 4, 10)]
     pd.DataFrame(at_n, columns=["task", "n", "precision"]).to_csv(plots / "precision_at_n.csv", index=False)
-    rows = [(task, item.id, 0.1 * item.row) for task in tasks for item in items["query"]]
+    rows = [(task, item.id, 0.1 * (item.row + 1)) for task in tasks for item in items["query"]]
     frame = pd.DataFrame(rows, columns=["task", "id", "AP"])
     frame.to_parquet(root / "artifacts/per_query.parquet", index=False)
 

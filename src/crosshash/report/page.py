@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 import crosshash
 from crosshash.report import figures
@@ -17,6 +17,7 @@ from crosshash.report.examples import RULE, RULE_WITHOUT_SCORES, Example, Verdic
 from crosshash.report.pictures import thumbnails
 from crosshash.report.published import METHODS, published_tables
 from crosshash.report.results import TASKS, Results
+from crosshash.retrieval.codeset import CodeSet, Modality
 
 CAPTION_LENGTH = 200
 """Characters of a caption that are shown."""
@@ -58,7 +59,6 @@ def render_page(results: Results, method: str, train_bits: int, queries: int, to
     """Render the page; equal inputs give equal text."""
     examples = {task: example_searches(results, task, queries, top) for task in EXAMPLE_TASKS}
     dataset = results.metrics["dataset"]
-    scored = "mAP" in results.metrics["i2t"]
     template = _environment().get_template("page.html")
     return template.render(
         results=results,
@@ -67,19 +67,19 @@ def render_page(results: Results, method: str, train_bits: int, queries: int, to
         method_key=method,
         train_bits=train_bits,
         version=crosshash.__version__,
-        tasks=TASKS,
+        tasks=[task for task in TASKS if task in results.metrics],
         measures=MEASURES,
         recalls=RECALLS,
-        scored=scored,
+        scored=results.by_labels,
         published=published_tables(method, dataset),
         published_elsewhere=published_tables(method),
         figures=_figures(results),
-        balance=Markup(_balance(results)),  # noqa: S704 - drawn here, from numbers
+        balance=_balance(results),
         codes=code_facts(results),
         example_tasks=EXAMPLE_TASKS,
         examples=examples,
         shown=shown_items(results, [example for many in examples.values() for example in many]),
-        rule=RULE if scored else RULE_WITHOUT_SCORES,
+        rule=RULE if results.by_labels else RULE_WITHOUT_SCORES,
         top=top,
     )
 
@@ -111,12 +111,19 @@ def shortened(caption: str) -> str:
 def code_facts(results: Results) -> list[CodeFacts]:
     """Count codes, different codes and constant bits of both sides and modalities."""
     facts = []
-    for side, codes in (("queries", results.query), ("retrieval set", results.retrieval)):
-        for modality, packed in (("images", codes.image), ("texts", codes.text[codes.has_text])):
+    modalities: tuple[Modality, ...] = ("image", "text")
+    for side, codes in (("queries", results.query), ("retrieval", results.retrieval)):
+        for modality in modalities:
+            packed = known_codes(codes, modality)
             share = figures.shares_of_ones(packed, codes.bits)
             constant = int(np.isin(share, (0.0, 1.0)).sum())
             facts.append(CodeFacts(side, modality, len(packed), len(np.unique(packed, axis=0)), constant))
     return facts
+
+
+def known_codes(codes: CodeSet, modality: Modality) -> NDArray[np.uint8]:
+    """Give the packed codes of the items that have this modality."""
+    return codes.packed(modality)[codes.has(modality)]
 
 
 def _figures(results: Results) -> list[tuple[Markup, str]]:
@@ -144,14 +151,15 @@ def _figures(results: Results) -> list[tuple[Markup, str]]:
     return [(Markup(svg), caption) for svg, caption in drawn]  # noqa: S704 - drawn here, from numbers
 
 
-def _balance(results: Results) -> str:
-    retrieval = results.retrieval
-    return figures.bit_balance(retrieval.image, retrieval.text[retrieval.has_text], retrieval.bits)
+def _balance(results: Results) -> Markup:
+    codes = results.retrieval
+    image, text = known_codes(codes, "image"), known_codes(codes, "text")
+    return Markup(figures.bit_balance(image, text, codes.bits))  # noqa: S704 - drawn here, from numbers
 
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("crosshash", PurePath("report").as_posix()),
+        loader=PackageLoader("crosshash", "report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -165,7 +173,13 @@ def _environment() -> Environment:
     return environment
 
 
-MARKS: dict[Verdict, str] = {"hit": "✓ hit", "miss": "✗ miss", "unlabelled": "? no label"}
+MARKS: dict[Verdict, str] = {
+    "hit": "✓ hit",
+    "miss": "✗ miss",
+    "unlabelled": "? no label",
+    "partner": "✓ own partner",
+    "other": "· other item",
+}
 """Hits and misses differ by sign and word, not by colour alone."""
 
 

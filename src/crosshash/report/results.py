@@ -9,36 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from crosshash.artifacts import read_json, read_npz
+from crosshash.artifacts import read_json
 from crosshash.data.info import DatasetInfo, read_info
 from crosshash.errors import CrosshashError, listed
+from crosshash.retrieval.codeset import CodeSet, read_code_set
 
 TASKS = ("i2t", "t2i", "i2i", "t2t")
 """Which modality asks and which answers: i = image, t = text."""
-
-
-@dataclass(frozen=True)
-class CodeSet:
-    """Codes of one side of the search.
-
-    ids: `<U`[N]; image, text: packed uint8[N, ceil(K/8)]; labels: uint8[N, C]; has_text, has_labels: bool[N].
-    """
-
-    ids: NDArray[np.str_]
-    image: NDArray[np.uint8]
-    text: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    has_text: NDArray[np.bool_]
-    has_labels: NDArray[np.bool_]
-    bits: int
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -70,6 +50,11 @@ class Results:
     data: Path
     plans: dict[str, str]
 
+    @property
+    def by_labels(self) -> bool:
+        """Whether relevance comes from labels; without any, the own partner alone counts."""
+        return self.metrics["base_rate"] is not None
+
 
 def read_results(root: Path, dataset: str, bits: int) -> Results:
     """Read the outputs of the other stages below `root`.
@@ -80,7 +65,9 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
     data = root / "data" / dataset
     _check_presence(root, data)
     metrics = read_json(root / "metrics.json")
-    query, retrieval = (_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval"))
+    query, retrieval = (
+        read_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval")
+    )
     found = {"metrics.json": metrics["bits"], "artifacts/codes/query.npz": query.bits}
     problems = [f"{path} has {k} bits, the plan says {bits}" for path, k in found.items() if k != bits]
     if metrics["dataset"] != dataset:
@@ -120,15 +107,6 @@ def _check_presence(root: Path, data: Path) -> None:
         raise CrosshashError(
             f"the report needs files that are not there; `dvc repro` makes them:\n{listed(missing)}"
         )
-
-
-def _code_set(path: Path) -> CodeSet:
-    arrays = read_npz(path)
-    fields = ("ids", "image", "text", "labels", "has_text", "has_labels")
-    absent = [f"array '{key}' is missing" for key in (*fields, "bits") if key not in arrays]
-    if absent:
-        raise CrosshashError(f"{path}: is not of the encode stage; run `dvc repro encode`:\n{listed(absent)}")
-    return CodeSet(bits=int(arrays["bits"]), **{key: arrays[key] for key in fields})
 
 
 def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
