@@ -119,6 +119,11 @@ def _write_statistics(root: Path) -> None:
     ridge = {"centers_exact": 1.0, "flipped": {"0.1": 0.99, "0.2": 0.95}, "training_labels": 0.98}
     sgd = {"centers_exact": 0.5, "flipped": {"0.1": 0.9, "0.2": 0.8}, "training_labels": 0.85}
     write_json(root / "artifacts/transform_statistics.json", {"solver": "ridge", "ridge": ridge, "sgd": sgd})
+    side = {"items": 10, "bytes": 200, "bytes_per_item": 20.0, "distinct_codes": 7}
+    image, text = (
+        {**side, "bit_balance": [level / BITS for level in range(low, low + BITS)]} for low in (0, 1)
+    )
+    write_json(root / "artifacts/index/statistics.json", {"bits": BITS, "image": image, "text": text})
     write_json(root / "artifacts/model/model.json", {"method": "twdh", "best_epoch": 3})
     for name, values in {
         "loss": (0.9, 0.5, 0.3),

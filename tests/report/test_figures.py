@@ -6,11 +6,8 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from crosshash.report import figures
 from crosshash.report.results import TASKS
@@ -19,14 +16,13 @@ PR = pd.DataFrame(
     [(t, r, 1 - r / 2) for t in TASKS for r in (0, 0.5, 1)], columns=["task", "recall", "precision"]
 )
 AT_N = pd.DataFrame([(t, n, 1 / n) for t in TASKS for n in (1, 10, 100)], columns=["task", "n", "precision"])
-CODES = np.random.default_rng(0).integers(0, 256, (20, 4), dtype=np.uint8)
 DRAWN: dict[str, Callable[[], str]] = {
     "pr": lambda: figures.pr_curve(PR),
     "precision": lambda: figures.precision_curve(AT_N, 0.2),
     "loss": lambda: figures.training_curves(
         {"a": [(1, 2.0), (2, 1.0)]}, "training loss", "loss", share=False
     ),
-    "balance": lambda: figures.bit_balance(CODES, CODES, 32),
+    "balance": lambda: figures.bit_balance([0.1, 0.5, 0.9], [1.0, 0.0, 0.5], 3),
 }
 
 
@@ -74,22 +70,22 @@ def test_user_style_does_not_change_a_figure(monkeypatch: pytest.MonkeyPatch) ->
     assert DRAWN["pr"]() == plain
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 30), st.integers(0, 2**32 - 1))
-def test_shares_of_ones_by_a_plain_loop(bits: int, items: int, seed: int) -> None:
-    ones = np.random.default_rng(seed).integers(0, 2, (items, bits), dtype=np.uint8)
-    shares = figures.shares_of_ones(np.packbits(ones, axis=1), bits)
-    assert shares.shape == (bits,)
-    for bit in range(bits):
-        assert shares[bit] == pytest.approx(sum(int(row[bit]) for row in ones) / items)
-
-
 @pytest.mark.parametrize("bits", [1, 2048])
 def test_balance_of_very_short_and_very_long_codes(bits: int) -> None:
-    codes = np.packbits(np.ones((3, bits), np.uint8), axis=1)
-    svg = figures.bit_balance(codes, codes[:0], bits)
+    svg = figures.bit_balance([0.25, *[0.75] * (bits - 1)], [], bits)
     ET.fromstring(svg)  # noqa: S314 - drawn here
     assert len(svg) < 300_000
+
+
+def test_bars_end_at_the_share_of_each_bit() -> None:
+    """Two bits, shares 0 and 1: the bars reach the lower and the upper end of the images' axes."""
+    path = re.search(
+        r'd="([^"]*)" clip-path="[^"]*" style="fill: var\(--series-1\)', figures.bit_balance([0, 1], [], 2)
+    )
+    assert path
+    heights = sorted({float(y) for y in re.findall(r"[ML] \S+ (\S+)", path[1])})
+    assert len(heights) == 3
+    assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1])
 
 
 def texts(svg: str) -> set[str]:

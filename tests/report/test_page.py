@@ -144,8 +144,8 @@ def test_statistics_of_centres_transform_and_codes(write_run: Callable[..., Path
     assert "ridge (used) sgd" in words
     assert "class centres mapped exactly 100.0 % 50.0 %" in words
     assert "bits right with 20.0 % of the long bits flipped 95.0 % 80.0 %" in words
-    # images of rows 4 to 13 have 4 to 11, 0 and 1 ones: ten different codes, and bit 12 is never +1
-    assert "retrieval image 10 10 1" in words
+    assert "images 10 7 0.0 % to 91.7 % 20.0" in words
+    assert "texts 10 7 8.3 % to 100.0 % 20.0" in words
 
 
 def test_generated_sets_show_published_figures_apart(write_run: Callable[..., Path]) -> None:

@@ -13,9 +13,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
-from crosshash.codes.hashcodes import unpack
 from crosshash.report.results import TASKS
 
 Points = Sequence[tuple[int, float]]
@@ -95,30 +93,24 @@ def training_curves(curves: Mapping[str, Points], ylabel: str, name: str, share:
         return _svg(figure, name, f"{ylabel} by epoch")
 
 
-def bit_balance(image: NDArray[np.uint8], text: NDArray[np.uint8], bits: int) -> str:
-    """Draw the share of +1 of each bit, images above texts, as bars that start at one half."""
+def bit_balance(image: Sequence[float], text: Sequence[float], bits: int) -> str:
+    """Draw the share of +1 of each bit, images above texts, as bars that start at one half.
+
+    image, text: float[K], or empty where no item has the modality.
+    """
     with style.context(["default", STYLE]):
         figure = Figure(figsize=SIZE, layout="constrained")
         both = figure.subplots(2, 1, sharex=True, sharey=True)
         sides = zip(both, (image, text), ("images", "texts"), SERIES[:2], strict=True)
-        for axes, packed, label, colour in sides:
-            share = shares_of_ones(packed, bits)
-            edges = np.arange(bits + 1) + 0.5
-            axes.stairs(share, edges, baseline=0.5, fill=True, color=colour)
+        for axes, shares, label, colour in sides:
+            if shares:
+                axes.stairs(shares, np.arange(bits + 1) + 0.5, baseline=0.5, fill=True, color=colour)
             axes.set(ylim=(0, 1), ylabel=label)
             axes.grid(visible=False, axis="x")
             axes.axhline(0.5, color=INK, linewidth=0.8)
         both[1].set_xlabel("bit")
         figure.supylabel("share of +1", color=INK, fontsize=10)
         return _svg(figure, "balance", "Share of +1 of each bit of the retrieval codes, images and texts")
-
-
-def shares_of_ones(packed: NDArray[np.uint8], bits: int) -> NDArray[np.float64]:
-    """Give the share of +1 of each bit: packed uint8[N, ceil(K/8)] to float[K]; 0.5 without codes."""
-    if len(packed) == 0:
-        return np.full(bits, 0.5)
-    ones: NDArray[np.float64] = (unpack(packed, bits) > 0).mean(axis=0)
-    return ones
 
 
 def _axes(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:

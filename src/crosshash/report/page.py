@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 import crosshash
 from crosshash.report import figures
@@ -17,7 +15,6 @@ from crosshash.report.examples import RULE, RULE_WITHOUT_SCORES, Example, Verdic
 from crosshash.report.pictures import thumbnails
 from crosshash.report.published import METHODS, published_tables
 from crosshash.report.results import TASKS, Results
-from crosshash.retrieval.codeset import CodeSet, Modality
 
 CAPTION_LENGTH = 200
 """Characters of a caption that are shown."""
@@ -44,17 +41,6 @@ class Shown:
     picture: str | None
 
 
-@dataclass(frozen=True)
-class CodeFacts:
-    """Codes of a side and modality: how many, how many of them different, and bits that never change."""
-
-    side: str
-    modality: str
-    count: int
-    distinct: int
-    constant: int
-
-
 def render_page(results: Results, method: str, train_bits: int, queries: int, top: int) -> str:
     """Render the page; equal inputs give equal text."""
     examples = {task: example_searches(results, task, queries, top) for task in EXAMPLE_TASKS}
@@ -75,7 +61,6 @@ def render_page(results: Results, method: str, train_bits: int, queries: int, to
         published_elsewhere=published_tables(method),
         figures=_figures(results),
         balance=_balance(results),
-        codes=code_facts(results),
         example_tasks=EXAMPLE_TASKS,
         examples=examples,
         shown=shown_items(results, [example for many in examples.values() for example in many]),
@@ -108,24 +93,6 @@ def shortened(caption: str) -> str:
     return text if len(text) <= CAPTION_LENGTH else text[: CAPTION_LENGTH - 1] + "…"
 
 
-def code_facts(results: Results) -> list[CodeFacts]:
-    """Count codes, different codes and constant bits of both sides and modalities."""
-    facts = []
-    modalities: tuple[Modality, ...] = ("image", "text")
-    for side, codes in (("queries", results.query), ("retrieval", results.retrieval)):
-        for modality in modalities:
-            packed = known_codes(codes, modality)
-            share = figures.shares_of_ones(packed, codes.bits)
-            constant = int(np.isin(share, (0.0, 1.0)).sum())
-            facts.append(CodeFacts(side, modality, len(packed), len(np.unique(packed, axis=0)), constant))
-    return facts
-
-
-def known_codes(codes: CodeSet, modality: Modality) -> NDArray[np.uint8]:
-    """Give the packed codes of the items that have this modality."""
-    return codes.packed(modality)[codes.has(modality)]
-
-
 def _figures(results: Results) -> list[tuple[Markup, str]]:
     """Draw the curves there are numbers for, each with its caption."""
     drawn = []
@@ -152,9 +119,8 @@ def _figures(results: Results) -> list[tuple[Markup, str]]:
 
 
 def _balance(results: Results) -> Markup:
-    codes = results.retrieval
-    image, text = known_codes(codes, "image"), known_codes(codes, "text")
-    return Markup(figures.bit_balance(image, text, codes.bits))  # noqa: S704 - drawn here, from numbers
+    image, text = (results.index[modality]["bit_balance"] for modality in ("image", "text"))
+    return Markup(figures.bit_balance(image, text, results.index["bits"]))  # noqa: S704 - drawn here, from numbers
 
 
 def _environment() -> Environment:

@@ -41,6 +41,7 @@ class Results:
     curves: dict[str, list[tuple[int, float]]]
     centers: dict[str, Any]
     transform: dict[str, Any]
+    index: dict[str, Any]
     model: dict[str, Any]
     info: DatasetInfo
     query: CodeSet
@@ -82,6 +83,7 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
         curves=_curves(root / "dvclive/plots/metrics"),
         centers=read_json(root / "artifacts/centers/statistics.json"),
         transform=read_json(root / "artifacts/transform_statistics.json"),
+        index=read_json(root / "artifacts/index/statistics.json"),
         model=read_json(root / "artifacts/model/model.json"),
         info=read_info(data),
         query=query,
@@ -101,6 +103,7 @@ def _check_presence(root: Path, data: Path) -> None:
     needed += [root / "artifacts/codes" / f"{side}.npz" for side in ("query", "retrieval")]
     needed += [root / "artifacts" / name for name in ("per_query.parquet", "transform_statistics.json")]
     needed += [root / "artifacts/centers/statistics.json", root / "artifacts/model/model.json"]
+    needed += [root / "artifacts/index/statistics.json"]
     needed += [root / "dvclive/plots/metrics", data / "info.json", data / "pairs.parquet", data / "shards"]
     missing = [str(path) for path in needed if not path.exists()]
     if missing:
