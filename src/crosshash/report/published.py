@@ -60,7 +60,8 @@ def _table(key: tuple[str, ...], rows: Iterable[dict[str, str]]) -> PublishedTab
     source, metric, protocol, backbone = key
     values = {(row["dataset"], row["task"], int(row["bits"])): row["value"] for row in rows}
     bits = tuple(sorted({bits for _, _, bits in values}))
-    lines = dict.fromkeys((dataset, task) for dataset, task, _ in values)
+    datasets = list(dict.fromkeys(dataset for dataset, _, _ in values))
+    lines = sorted({line[:2] for line in values}, key=lambda line: (datasets.index(line[0]), line[1]))
     return PublishedTable(
         source=source,
         metric=metric,
