@@ -24,7 +24,7 @@ def distances(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint16]:
 
 
 def words(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Regroup uint8[N, W] into uint64[ceil(W/8), N], zeros appended; counts do not depend on the order of bits."""
+    """Regroup uint8[N, W] into uint64[ceil(W/8), N], zeros appended; the order of bits is not kept."""
     width = -(-packed.shape[1] // 8) * 8
     padded = np.zeros((len(packed), width), dtype=np.uint8)
     padded[:, : packed.shape[1]] = packed
