@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from crosshash.artifacts import read_json, write_json
 from crosshash.data.progress import tracked
 from crosshash.data.source import RawFile
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, listed
 
 
 def describe_files(folder: Path, names: Iterable[str]) -> list[RawFile]:
@@ -55,13 +55,29 @@ def read_raw(path: Path) -> list[RawFile]:
         ) from None
 
 
-def differences(folder: Path, files: Sequence[RawFile]) -> list[str]:
-    """Say which recorded files vanished or have another size now; their contents are not read again."""
-    problems = []
-    for file in files:
-        path = folder / file.name
-        if not path.is_file():
-            problems.append(f"{path}: vanished")
-        elif (size := path.stat().st_size) != file.size:
-            problems.append(f"{path}: {size} bytes, was {file.size}")
-    return problems
+def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) -> None:
+    """See that the recorded files are still there; if not, fetch them again and compare.
+
+    Looking takes names and sizes alone; contents are compared only after a second fetch.
+
+    Raises:
+        CrosshashError: files are gone or changed, and fetching did not bring them back (all are listed).
+    """
+    recorded = read_raw(record)
+    if all(_has_size(folder / file.name, file.size) for file in recorded):
+        return
+    found = {file.name: file for file in fetch()}
+    problems = [
+        f"{folder / file.name}: {'changed' if file.name in found else 'vanished'}"
+        for file in recorded
+        if found.get(file.name) != file
+    ]
+    if problems:
+        raise CrosshashError(
+            f"{len(problems)} raw file(s) are no longer those that {record} lists:\n{listed(problems)}\n"
+            "Put them back, or take them as they are now with `dvc repro --force download`, then `dvc repro`."
+        )
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size

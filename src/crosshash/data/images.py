@@ -1,0 +1,95 @@
+"""Pictures on their way into the shards: fully decoded once, shrunk or rewritten if need be, else copied."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from crosshash.data.prepared import in_threads
+
+QUALITY = 95
+UPRIGHT = 1
+
+# Pillow refuses pictures above twice its limit of pixels; between once and twice it would only warn.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+class BadImageError(Exception):
+    """A picture that cannot be used; its text says why."""
+
+
+def prepare_images(paths: Iterable[Path], max_side: int) -> Iterator[bytes | BadImageError]:
+    """Prepare pictures in threads, in order; a bad one gives its error in place of its bytes."""
+    return in_threads(partial(_prepared_or_error, max_side=max_side), paths)
+
+
+def _prepared_or_error(path: Path, max_side: int) -> bytes | BadImageError:
+    try:
+        return prepare_image(path, max_side)
+    except BadImageError as error:
+        return error
+
+
+def prepare_image(path: Path, max_side: int) -> bytes:
+    """Give the picture as JPEG, its longest side at most `max_side` pixels.
+
+    An upright RGB or grey JPEG that is small enough is copied byte for byte. Everything else becomes RGB:
+    turned upright by its EXIF tag, the first frame of an animation, transparent parts white, 16 bits
+    scaled to 8.
+
+    Raises:
+        BadImageError: the file is missing, empty, cut, not a picture, or has too many pixels.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BadImageError("the file is missing") from None
+    except OSError as error:
+        raise BadImageError(f"the file cannot be read ({error.strerror})") from None
+    if not data:
+        raise BadImageError("the file is empty (zero bytes)")
+    try:
+        return _as_jpeg(data, max_side)
+    except UnidentifiedImageError:
+        raise BadImageError("not a picture in a known format") from None
+    except BadImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise BadImageError(f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels") from None
+    except Exception as error:  # damaged files make Pillow's decoders raise nearly anything
+        raise BadImageError(f"cannot be decoded ({error})") from None
+
+
+def _as_jpeg(data: bytes, max_side: int) -> bytes:
+    with Image.open(io.BytesIO(data)) as picture:
+        upright = picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT) == UPRIGHT
+        small = max(picture.size) <= max_side
+        if picture.format == "JPEG" and picture.mode in ("RGB", "L") and upright and small:
+            picture.load()
+            return data
+        if picture.format == "JPEG":  # its decoder can skip most of the work for a smaller picture
+            picture.draft(None, (2 * max_side, 2 * max_side))
+        rgb = _to_rgb(ImageOps.exif_transpose(picture))
+        rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        rgb.save(buffer, "JPEG", quality=QUALITY)
+        return buffer.getvalue()
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """Convert any mode to RGB, transparent parts to white."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        raise BadImageError("floating-point pixels; save it with 8 or 16 bits")
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return picture.convert("RGB")

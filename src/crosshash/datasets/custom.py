@@ -1,0 +1,39 @@
+"""`custom`: the user's own pictures, a folder with pairs.csv beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crosshash.data.folder import image_folder_files, read_image_folder
+from crosshash.data.raw import describe_files
+from crosshash.data.source import RawFile, RawItems, SplitSizes
+from crosshash.errors import CrosshashError
+
+SIZES = SplitSizes(query=0.125, train=0.875)
+
+
+def folder(raw: Path, path: str) -> Path:
+    """Give the user's folder; nothing of it is copied to `raw`.
+
+    Raises:
+        CrosshashError: it is not there, or no folder.
+    """
+    place = Path(path)
+    if not place.is_dir():
+        finding = "is a file" if place.is_file() else "is not there"
+        raise CrosshashError(
+            f"params.yaml: custom.path: '{path}' {finding}. Give a folder with pairs.csv and the images "
+            "that it names."
+        )
+    return place
+
+
+def fetch(raw: Path, path: str) -> list[RawFile]:
+    """List pairs.csv and those of its images that are there; the convert stage judges the others."""
+    place = folder(raw, path)
+    return describe_files(place, image_folder_files(place))
+
+
+def read(raw: Path, path: str) -> RawItems:
+    """Read pairs.csv; classes are all labels, sorted as text."""
+    return read_image_folder(folder(raw, path))

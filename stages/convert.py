@@ -1,0 +1,102 @@
+"""Turn the raw files into the data set's folder: pair table, split, .mat triple, shards."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from crosshash.artifacts import atomic_path
+from crosshash.data.convert import choose_split, shard_items, spool_pictures, untrained_classes, write_tables
+from crosshash.data.info import DatasetInfo
+from crosshash.data.raw import check_raw
+from crosshash.data.shards import write_shards
+from crosshash.data.source import Dataset, RawItems, SplitSizes, raw_folder
+from crosshash.data.split import Split
+from crosshash.data.spool import Spool
+from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.plans.base import read_plan
+from crosshash.plans.convert import ConvertPlan
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Write data/<dataset>, the whole folder or nothing."""
+    plan = read_plan("convert", ConvertPlan)
+    source, sizes = read_source(plan)
+    split = settled_split(plan, source, sizes)  # before any picture is opened: counts fail at once
+    with atomic_path(Path("data") / plan.dataset) as folder, ExitStack() as stack:
+        folder.mkdir()
+        images: Spool | np.ndarray
+        if isinstance(source.images, np.ndarray):
+            images = source.images
+        else:
+            images = stack.enter_context(Spool(folder))
+            source, bad = spool_pictures(source, plan.max_side, images)
+            if bad:
+                refuse_or_skip(bad, plan.bad_images)
+                split = settled_split(plan, source, sizes)
+        info = write_tables(folder, plan.dataset, source, split, plan.vocabulary)
+        write_shards(folder, shard_items(source, split, images), plan.shard_mb)
+    log_counts(info)
+
+
+def read_source(plan: ConvertPlan) -> tuple[RawItems, SplitSizes]:
+    """Read the items from the recorded raw files, and the sizes of the split."""
+    module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
+    raw, settings = raw_folder(), plan.settings
+    record = Path("data/raw") / f"{plan.dataset}.json"
+    check_raw(record, module.folder(raw, **settings), lambda: module.fetch(raw, **settings))
+    source = module.read(raw, **settings)
+    for warning in source.warnings:
+        log.warning("warning: %s", warning)
+    query = module.SIZES.query if plan.query is None else plan.query
+    train = module.SIZES.train if plan.train is None else plan.train
+    return source, SplitSizes(query, train)
+
+
+def settled_split(plan: ConvertPlan, source: RawItems, sizes: SplitSizes) -> Split:
+    """Draw the split; a class without an item to train on is refused, or only told."""
+    split = choose_split(source, sizes, plan.val, plan.split_seed)
+    classes = untrained_classes(source, split)
+    if classes:
+        finding = f"{len(classes)} class(es) without a training item:\n{listed(classes)}"
+        if plan.missing_class == "error":
+            raise CrosshashError(
+                f"{finding}\nAdd items of these classes, raise split.train, try another split.seed, or set "
+                "split.missing_class to warn, in params.yaml."
+            )
+        log.warning("warning: %s", finding)
+    return split
+
+
+def refuse_or_skip(bad: list[str], policy: str) -> None:
+    """Stop because of bad pictures, all of them listed, or say that they are left out."""
+    finding = f"{len(bad)} picture(s) cannot be used:\n{listed(bad, shown=len(bad))}"
+    if policy == "fail":
+        raise CrosshashError(
+            f"{finding}\nMend or remove them, or leave their items out with `-S convert.bad_images=skip`."
+        )
+    log.warning("warning: %s\nTheir items are left out.", finding)
+
+
+def log_counts(info: DatasetInfo) -> None:
+    """Say what the data set holds."""
+    parts = ", ".join(f"{part} {info.counts[part]}" for part in ("query", "train", "val", "rest"))
+    total = sum(info.counts[part] for part in ("query", "train", "val", "rest"))
+    log.info("%d pairs, %d classes: %s", total, len(info.classes), parts)
+    unlabelled, captionless = info.counts["unlabelled"], info.counts["captionless"]
+    if unlabelled or captionless:
+        log.info("%d without label, %d without text: these are only searched", unlabelled, captionless)
+    if info.chance is not None:
+        log.info("two labelled items share a class with chance %.3f", info.chance)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run_stage(main)

@@ -1,0 +1,30 @@
+"""Fetch, generate or look up the raw files of the data set; list them with size and sha256."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from pathlib import Path
+from typing import cast
+
+from crosshash.data.raw import write_raw
+from crosshash.data.source import Dataset, raw_folder
+from crosshash.errors import run_stage
+from crosshash.plans.base import read_plan
+from crosshash.plans.download import DownloadPlan
+
+
+def main() -> None:
+    """Write data/raw/<dataset>.json."""
+    plan = read_plan("download", DownloadPlan)
+    module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
+    files = module.fetch(raw_folder(), **plan.settings)
+    write_raw(Path("data/raw") / f"{plan.dataset}.json", plan.dataset, files)
+    megabytes = sum(file.size for file in files) / 1e6
+    place = module.folder(raw_folder(), **plan.settings)
+    logging.getLogger(__name__).info("%d raw files, %.1f MB, in %s", len(files), megabytes, place)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run_stage(main)
