@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from crosshash.data.prepared import in_threads
+from crosshash.data.threads import in_threads
 
 QUALITY = 95
 UPRIGHT = 1
