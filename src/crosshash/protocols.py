@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
+    from torch import Tensor, device
     from torch.nn import Parameter
 
 
@@ -23,6 +23,15 @@ class PairBatch:
     text: Tensor
     labels: Tensor
     index: Tensor
+
+    def to(self, device: device) -> PairBatch:
+        """Move to a device."""
+        return PairBatch(
+            self.image.to(device, non_blocking=True),
+            self.text.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            self.index.to(device, non_blocking=True),
+        )
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,10 @@ class Batches(Protocol):
         """Yield the batches of one epoch."""
         ...
 
+    def in_order(self) -> Iterator[PairBatch]:
+        """Yield every item once in the order of the split, with its first caption."""
+        ...
+
 
 class Method(Protocol):
     """A hashing method: two networks, a loss, and how either modality alone becomes a code."""
@@ -78,3 +91,20 @@ class Method(Protocol):
     def encode_text(self, text: Tensor) -> Tensor:
         """Soft codes float[B, train_bits] of texts."""
         ...
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What a method may know of the training set before the first step, in numpy.
+
+    labels: uint8[N, C] of the training items; centers: int8[C, K] with tie_bits int8[K], where the method uses hash
+    centres; short_matrix: float32[2K, 2k] with short_centers int8[C, k] and short_ties int8[k], where the loss
+    looks at the delivered code.
+    """
+
+    labels: np.ndarray
+    centers: np.ndarray | None = None
+    tie_bits: np.ndarray | None = None
+    short_matrix: np.ndarray | None = None
+    short_centers: np.ndarray | None = None
+    short_ties: np.ndarray | None = None

@@ -1,0 +1,126 @@
+"""The two networks of a model, chosen by name or by the kind of the data, and rebuilt from their description."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from crosshash.errors import CrosshashError
+from crosshash.models.vectors import VectorEncoder, bag_reader, vector_reader
+from crosshash.protocols import Prepare
+
+CONFIGS = Path("configs")
+OFFLINE = "tiny-rn"
+
+
+@dataclass(frozen=True)
+class TowerSpec:
+    """All that is needed to build one network again, without weights: what `model.json` keeps.
+
+    kind: `clip` (config of open_clip), `mlp` (vectors of `dim` numbers) or `bow` (a vocabulary).
+    """
+
+    kind: Literal["clip", "mlp", "bow"]
+    name: str
+    hidden: int = 0
+    dim: int = 0
+    config: dict[str, Any] | None = None
+    resize: Literal["squash", "crop"] = "squash"
+    vocabulary: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Give plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Tower:
+    """One network, the width of its embedding, and how a raw value becomes its input."""
+
+    network: nn.Module
+    dim: int
+    prepare: Prepare
+
+
+def image_spec(name: str, kind: str, dim: int | None, hidden: int, pretrained: str | None) -> TowerSpec:
+    """Settle the image network for data of a kind (`jpeg` or `vector`).
+
+    Raises:
+        CrosshashError: a network for pictures on vectors, or the other way round.
+    """
+    settled = {"jpeg": OFFLINE, "vector": "mlp"}[kind] if name == "auto" else name
+    if (settled == "mlp") != (kind == "vector"):
+        raise CrosshashError(
+            f"params.yaml: model.image: '{settled}' does not read {'vectors' if kind == 'vector' else 'pictures'}; "
+            f"this data set has {'vectors (use mlp or auto)' if kind == 'vector' else 'pictures (use auto or an open_clip model)'}."
+        )
+    return TowerSpec("mlp", settled, hidden, dim or 0) if settled == "mlp" else _clip_spec(settled, pretrained)
+
+
+def text_spec(
+    name: str, kind: str, image_kind: str, dim: int | None, vocabulary: list[str], hidden: int, pretrained: str | None
+) -> TowerSpec:
+    """Settle the text network: vectors take `mlp`, captions `bow` beside image vectors, else open_clip's.
+
+    Raises:
+        CrosshashError: a network for captions on vectors, or the other way round, or an empty vocabulary.
+    """
+    auto = "mlp" if kind == "vector" else "bow" if image_kind == "vector" else OFFLINE
+    settled = auto if name == "auto" else name
+    if (settled == "mlp") != (kind == "vector"):
+        raise CrosshashError(
+            f"params.yaml: model.text: '{settled}' does not read {kind}s; "
+            f"use {'mlp or auto' if kind == 'vector' else 'auto, bow or an open_clip model'}."
+        )
+    if settled == "mlp":
+        return TowerSpec("mlp", settled, hidden, dim or 0)
+    if settled == "bow":
+        if not vocabulary:
+            raise CrosshashError("model.text: bow: the training captions hold no word. Use an open_clip model.")
+        return TowerSpec("bow", settled, hidden, vocabulary=tuple(vocabulary))
+    return _clip_spec(settled, pretrained)
+
+
+def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = None) -> tuple[Tower, Tower]:
+    """Build both networks, with fresh weights or published ones.
+
+    Raises:
+        CrosshashError: weights that do not fit, or published weights for a pair of different models.
+    """
+    clip = {}
+    for spec in (image, text):
+        if spec.kind == "clip" and spec.name not in clip:
+            clip[spec.name] = _build_clip(spec, pretrained)
+    image_tower = (
+        Tower(clip[image.name].image, clip[image.name].dim, clip[image.name].prepare_image)
+        if image.kind == "clip"
+        else Tower(VectorEncoder(image.dim, image.hidden, scaled=True), image.hidden, vector_reader)
+    )
+    if text.kind == "clip":
+        return image_tower, Tower(clip[text.name].text, clip[text.name].dim, clip[text.name].prepare_text)
+    if text.kind == "mlp":
+        return image_tower, Tower(VectorEncoder(text.dim, text.hidden, scaled=True), text.hidden, vector_reader)
+    words = VectorEncoder(len(text.vocabulary), text.hidden, scaled=False)
+    return image_tower, Tower(words, text.hidden, bag_reader(text.vocabulary))
+
+
+def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
+    from crosshash.models.clip import clip_config
+    from crosshash.models.weights import with_activation
+
+    config = with_activation(clip_config(name, CONFIGS), name, pretrained)
+    return TowerSpec("clip", name, config=config, resize="crop" if pretrained else "squash")
+
+
+def _build_clip(spec: TowerSpec, pretrained: str | None) -> Any:  # noqa: ANN401 - open_clip is imported only here
+    from crosshash.models.clip import build_clip
+    from crosshash.models.weights import load_weights
+
+    assert spec.config is not None
+    towers = build_clip(spec.config, spec.name, spec.resize)
+    if pretrained:
+        load_weights(towers, spec.name, pretrained)
+    return towers

@@ -1,0 +1,114 @@
+"""Codes of items: the trained networks over images and texts, each modality by itself, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crosshash.codes.hashcodes import pack
+from crosshash.codes.transform import apply_transform
+from crosshash.data.prepared import PreparedItem
+from crosshash.protocols import Method
+
+Encoder = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class EncodedItems:
+    """Codes of N items in one order.
+
+    rows: int64[N] of the pair table; ids `<U`[N]; labels: names per item; has_text: bool[N]. The rest are packed codes
+    uint8[N, ceil(K/8)]: `long` as trained, `short` as delivered; zeros where an item has no text.
+    """
+
+    rows: np.ndarray
+    ids: np.ndarray
+    labels: list[tuple[str, ...]]
+    has_text: np.ndarray
+    image_long: np.ndarray
+    text_long: np.ndarray
+    image_short: np.ndarray
+    text_short: np.ndarray
+
+
+def soft_codes(encoder: Encoder, inputs: Sequence[np.ndarray], batch: int, device: torch.device) -> np.ndarray:
+    """Encode prepared inputs; gives float32[N, K], whose sign is the code. The caller's network is in eval mode."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(inputs), batch):
+            stacked = torch.from_numpy(np.stack(inputs[start : start + batch]))
+            parts.append(encoder(stacked.to(device)).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def text_codes(
+    method: Method, texts: Sequence[Sequence[np.ndarray]], bits: int, batch: int, device: torch.device
+) -> np.ndarray:
+    """Encode items of several captions each; gives the mean float32[N, K], zero for items without any."""
+    flat = [text for captions in texts for text in captions]
+    means = np.zeros((len(texts), bits), np.float32)
+    if flat:
+        item = np.repeat(np.arange(len(texts)), [len(captions) for captions in texts])
+        np.add.at(means, item, soft_codes(method.encode_text, flat, batch, device))
+        means /= np.maximum(np.bincount(item, minlength=len(texts)), 1)[:, None]
+    return means
+
+
+def shortened(soft: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:
+    """Pack the delivered code: the long one through the transform, or as it is where there is none."""
+    return pack(soft if matrix is None else apply_transform(soft, matrix))
+
+
+def encode_items(
+    method: Method,
+    items: Iterable[PreparedItem],
+    matrix: np.ndarray | None,
+    caption: Literal["first", "all"],
+    batch: int,
+    device: torch.device,
+) -> EncodedItems:
+    """Encode items of both modalities, holding no more than a batch of pictures; sorted by row.
+
+    matrix: float32[2K, 2k] of the transform, or None: the delivered code is the trained one.
+    """
+    parts = []
+    for chunk in _chunks(items, batch):
+        image = soft_codes(method.encode_image, [item.image for item in chunk], batch, device)
+        shown = [item.texts if caption == "all" else item.texts[:1] for item in chunk]
+        text = text_codes(method, shown, method.train_bits, batch, device)
+        parts.append(
+            EncodedItems(
+                np.array([item.row for item in chunk], np.int64),
+                np.array([item.id for item in chunk]),
+                [item.labels for item in chunk],
+                np.array([len(item.texts) > 0 for item in chunk]),
+                pack(image),
+                pack(text) * np.array([len(item.texts) > 0 for item in chunk], np.uint8)[:, None],
+                shortened(image, matrix),
+                shortened(text, matrix) * np.array([len(item.texts) > 0 for item in chunk], np.uint8)[:, None],
+            )
+        )
+    return _joined(parts)
+
+
+def _joined(parts: list[EncodedItems]) -> EncodedItems:
+    rows = np.concatenate([part.rows for part in parts])
+    order = np.argsort(rows, kind="stable")
+    labels = [names for part in parts for names in part.labels]
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])[order]
+        for name in ("ids", "has_text", "image_long", "text_long", "image_short", "text_short")
+    }
+    return EncodedItems(rows=rows[order], labels=[labels[place] for place in order], **arrays)
+
+
+def _chunks(items: Iterable[PreparedItem], size: int) -> Iterator[list[PreparedItem]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

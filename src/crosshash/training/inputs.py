@@ -1,0 +1,59 @@
+"""What the train stage reads before the first step, checked while nothing has been spent yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crosshash.artifacts import read_json, read_npz
+from crosshash.data.info import DatasetInfo
+from crosshash.errors import CrosshashError
+from crosshash.models.towers import TowerSpec, image_spec, text_spec
+from crosshash.plans.train import TrainPlan
+from crosshash.protocols import TrainingInputs
+
+LABELS = "train_labels.npz"
+
+
+def read_inputs(data: Path, centers: Path, short: Path, supervised: bool) -> TrainingInputs:
+    """Read training labels, long hash centres, and the way to the short code where the loss looks at it.
+
+    Raises:
+        CrosshashError: a supervised method without labels, or centres made for other classes.
+    """
+    labels = read_npz(data / LABELS)
+    if supervised and labels["labels"].size == 0:
+        raise CrosshashError(
+            f"{data}: no training item has a label, and the method learns from labels. "
+            "Fill the column `labels` of pairs.csv (split by ;), or choose an unsupervised method."
+        )
+    long, path = read_npz(centers), read_npz(short)
+    if bool(long["used"]) and list(long["classes"]) != list(labels["classes"]):
+        raise CrosshashError(f"{centers}: made for other classes than {data / LABELS}. Run `dvc repro centers`.")
+    return TrainingInputs(
+        labels["labels"],
+        long.get("centers"),
+        long.get("tie_bits"),
+        path.get("matrix"),
+        path.get("centers"),
+        path.get("tie_bits"),
+    )
+
+
+def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerSpec, TowerSpec]:
+    """Choose both networks for the kind of the data.
+
+    Raises:
+        CrosshashError: a network that does not read this kind, or published weights for half a model.
+    """
+    model = plan.model
+    if model.pretrained and model.image != model.text:
+        raise CrosshashError(
+            f"params.yaml: model.pretrained: '{model.pretrained}' are weights of one whole model, but model.image is "
+            f"'{model.image}' and model.text '{model.text}'. Give both the same name, such as ViT-B-32."
+        )
+    vocabulary = read_json(data / "vocabulary.json")
+    image = image_spec(model.image, info.image_kind, info.image_dim, model.hidden, model.pretrained)
+    text = text_spec(
+        model.text, info.text_kind, info.image_kind, info.text_dim, vocabulary, model.hidden, model.pretrained
+    )
+    return image, text

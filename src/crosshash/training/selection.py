@@ -1,0 +1,63 @@
+"""How good a network is on the validation queries, which alone decide the epoch that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from crosshash.codes.hashcodes import pack
+from crosshash.protocols import Batches, Method, PairBatch
+from crosshash.retrieval.evaluation import mean_average_precision
+
+DATABASE = 10_000  # items searched at most: the first of the training set, whose order is drawn by seed
+
+
+def validation(fabric: Fabric, method: Method, queries: Batches, train: Batches) -> Callable[[], dict[str, float]]:
+    """Make the function that scores the network as it is: mAP@all of the trained code, i2t and t2i.
+
+    The validation queries search the training items; neither the query set nor its labels are read.
+    """
+    query_labels = np.concatenate([batch.labels.numpy() for batch in queries.in_order()]).astype(np.uint8)
+    database_labels = np.concatenate([batch.labels.numpy() for batch in _first(train)]).astype(np.uint8)
+
+    def score() -> dict[str, float]:
+        query_image, query_text = pair_codes(fabric, method, queries.in_order())
+        image, text = pair_codes(fabric, method, _first(train))
+        return {
+            "i2t": mean_average_precision(query_image, text, query_labels, database_labels),
+            "t2i": mean_average_precision(query_text, image, query_labels, database_labels),
+        }
+
+    return score
+
+
+def pair_codes(fabric: Fabric, method: Method, batches: Iterable[PairBatch]) -> tuple[np.ndarray, np.ndarray]:
+    """Encode batches; gives packed image and text codes uint8[N, ceil(K/8)]."""
+    module = cast(nn.Module, method)
+    module.eval()
+    images: list[np.ndarray] = []
+    texts: list[np.ndarray] = []
+    with torch.no_grad(), fabric.autocast():
+        for batch in batches:
+            images.append(_packed(method.encode_image(batch.image.to(fabric.device))))
+            texts.append(_packed(method.encode_text(batch.text.to(fabric.device))))
+    module.train()
+    return np.concatenate(images), np.concatenate(texts)
+
+
+def _packed(soft: Tensor) -> np.ndarray:
+    return pack(soft.float().cpu().numpy())
+
+
+def _first(train: Batches) -> Iterable[PairBatch]:
+    """Batches in order up to DATABASE items."""
+    batches = train.in_order()
+    first = next(iter(batches))
+    wanted = -(-DATABASE // len(first.index)) - 1
+    return chain([first], (batch for batch, _ in zip(batches, range(wanted), strict=False)))

@@ -1,0 +1,103 @@
+"""Write the hash codes of queries and retrieval set: delivered length, trained length, and the targets as codes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from itertools import chain
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from torch import nn
+
+from crosshash.artifacts import atomic_path, read_npz, write_npz
+from crosshash.codes.centers import CenterBook
+from crosshash.codes.hashcodes import pack, unpack
+from crosshash.data.info import read_info
+from crosshash.data.labels import label_matrix
+from crosshash.data.mat import write_mat
+from crosshash.data.prepared import prepared
+from crosshash.data.shards import read_items
+from crosshash.errors import run_stage
+from crosshash.plans.base import read_plan
+from crosshash.plans.encode import EncodePlan
+from crosshash.training.device import make_deterministic, settled_device
+from crosshash.training.encoding import EncodedItems, encode_items
+from crosshash.training.model_folder import load_model
+from crosshash.training.parent import end_with_parent
+
+PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
+CODES = Path("artifacts/codes")
+Arrays = dict[str, np.ndarray]
+
+
+def main(dataset: str) -> None:
+    """Write artifacts/codes, all files or none."""
+    end_with_parent()
+    plan = read_plan("encode", EncodePlan)
+    data = Path("data") / dataset
+    make_deterministic()
+    device = settled_device(plan.device)
+    model = load_model(Path("artifacts/model"))
+    network = cast(nn.Module, model.method).to(device)
+    transform = read_npz(Path("artifacts/transform.npz"))
+    book = read_npz(Path("artifacts/centers/short.npz"))
+    classes = read_info(data).classes
+    targets: Arrays = {"used": np.array(bool(book["used"]))}
+    delivered: dict[str, Arrays] = {}
+    with atomic_path(CODES) as folder:
+        for name, parts in PARTS.items():
+            items = chain.from_iterable(read_items(data, part) for part in parts)
+            ready = prepared(items, model.prepare_image, model.prepare_text)
+            encoded = encode_items(
+                model.method, ready, transform.get("matrix"), plan.caption, plan.batch, next(network.parameters()).device
+            )
+            labels = label_matrix(encoded.labels, classes)
+            delivered[name] = code_arrays(encoded, labels, classes, plan.bits, short=True)
+            write_npz(folder / f"{name}.npz", delivered[name])
+            long = code_arrays(encoded, labels, classes, plan.train_bits, short=False)
+            write_npz(folder / f"{name}_long.npz", long)
+            if targets["used"]:
+                targets[name] = target_codes(book, labels)
+            logging.getLogger(__name__).info("%s: %d items, %d bits on %s", name, len(labels), plan.bits, device)
+        write_npz(folder / "targets.npz", targets)
+        write_mat(folder / "codes.mat", matlab_arrays(delivered, plan.bits))
+
+
+def code_arrays(encoded: EncodedItems, labels: np.ndarray, classes: tuple[str, ...], bits: int, short: bool) -> Arrays:
+    """Lay out codes of one length as docs/architecture.md says."""
+    return {
+        "image": encoded.image_short if short else encoded.image_long,
+        "text": encoded.text_short if short else encoded.text_long,
+        "labels": labels,
+        "ids": encoded.ids,
+        "bits": np.array(bits, np.int64),
+        "classes": np.array(classes, dtype=np.str_),
+        "has_text": encoded.has_text,
+        "has_labels": labels.any(axis=1),
+    }
+
+
+def target_codes(book: Arrays, labels: np.ndarray) -> np.ndarray:
+    """Pack the short targets of labelled items; items without labels have none and stay zero."""
+    centers = CenterBook(book["centers"], tuple(book["classes"]), book["tie_bits"])
+    packed = np.zeros((len(labels), -(-centers.centers.shape[1] // 8)), np.uint8)
+    labelled = labels.any(axis=1)
+    packed[labelled] = pack(centers.targets(labels[labelled]))
+    return packed
+
+
+def matlab_arrays(codes: dict[str, Arrays], bits: int) -> Arrays:
+    """Lay out codes as published code writes them: +-1 int8 for images and texts, 0/1 labels."""
+    arrays: Arrays = {}
+    for letter, name in (("q", "query"), ("r", "retrieval")):
+        arrays[f"{letter}_img"] = unpack(codes[name]["image"], bits)
+        arrays[f"{letter}_txt"] = unpack(codes[name]["text"], bits)
+        arrays[f"{letter}_l"] = codes[name]["labels"]
+    return arrays
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run_stage(lambda: main(sys.argv[1]))

@@ -1,0 +1,82 @@
+"""Train the hash model; a killed training goes on after its last finished epoch."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import torch
+
+from crosshash.data.batches import Batches, Reading, open_batches
+from crosshash.data.info import read_info
+from crosshash.errors import run_stage
+from crosshash.models.towers import Tower, build_towers
+from crosshash.plans.base import FOLDER, read_plan
+from crosshash.plans.train import TrainPlan
+from crosshash.seeding import stream_seed
+from crosshash.training.checkpoint import locked, remove_checkpoint, state_folder, training_key
+from crosshash.training.curves import Curves
+from crosshash.training.device import make_deterministic, open_fabric
+from crosshash.training.fit import Fitted, Rates, fit
+from crosshash.training.inputs import read_inputs, settle_specs
+from crosshash.training.model_folder import ModelCard, build_method, save_model
+from crosshash.training.parent import end_with_parent
+from crosshash.training.selection import validation
+
+CENTERS = Path("artifacts/centers/long.npz")
+SHORT = Path("artifacts/transform_training.npz")
+MODEL = Path("artifacts/model")
+CURVES = Path("dvclive")
+
+
+def main(dataset: str) -> None:
+    """Write artifacts/model and dvclive."""
+    end_with_parent()
+    plan = read_plan("train", TrainPlan)
+    data = Path("data") / dataset
+    fabric = open_fabric(plan.device, plan.precision)
+    inputs = read_inputs(data, CENTERS, SHORT, plan.supervised)
+    image, text = settle_specs(plan, read_info(data), data)
+    make_deterministic()
+    torch.manual_seed(stream_seed(plan.seed, "weights"))
+    towers = build_towers(image, text, plan.model.pretrained)
+    card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0)
+    method = build_method(card, towers, inputs)
+    train, val = open_parts(data, plan, towers)
+    rates = Rates(plan.lr_head, plan.lr_backbone, plan.weight_decay, plan.warmup, plan.clip_norm)
+    files = [FOLDER / "train.yaml", data / "shards" / "index.json", data / "train_labels.npz", CENTERS, SHORT]
+    key = training_key(files, str(fabric.device.type), str(torch.get_num_threads()), torch.__version__)
+    with locked(state_folder() / key) as folder:
+        with Curves(CURVES) as curves:
+            score = None if val is None else validation(fabric, method, val, train)
+            fitted = fit(
+                fabric, method, train, score,
+                epochs=plan.epochs, rates=rates, select=plan.select, seed=plan.seed, folder=folder, on_epoch=curves.add,
+            )  # fmt: skip
+        save(card, fitted)
+        remove_checkpoint(folder)
+
+
+def open_parts(data: Path, plan: TrainPlan, towers: tuple[Tower, Tower]) -> tuple[Batches, Batches | None]:
+    """Open the training pairs and, where the split has them, the validation pairs."""
+    info = read_info(data)
+    reading = Reading(
+        info.classes, towers[0].prepare, towers[1].prepare, plan.batch, plan.seed, plan.caption
+    )
+    train = open_batches(data, "train", info.counts["train"], reading, plan.memory_mb)
+    if not info.counts["val"]:
+        return train, None
+    return train, open_batches(data, "val", info.counts["val"], reading, plan.memory_mb)
+
+
+def save(card: ModelCard, fitted: Fitted) -> None:
+    """Write the kept epoch."""
+    settled = ModelCard(**{**card.__dict__, "best_epoch": fitted.best_epoch})
+    save_model(MODEL, settled, fitted.state)
+    logging.getLogger(__name__).info("kept epoch %d in %s", fitted.best_epoch, MODEL)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run_stage(lambda: main(sys.argv[1]))
