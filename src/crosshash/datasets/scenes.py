@@ -153,7 +153,7 @@ def _two_places(random: np.random.Generator) -> list[tuple[float, float, float]]
     for middle in random.permutation([0.26, 0.74]):
         radius = random.uniform(0.16, 0.225)
         along = middle + random.uniform(-0.02, 0.02)
-        across = random.uniform(1.1 * radius, 1 - 1.1 * radius)
+        across = random.uniform(1.05 * radius, 1 - 1.05 * radius)
         x, y = (across, along) if upright else (along, across)
         places.append((float(x), float(y), float(radius)))
     return places
