@@ -1,4 +1,4 @@
-"""Small searches whose distances and shared labels are chosen, and their measures by plain loops over all orders."""
+"""Small searches with chosen distances and shared labels, and their measures by loops over all orders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLASSES = 5
 
 
 def search(distances: Sequence[int], grades: Sequence[int]) -> tuple[Side, Side]:
-    """One query with all labels and code 0; item j differs in `distances[j]` bits and shares `grades[j]` labels."""
+    """A query with all labels and code 0; item j differs in distances[j] bits, shares grades[j] labels."""
     codes = np.array([[bit < d for bit in range(BITS)] for d in distances])
     labels = np.array([[c < g for c in range(CLASSES)] for g in grades], dtype=np.uint8)
     query = Side.of(np.packbits(np.zeros((1, BITS), bool), axis=1), np.ones((1, CLASSES), np.uint8))

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crosshash.errors import CrosshashError
-from crosshash.retrieval.histogram import CHUNK, Side, counts_by_distance, grades_by_rank, threads
+from crosshash.retrieval.histogram import CHUNK, Side, counts_by_distance, grades_by_rank
 from tests.retrieval.cases import random_codes, random_labels
 
 
@@ -62,26 +61,6 @@ def test_the_last_grade_takes_all_above() -> None:
     side = Side.of(np.zeros((1, 2), np.uint8), np.ones((1, 3), np.uint8))
     counts = counts_by_distance(side, side, range(1), 2)
     assert counts[0, 0].tolist() == [0, 1]
-
-
-def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    generator = np.random.default_rng(1)
-    query = Side.of(random_codes(generator, 23, 32), random_labels(generator, 23, 5))
-    retrieval = Side.of(random_codes(generator, 90, 32), random_labels(generator, 90, 5))
-    results = []
-    for count in ("1", "2", "7"):
-        monkeypatch.setenv("CROSSHASH_THREADS", count)
-        assert threads() == int(count)
-        results.append(counts_by_distance(query, retrieval, range(23), 6))
-    assert all(np.array_equal(results[0], other) for other in results[1:])
-    assert results[0].sum() == 23 * 90
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
-def test_a_senseless_number_of_threads_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv("CROSSHASH_THREADS", text)
-    with pytest.raises(CrosshashError, match="CROSSHASH_THREADS is"):
-        threads()
 
 
 def test_labels_of_any_type_count_where_not_zero_and_stay_as_they_are() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from crosshash.retrieval.measures import AP, NDCG, Measure, Precision, Recall
-from crosshash.retrieval.ranking import Ranking, Ties, rankings
+from crosshash.retrieval.ranking import Ranking, Ties, rank
 from tests.retrieval import cases
 
 PAIRS: list[tuple[Measure, Callable[[list[int]], float]]] = [
@@ -28,7 +28,7 @@ PAIRS: list[tuple[Measure, Callable[[list[int]], float]]] = [
 
 def value(measure: Measure, distances: list[int], grades: list[int], ties: Ties = "expected") -> float:
     query, retrieval = cases.search(distances, grades)
-    ((_, ranking),) = rankings(query, retrieval, ties, cases.CLASSES + 1)
+    _, ranking = rank(query, retrieval, range(1), ties, cases.CLASSES + 1)
     return float(measure(ranking)[0])
 
 
@@ -106,7 +106,7 @@ def test_conventions_of_average_precision_at_a_cut_off() -> None:
 
 
 def test_recall_is_hits_over_relevant() -> None:
-    """Ranks: hit, miss, hit, hit: at 2 one of 3 relevant. Retrieved over relevant would be 2/3, over all 2/4."""
+    """Ranks: hit, miss, hit, hit: at 2 one of 3 relevant. Found over relevant is 2/3, over all 2/4."""
     assert value(Recall(2), [0, 1, 2, 3], [1, 0, 1, 1]) == pytest.approx(1 / 3, abs=1e-15)
     assert value(Recall(4), [0, 1, 2, 3], [1, 0, 1, 1]) == 1
 
@@ -119,7 +119,7 @@ def test_cut_offs_beyond_the_set_take_all_there_is() -> None:
 
 
 def test_the_mean_of_ratios_is_exact_for_a_large_group() -> None:
-    """AP@50[hits]: 20 items before (8 relevant), then 400 tied ones, 90 relevant; exact fractions as reference."""
+    """AP@50[hits]: 8 of 20 items relevant, then 90 of 400 tied ones; exact fractions are the reference."""
     before, found, tied, relevant, k = 20, 8, 400, 90, 50
     m = k - before
     first = sum(Fraction(i, i) for i in range(1, found + 1))

@@ -13,7 +13,7 @@ from crosshash.retrieval.instance import partner_scores
 from crosshash.retrieval.measures import AP, NDCG, Measure, Precision, Recall
 from crosshash.retrieval.ranking import Ties
 from crosshash.retrieval.scores import RetrievalReport, TaskReport
-from crosshash.retrieval.tasks import TaskScores, Undefined, score_task
+from crosshash.retrieval.tasks import TaskScores, Undefined, mean_ap, score_task
 from crosshash.seeding import stream
 
 TASKS: dict[str, tuple[Modality, Modality]] = {
@@ -57,8 +57,7 @@ def mean_average_precision(
         raise CrosshashError(f"these codes cannot be scored:\n{listed(problems)}")
     query, retrieval = (Side.of(packed, labels) for packed, labels in sides.values())
     names = [f"row {row}" for row in range(len(query))]
-    scores = score_task(query, retrieval, (AP(),), ties=ties, undefined=undefined, names=names, graded=False)
-    return float(scores.values["AP"].mean())
+    return mean_ap(query, retrieval, ties=ties, undefined=undefined, names=names)
 
 
 def evaluate(

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from crosshash.artifacts import missing, read_npz
+from crosshash.artifacts import read_npz
 from crosshash.codes.hashcodes import HashCodes, pack
 from crosshash.errors import CrosshashError, listed
 from crosshash.retrieval.codeset import CodeSet
@@ -49,6 +49,8 @@ def read_foreign(path: Path) -> tuple[CodeSet, CodeSet, str]:
 
 
 def _six_arrays(path: Path) -> dict[str, Array]:
+    if not path.is_file():
+        raise CrosshashError(f"{path}: not found; give the path of a .mat or .npz file.")
     arrays = read_npz(path) if path.suffix == ".npz" else _mat(path)
     absent = [key for key in (*CODES, *LABELS) if key not in arrays]
     if absent:
@@ -62,8 +64,6 @@ def _mat(path: Path) -> dict[str, Array]:
     """Read a .mat file up to version 7."""
     try:
         arrays = scipy.io.loadmat(path, appendmat=False)
-    except FileNotFoundError:
-        raise missing(path) from None
     except NotImplementedError:
         raise CrosshashError(
             f"{path}: is a .mat file of version 7.3 (HDF5). Save it as version 7: save(..., '-v7') in "

@@ -1,16 +1,13 @@
 """Counts per Hamming distance and number of shared labels: all that tie-aware measures need, without a sort.
 
 The two loops are compiled by numba in each process (about a second), never cached: its cache is pickled,
-and a checkout may be read-only or gone tomorrow. They hold no lock, so plain threads share the queries.
+and a checkout may be read-only or gone tomorrow. They hold no lock, so plain threads can share the queries.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -19,10 +16,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from crosshash.codes.hamming import words
-from crosshash.errors import CrosshashError
 
 CHUNK = 2048  # retrieval items handled at once: their cells stay in the fastest cache
-SHARES = 4  # parts per thread, so that a busy core delays the others little
 
 Sides = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]
 """Codes and labels of the queries, then of the retrieval items, as the compiled loops take them."""
@@ -58,7 +53,7 @@ def counts_by_distance(query: Side, retrieval: Side, rows: range, grades: int) -
     The last grade stands for that many shared labels and more; `grades` 2 separates relevant from not.
     """
     counts = np.empty((len(rows), query.distances * grades), dtype=np.int32)
-    _share(_count, rows, query, retrieval, grades, counts)
+    _count(rows.start, _sides(query, retrieval), np.uint32(grades), counts)
     return counts.reshape(len(rows), query.distances, grades)
 
 
@@ -67,42 +62,12 @@ def grades_by_rank(query: Side, retrieval: Side, rows: range, grades: int) -> ND
     items = counts_by_distance(query, retrieval, rows, grades).sum(axis=2, dtype=np.int64)
     first = np.cumsum(items, axis=1) - items
     ranked = np.empty((len(rows), len(retrieval)), dtype=np.uint16)
-    _share(_rank, rows, query, retrieval, grades, first, ranked)
+    _rank(rows.start, _sides(query, retrieval), np.uint32(grades), first, ranked)
     return ranked
 
 
-def threads() -> int:
-    """Give the number of threads: `CROSSHASH_THREADS`, else every core that this process may use.
-
-    Raises:
-        CrosshashError: the variable is no whole number above 0.
-    """
-    text = os.environ.get("CROSSHASH_THREADS", "")
-    if not text:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not text.isdecimal() or int(text) < 1:
-        raise CrosshashError(f"CROSSHASH_THREADS is '{text}'; set it to a whole number above 0, or unset it.")
-    return int(text)
-
-
-def _share(
-    kernel: Callable[..., None],
-    rows: range,
-    query: Side,
-    retrieval: Side,
-    grades: int,
-    *results: NDArray[np.generic],
-) -> None:
-    """Let threads fill the results, each for its own share of the queries."""
-    bounds = np.linspace(rows.start, rows.stop, SHARES * threads() + 1).astype(np.int64).tolist()
-    sides = (query.codes, query.labels, retrieval.codes, retrieval.labels)
-
-    def fill(share: tuple[int, int]) -> None:
-        kernel(*share, rows.start, sides, np.uint32(grades), *results)
-
-    with ThreadPoolExecutor(threads()) as pool:
-        for _ in pool.map(fill, pairwise(bounds)):
-            pass
+def _sides(query: Side, retrieval: Side) -> Sides:
+    return query.codes, query.labels, retrieval.codes, retrieval.labels
 
 
 def _popcount_instruction(_context: object, _word: object) -> tuple[Any, Any]:
@@ -150,18 +115,16 @@ def _cells(
 
 
 @njit(nogil=True)
-def _count(
-    begin: int, end: int, offset: int, sides: Sides, grades: np.uint32, counts: NDArray[np.int32]
-) -> None:
-    """Histogram of the cells, for queries begin..end, into counts[query - offset]."""
+def _count(begin: int, sides: Sides, grades: np.uint32, counts: NDArray[np.int32]) -> None:
+    """Histogram of the cells of each query from `begin` on, a row of `counts` each."""
     cell, shared = np.empty(CHUNK, np.uint32), np.empty(CHUNK, np.uint32)
     # Four histograms in turn: raising one counter twice in a row waits for the first write.
     lanes = np.empty((4, counts.shape[1]), np.int32)
     a, b, c, d = lanes[0], lanes[1], lanes[2], lanes[3]
-    for q in range(begin, end):
+    for row in range(len(counts)):
         lanes[:] = 0
         for start in range(0, sides[2].shape[1], CHUNK):
-            cells = _cells(q, start, sides, grades, cell, shared)
+            cells = _cells(begin + row, start, sides, grades, cell, shared)
             whole = len(cells) - len(cells) % 4
             for j in range(0, whole, 4):
                 a[cells[j]] += 1
@@ -171,25 +134,18 @@ def _count(
             for j in range(whole, len(cells)):
                 a[cells[j]] += 1
         for j in range(counts.shape[1]):
-            counts[q - offset, j] = a[j] + b[j] + c[j] + d[j]
+            counts[row, j] = a[j] + b[j] + c[j] + d[j]
 
 
 @njit(nogil=True)
 def _rank(
-    begin: int,
-    end: int,
-    offset: int,
-    sides: Sides,
-    grades: np.uint32,
-    first: NDArray[np.int64],
-    ranked: NDArray[np.uint16],
+    begin: int, sides: Sides, grades: np.uint32, first: NDArray[np.int64], ranked: NDArray[np.uint16]
 ) -> None:
     """Counting sort, stable: each item's grade goes to the next free rank of its distance."""
     cell, shared = np.empty(CHUNK, np.uint32), np.empty(CHUNK, np.uint32)
-    for q in range(begin, end):
-        row = q - offset
+    for row in range(len(ranked)):
         for start in range(0, sides[2].shape[1], CHUNK):
-            cells = _cells(q, start, sides, grades, cell, shared)
+            cells = _cells(begin + row, start, sides, grades, cell, shared)
             for j in range(len(cells)):
                 distance = cells[j] // grades
                 rank = first[row, distance]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,8 +13,8 @@ from crosshash.retrieval.histogram import Side, counts_by_distance, grades_by_ra
 
 Ties = Literal["expected", "by_id", "optimistic", "pessimistic"]
 
-CELLS = 1 << 20  # numbers per array of a block of queries: memory stays flat however large the sets are
-QUERIES = 1024  # queries per block at most
+CELLS = 1 << 20  # numbers per array of a block: memory stays flat however large the sets are
+QUERIES = 256  # queries per block at most: its arrays fit the cache, and threads have blocks to share
 
 
 @dataclass(frozen=True)
@@ -67,27 +66,29 @@ class Ranking:
         return Ranking(items, relevant, gain, self.grades)
 
 
-def rankings(query: Side, retrieval: Side, ties: Ties, grades: int) -> Iterator[tuple[Ranking, Ranking]]:
-    """Yield blocks of queries: the ranking with one group per distance, and the one under a rule for ties.
+def blocks(query: Side, retrieval: Side, ties: Ties, grades: int) -> list[range]:
+    """Cut the queries into blocks that are small enough to rank at once."""
+    cells = max(query.distances * grades, len(retrieval) if ties == "by_id" else 0)
+    step = min(QUERIES, max(1, CELLS // cells))
+    return [range(start, min(start + step, len(query))) for start in range(0, len(query), step)]
+
+
+def rank(query: Side, retrieval: Side, rows: range, ties: Ties, grades: int) -> tuple[Ranking, Ranking]:
+    """Rank a block of queries: with one group per distance, and under a rule for ties.
 
     `expected` keeps items of one distance as one group in random order: both are the same. The other rules
     order each group into smaller ones of equal items: `optimistic` by falling, `pessimistic` by rising number
     of shared labels, `by_id` by position in the retrieval set.
     """
-    cells = max(query.distances * grades, len(retrieval) if ties == "by_id" else 0)
-    step = min(QUERIES, max(1, CELLS // cells))
-    for start in range(0, len(query), step):
-        rows = range(start, min(start + step, len(query)))
-        counts = counts_by_distance(query, retrieval, rows, grades)
-        by_distance = Ranking.of_counts(counts)
-        if ties == "expected":
-            yield by_distance, by_distance
-        elif ties == "by_id":
-            gain = grades_by_rank(query, retrieval, rows, grades).astype(np.float64)
-            relevant = (gain > 0).astype(np.float64)
-            yield by_distance, Ranking(np.ones_like(gain), relevant, gain, by_distance.grades)
-        else:
-            yield by_distance, Ranking.of_counts(_split(counts, ties))
+    counts = counts_by_distance(query, retrieval, rows, grades)
+    by_distance = Ranking.of_counts(counts)
+    if ties == "expected":
+        return by_distance, by_distance
+    if ties == "by_id":
+        gain = grades_by_rank(query, retrieval, rows, grades).astype(np.float64)
+        relevant = (gain > 0).astype(np.float64)
+        return by_distance, Ranking(np.ones_like(gain), relevant, gain, by_distance.grades)
+    return by_distance, Ranking.of_counts(_split(counts, ties))
 
 
 def _split(counts: NDArray[np.int32], ties: Ties) -> NDArray[np.int32]:

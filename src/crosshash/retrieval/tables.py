@@ -1,4 +1,4 @@
-"""An evaluation as tables: the curves and the scores per query that files hold, and the one that people read."""
+"""An evaluation as tables: curves and scores per query as files hold them, and the one people read."""
 
 from __future__ import annotations
 

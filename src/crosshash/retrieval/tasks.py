@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from crosshash.errors import CrosshashError, listed
 from crosshash.retrieval.curves import radius_curve, radius_sums
 from crosshash.retrieval.histogram import Side
-from crosshash.retrieval.measures import Measure
-from crosshash.retrieval.ranking import Ties, rankings
+from crosshash.retrieval.measures import AP, Measure
+from crosshash.retrieval.parallel import over_blocks
+from crosshash.retrieval.ranking import Ties, blocks, rank
 
 Undefined = Literal["skip", "zero", "error"]
 
@@ -42,38 +43,60 @@ def score_task(
     ties: Ties,
     undefined: Undefined,
     names: Sequence[str],
-    graded: bool = True,
 ) -> TaskScores:
-    """Score queries; `names` are what messages call them; without `graded` any shared label counts the same.
+    """Score queries by all measures; `names` are what messages call the queries.
 
     Raises:
         CrosshashError: no query has a relevant item, or one has none and `undefined` is `error`.
     """
-    grades = max(1, min(query.most_labels, retrieval.most_labels)) + 1 if graded else 2
-    defined: list[NDArray[np.bool_]] = []
-    values: dict[str, list[NDArray[np.float64]]] = {str(measure): [] for measure in measures}
-    sums, relevant_pairs = np.zeros((4, query.distances)), 0
-    for by_distance, ranking in rankings(query, retrieval, ties, grades):
-        rows = ranking.all_relevant > 0
-        defined.append(rows)
-        if not rows.all():
-            by_distance, ranking = by_distance.take(rows), ranking.take(rows)
-        for measure in measures:
-            values[str(measure)].append(measure(ranking))
-        sums += radius_sums(by_distance)
-        relevant_pairs += int(ranking.all_relevant.sum())
-    rows = np.concatenate(defined)
-    scored = _scored(rows, undefined, names)
+    grades = max(1, min(query.most_labels, retrieval.most_labels)) + 1
+
+    def work(rows: range) -> _Block:
+        by_distance, ranking = rank(query, retrieval, rows, ties, grades)
+        defined = ranking.all_relevant > 0
+        by_distance, ranking = by_distance.take(defined), ranking.take(defined)
+        values = [measure(ranking) for measure in measures]
+        return _Block(defined, values, int(ranking.all_relevant.sum()), radius_sums(by_distance))
+
+    parts = over_blocks(work, blocks(query, retrieval, ties, grades))
+    defined = np.concatenate([part.defined for part in parts])
+    scored = scored_queries(defined, undefined, names)
+    values = [np.concatenate(column) for column in zip(*(part.values for part in parts), strict=True)]
     return TaskScores(
         scored,
-        {name: _spread(np.concatenate(parts), rows, scored) for name, parts in values.items()},
-        int((~rows).sum()),
-        relevant_pairs,
-        radius_curve(sums, int(rows.sum())),
+        {str(m): _spread(column, defined, scored) for m, column in zip(measures, values, strict=True)},
+        int((~defined).sum()),
+        sum(part.relevant_pairs for part in parts),
+        radius_curve(np.sum([part.sums for part in parts], axis=0), int(defined.sum())),
     )
 
 
-def _scored(defined: NDArray[np.bool_], undefined: Undefined, names: Sequence[str]) -> NDArray[np.bool_]:
+def mean_ap(query: Side, retrieval: Side, *, ties: Ties, undefined: Undefined, names: Sequence[str]) -> float:
+    """Give only mAP over the whole retrieval set; see `score_task`."""
+
+    def work(rows: range) -> tuple[NDArray[np.bool_], float]:
+        _, ranking = rank(query, retrieval, rows, ties, grades=2)
+        defined = ranking.all_relevant > 0
+        return defined, float(AP()(ranking.take(defined)).sum())
+
+    parts = over_blocks(work, blocks(query, retrieval, ties, grades=2))
+    scored = scored_queries(np.concatenate([defined for defined, _ in parts]), undefined, names)
+    return sum(total for _, total in parts) / int(scored.sum())
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What a block of queries scored: values by measure, of its defined queries, and sums over them."""
+
+    defined: NDArray[np.bool_]
+    values: list[NDArray[np.float64]]
+    relevant_pairs: int
+    sums: NDArray[np.float64]
+
+
+def scored_queries(
+    defined: NDArray[np.bool_], undefined: Undefined, names: Sequence[str]
+) -> NDArray[np.bool_]:
     """Which queries enter the means."""
     if not defined.any():
         raise CrosshashError(
