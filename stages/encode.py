@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import torch
 from torch import nn
 
-from crosshash.artifacts import atomic_path, read_npz, write_npz
-from crosshash.codes.centers import CenterBook
+from crosshash.artifacts import atomic_path, write_npz
+from crosshash.codes.center_book import CenterBook, read_centers
 from crosshash.codes.hashcodes import pack, unpack
+from crosshash.codes.transform import read_transform
 from crosshash.data.info import read_info
 from crosshash.data.labels import label_matrix
 from crosshash.data.mat import write_mat
@@ -40,25 +42,26 @@ def main(dataset: str) -> None:
     make_deterministic()
     device = settled_device(plan.device)
     model = load_model(Path("artifacts/model"))
-    network = cast(nn.Module, model.method).to(device)
-    transform = read_npz(Path("artifacts/transform.npz"))
-    book = read_npz(Path("artifacts/centers/short.npz"))
+    cast(nn.Module, model.method).to(device)
+    transform = read_transform(Path("artifacts/transform.npz"))
+    book = read_centers(Path("artifacts/centers/short.npz"))
     classes = read_info(data).classes
-    targets: Arrays = {"used": np.array(bool(book["used"]))}
+    targets: Arrays = {"used": np.array(book is not None)}
     delivered: dict[str, Arrays] = {}
     with atomic_path(CODES) as folder:
+        folder.mkdir()
         for name, parts in PARTS.items():
             items = chain.from_iterable(read_items(data, part) for part in parts)
             ready = prepared(items, model.prepare_image, model.prepare_text)
             encoded = encode_items(
-                model.method, ready, transform.get("matrix"), plan.caption, plan.batch, next(network.parameters()).device
+                model.method, ready, transform, plan.caption, plan.batch, torch.device(device)
             )
             labels = label_matrix(encoded.labels, classes)
             delivered[name] = code_arrays(encoded, labels, classes, plan.bits, short=True)
             write_npz(folder / f"{name}.npz", delivered[name])
             long = code_arrays(encoded, labels, classes, plan.train_bits, short=False)
             write_npz(folder / f"{name}_long.npz", long)
-            if targets["used"]:
+            if book is not None:
                 targets[name] = target_codes(book, labels)
             logging.getLogger(__name__).info("%s: %d items, %d bits on %s", name, len(labels), plan.bits, device)
         write_npz(folder / "targets.npz", targets)
@@ -79,12 +82,11 @@ def code_arrays(encoded: EncodedItems, labels: np.ndarray, classes: tuple[str, .
     }
 
 
-def target_codes(book: Arrays, labels: np.ndarray) -> np.ndarray:
+def target_codes(book: CenterBook, labels: np.ndarray) -> np.ndarray:
     """Pack the short targets of labelled items; items without labels have none and stay zero."""
-    centers = CenterBook(book["centers"], tuple(book["classes"]), book["tie_bits"])
-    packed = np.zeros((len(labels), -(-centers.centers.shape[1] // 8)), np.uint8)
+    packed = np.zeros((len(labels), -(-book.bits // 8)), np.uint8)
     labelled = labels.any(axis=1)
-    packed[labelled] = pack(centers.targets(labels[labelled]))
+    packed[labelled] = pack(book.targets(labels[labelled]))
     return packed
 
 

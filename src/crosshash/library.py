@@ -1,35 +1,125 @@
-"""crosshash from Python: `crosshash.load(".")` gives a model that encodes and searches."""
+"""crosshash from Python: `crosshash.load(".")` gives a trained model that encodes and searches."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
-from torch import nn
+from numpy.typing import NDArray
 
-from crosshash.artifacts import read_npz
+from crosshash.artifacts import missing
 from crosshash.codes.hashcodes import HashCodes
-from crosshash.data.images import decoded_jpeg
+from crosshash.codes.transform import read_transform
+from crosshash.data.images import BadImageError, prepare_image
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.index import SearchIndex, load_index
+from crosshash.models.vectors import vector_reader
+from crosshash.retrieval.index import CodeIndex
 from crosshash.training.encoding import shortened, soft_codes
 from crosshash.training.model_folder import Model, load_model
 
 BATCH = 256
+CPU = torch.device("cpu")
+LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A found item: its id, Hamming distance to the query, path, first caption and labels."""
+    """A found item: id, Hamming distance to the query, path of the picture, first caption, labels."""
 
     id: str
     distance: int
     image: str
     caption: str
     labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hasher:
+    """A trained model with its transform, and the index of the retrieval set if there is one."""
+
+    model: Model
+    matrix: NDArray[np.float32] | None
+    index_folder: Path
+
+    @property
+    def bits(self) -> int:
+        """Length of the delivered codes."""
+        return self.model.card.train_bits if self.matrix is None else self.matrix.shape[1] // 2
+
+    def encode_text(self, texts: Sequence[str] | NDArray[np.floating]) -> HashCodes:
+        """Encode captions, or vectors float[N, E] where the model was trained on text vectors.
+
+        Raises:
+            CrosshashError: no text, or an empty one.
+        """
+        empty = [str(row) for row, text in enumerate(texts) if isinstance(text, str) and not text.strip()]
+        if not len(texts) or empty:
+            raise CrosshashError(f"nothing to encode: text {', '.join(empty) or 'list'} is empty.")
+        ready = [self.model.prepare_text(text) for text in texts]
+        return self._codes(soft_codes(self.model.method.encode_text, ready, BATCH, CPU))
+
+    def encode_image(self, images: Sequence[str | Path] | NDArray[np.floating]) -> HashCodes:
+        """Encode picture files, or vectors float[N, D] where the model was trained on image vectors.
+
+        Raises:
+            CrosshashError: no picture, a file that is no picture, or vectors where pictures are needed.
+        """
+        if not len(images):
+            raise CrosshashError("nothing to encode: the list of images is empty.")
+        reads_vectors = self.model.prepare_image is vector_reader
+        if reads_vectors != isinstance(images, np.ndarray):
+            wanted = "vectors (an array float[N, D])" if reads_vectors else "picture files (a list of paths)"
+            raise CrosshashError(f"this model was trained on {wanted}; give it those.")
+        raw = images if isinstance(images, np.ndarray) else [_picture(Path(path)) for path in images]
+        ready = [self.model.prepare_image(one) for one in raw]
+        return self._codes(soft_codes(self.model.method.encode_image, ready, BATCH, CPU))
+
+    def search(self, text: str | None = None, *, image: str | Path | None = None, top: int = 10) -> list[Hit]:
+        """Find the images nearest to a text, or the texts nearest to an image, by distance, then row.
+
+        Raises:
+            CrosshashError: not exactly one of both is given, or the index is missing or of other codes.
+        """
+        if (text is None) == (image is None):
+            raise CrosshashError("search takes a text or an image, one of them.")
+        query = self.encode_text([text]) if text is not None else self.encode_image([image or ""])
+        found = CodeIndex.load(self.index_folder / ("image.faiss" if text is not None else "text.faiss"))
+        rows, distances = found.search(query.packed, top)
+        return _hits(self.index_folder / "items.parquet", rows[0], distances[0])
+
+    def _codes(self, soft: NDArray[np.float32]) -> HashCodes:
+        ids = np.array([str(row) for row in range(len(soft))])
+        return HashCodes(shortened(soft, self.matrix), self.bits, ids)
+
+
+def load(folder: str | Path = ".") -> Hasher:
+    """Load the model that `dvc repro` left in a project's folder.
+
+    Raises:
+        CrosshashError: there is none, or its files do not fit together.
+    """
+    artifacts = Path(folder) / "artifacts"
+    model = load_model(artifacts / "model")
+    return Hasher(model, read_transform(artifacts / "transform.npz"), artifacts / "index")
+
+
+def _picture(path: Path) -> bytes:
+    try:
+        return prepare_image(path, LARGEST_SIDE)
+    except BadImageError as error:
+        raise CrosshashError(f"{path}: {error}. Give the path of a picture (JPEG, PNG, ...).") from None
+
+
+def _hits(path: Path, rows: NDArray[np.int64], distances: NDArray[np.int32]) -> list[Hit]:
+    if not path.is_file():
+        raise missing(path)
+    items = pq.read_table(path).take(pa.array(rows)).to_pylist()
+    return [
+        Hit(item["id"], int(distance), item["image"], item["caption"], tuple(item["labels"]))
+        for item, distance in zip(items, distances, strict=True)
+    ]

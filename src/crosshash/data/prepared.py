@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from crosshash.data.shards import Item
+from crosshash.data.threads import in_threads
 from crosshash.protocols import Prepare
-
-THREADS = 4
-LOOKAHEAD = 256
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -42,15 +34,3 @@ def prepared(
         return PreparedItem(item.row, item.id, prepare_image(item.image), texts, item.labels)
 
     return in_threads(prepare, items)
-
-
-def in_threads(function: Callable[[A], B], values: Iterable[A]) -> Generator[B, None, None]:
-    """Map in threads (decoders release the interpreter), keeping order, at most LOOKAHEAD results waiting."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        waiting: deque[Future[B]] = deque()
-        for value in values:
-            waiting.append(pool.submit(function, value))
-            if len(waiting) >= LOOKAHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
