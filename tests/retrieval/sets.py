@@ -20,11 +20,12 @@ def code_set(
     labels: Sequence[Sequence[int]] | NDArray[np.uint8],
     has_text: Sequence[bool] | None = None,
     has_labels: Sequence[bool] | None = None,
+    names: Sequence[int] | None = None,
 ) -> CodeSet:
-    """Signs +-1 [N, K] of image and text, labels [N, C]."""
+    """Signs +-1 [N, K] of image and text, labels [N, C]; ids are the prefix and a number."""
     labels = np.asarray(labels, dtype=np.uint8)
     items = len(labels)
-    ids = np.array([f"{prefix}{row}" for row in range(items)])
+    ids = np.array([f"{prefix}{name}" for name in (range(items) if names is None else names)])
     return CodeSet(
         HashCodes.from_signs(np.asarray(image), ids),
         HashCodes.from_signs(np.asarray(text), ids),

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from crosshash.artifacts import write_npz
+from crosshash.errors import CrosshashError
+from crosshash.retrieval.evaluation import mean_average_precision
+from crosshash.retrieval.score_files import score
+from stages.evaluate import main
+from tests.retrieval.sets import code_set, random_set, write_set
+
+CODES = Path("artifacts/codes")
+OUTPUTS = ("metrics.json", "plots/pr.csv", "plots/precision_at_n.csv", "artifacts/per_query.parquet")
+
+
+def prepare(labelled: bool = True, used: bool = True, **changes: Any) -> None:  # noqa: ANN401
+    """Codes of 16 and 64 bits, targets, and the plan, below the working folder."""
+    generator = np.random.default_rng(0)
+    for side, prefix, items in (("query", "q", 12), ("retrieval", "r", 130)):
+        short = random_set(prefix, generator, items, bits=16)
+        long = random_set(prefix, generator, items, bits=64)
+        labels = short.labels if labelled else short.labels * 0
+        flags = [labelled] * items
+        for name, codes in ((side, short), (f"{side}_long", long)):
+            signs = codes.image.signs(), codes.text.signs()
+            write_set(CODES / f"{name}.npz", code_set(prefix, *signs, labels, None, flags))
+    targets = {
+        side: generator.integers(0, 256, (n, 2), np.uint8) for side, n in (("query", 12), ("retrieval", 130))
+    }
+    write_npz(CODES / "targets.npz", {**targets, "used": np.array(used)})
+    plan = {
+        "method": "twdh",
+        "dataset": "scenes",
+        "bits": 16,
+        "train_bits": 64,
+        "ties": "expected",
+        "undefined": "skip",
+        "bootstrap": 100,
+        "seed": 0,
+    }
+    Path("plan").mkdir(exist_ok=True)
+    Path("plan/evaluate.yaml").write_text(yaml.safe_dump({**plan, **changes}), encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def metrics() -> dict[str, Any]:
+    return dict(json.loads(Path("metrics.json").read_text(encoding="utf-8")))
+
+
+def test_the_keys_of_metrics_json() -> None:
+    prepare()
+    main()
+    found = metrics()
+    assert list(found) == [
+        "method", "dataset", "bits", "train_bits", "n_query", "n_retrieval", "n_undefined", "n_unlabelled",
+        "n_captionless", "base_rate", "ties", "target_mAP", "train_bits_mAP", "i2t", "t2i", "i2i", "t2t",
+    ]  # fmt: skip
+    for task in ("i2t", "t2i", "i2i", "t2t"):
+        assert list(found[task]) == [
+            "mAP", "mAP_low", "mAP_high", "AP@50[min]", "AP@50[hits]", "P@100", "nDCG@1000",
+        ]  # fmt: skip
+    assert (found["n_query"], found["n_retrieval"], found["bits"], found["train_bits"]) == (12, 130, 16, 64)
+
+
+def test_the_figures_are_those_of_the_codes_that_they_name() -> None:
+    prepare()
+    main()
+    found = metrics()
+    codes = {path.stem: dict(np.load(path)) for path in CODES.glob("*.npz")}
+    labels = codes["query"]["labels"], codes["retrieval"]["labels"]
+    targets = codes["targets"]
+
+    def expected(query: np.ndarray, retrieval: np.ndarray) -> float:
+        return round(mean_average_precision(query, retrieval, *labels), 6)
+
+    assert found["i2t"]["mAP"] == expected(codes["query"]["image"], codes["retrieval"]["text"])
+    assert found["t2i"]["mAP"] == expected(codes["query"]["text"], codes["retrieval"]["image"])
+    assert found["target_mAP"] == expected(targets["query"], targets["retrieval"])
+    assert found["train_bits_mAP"] == {
+        "i2t": expected(codes["query_long"]["image"], codes["retrieval_long"]["text"]),
+        "t2i": expected(codes["query_long"]["text"], codes["retrieval_long"]["image"]),
+    }
+
+
+def test_files_scored_by_hand_give_the_same_figures() -> None:
+    prepare()
+    main()
+    found = metrics()
+    again = score(CODES / "query.npz", CODES / "retrieval.npz", "expected", "skip", 100, 0)
+    del again["read_as"]
+    assert again == {key: found[key] for key in again}
+
+
+def test_curves_and_scores_per_query() -> None:
+    prepare()
+    main()
+    found = metrics()
+    radius, at = pd.read_csv("plots/pr.csv"), pd.read_csv("plots/precision_at_n.csv")
+    queries = pd.read_parquet("artifacts/per_query.parquet")
+    assert list(radius.columns) == ["task", "recall", "precision"]
+    assert list(at.columns) == ["task", "n", "precision"]
+    assert list(queries.columns) == ["task", "id", "AP", "AP@50[min]", "AP@50[hits]", "P@100", "nDCG@1000"]
+    for task in ("i2t", "t2i", "i2i", "t2t"):
+        rows = queries[queries["task"] == task]
+        assert rows["AP"].mean() == pytest.approx(found[task]["mAP"], abs=1e-6)
+        assert rows["P@100"].mean() == pytest.approx(found[task]["P@100"], abs=1e-6)
+        curve = at[at["task"] == task]
+        assert curve["n"].tolist() == [1, 2, 5, 10, 20, 50, 100, 130]
+        assert curve.loc[curve["n"] == 100, "precision"].item() == pytest.approx(
+            found[task]["P@100"], abs=1e-6
+        )
+        recall = radius.loc[radius["task"] == task, "recall"]
+        assert recall.is_monotonic_increasing
+        assert recall.iloc[-1] == 1
+
+
+def test_equal_input_gives_equal_bytes() -> None:
+    prepare()
+    main()
+    first = [Path(path).read_bytes() for path in OUTPUTS]
+    main()
+    assert [Path(path).read_bytes() for path in OUTPUTS] == first
+
+
+def test_without_targets_their_score_is_null() -> None:
+    prepare(used=False)
+    main()
+    assert metrics()["target_mAP"] is None
+
+
+def test_a_set_without_labels() -> None:
+    """The tables keep their columns, so that readers need no case of their own."""
+    prepare(labelled=False)
+    main()
+    found = metrics()
+    assert [found[key] for key in ("base_rate", "target_mAP", "train_bits_mAP")] == [None, None, None]
+    assert found["n_unlabelled"] == 142
+    assert "i2i" not in found
+    assert list(found["t2i"]) == ["recall@1", "recall@5", "recall@10"]
+    assert len(pd.read_csv("plots/pr.csv")) == len(pd.read_csv("plots/precision_at_n.csv")) == 0
+    queries = pd.read_parquet("artifacts/per_query.parquet")
+    assert queries["AP"].isna().all()
+    assert queries["recall@5"].between(0, 1).all()
+    assert len(queries) == 24
+
+
+def test_codes_of_another_length_than_planned_are_refused() -> None:
+    prepare(bits=32)
+    with pytest.raises(CrosshashError, match=r"query\.npz has 16 bits, plan/evaluate\.yaml says 32"):
+        main()
+    assert not any(Path(path).exists() for path in OUTPUTS)
+
+
+def test_targets_of_other_items_are_refused() -> None:
+    prepare()
+    write_npz(
+        CODES / "targets.npz",
+        {
+            "query": np.zeros((3, 2), np.uint8),
+            "retrieval": np.zeros((130, 2), np.uint8),
+            "used": np.array(True),
+        },
+    )
+    with pytest.raises(CrosshashError, match=r"targets\.npz: its rows are not those of the codes"):
+        main()
+
+
+def test_missing_codes_are_named() -> None:
+    prepare()
+    (CODES / "retrieval_long.npz").unlink()
+    with pytest.raises(CrosshashError, match=r"retrieval_long\.npz: not found"):
+        main()
