@@ -29,7 +29,11 @@ NORDSTROM_ROBINSON = 16
 
 
 def make_centers(
-    classes: Sequence[str], bits: int, seed: int, name: str, train_labels: NDArray[np.generic] | None = None
+    classes: Sequence[str] | NDArray[np.str_],
+    bits: int,
+    seed: int,
+    name: str,
+    train_labels: NDArray[np.generic] | None = None,
 ) -> tuple[CenterBook, str]:
     """Make centres of `bits` bits for the classes, and say how they were constructed.
 

@@ -1,0 +1,40 @@
+"""Classes and labels of the training items, all that centres and transform may know of the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.artifacts import read_npz
+from crosshash.errors import CrosshashError, listed
+
+
+def read_training_labels(
+    dataset: str, folder: Path = Path("data")
+) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
+    """Read data/<dataset>/train_labels.npz: classes `<U`[C] and labels uint8[N, C] with a label in each row.
+
+    Raises:
+        CrosshashError: the file is missing, has other shapes, no class, or rows without a label.
+    """
+    path = folder / dataset / "train_labels.npz"
+    arrays = read_npz(path)
+    classes, labels = arrays.get("classes"), arrays.get("labels")
+    if classes is None or labels is None or labels.shape != (len(labels), len(classes)):
+        raise CrosshashError(
+            f"{path}: needs classes [C] and labels [N, C]. Delete it and run `dvc repro convert`."
+        )
+    if not labels.size:
+        raise CrosshashError(
+            f"{path}: {len(classes)} classes, {len(labels)} training items with labels; hash centres need "
+            "both. Give the data labels, or choose a method that learns without."
+        )
+    empty = np.flatnonzero(~labels.any(axis=1))
+    if empty.size:
+        rows = listed([f"row {row}" for row in empty])
+        raise CrosshashError(
+            f"{path}: items without labels among the training items; run `dvc repro convert` again:\n{rows}"
+        )
+    return classes, labels

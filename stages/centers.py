@@ -1,0 +1,47 @@
+"""Make the hash centres of the long (trained) and the short (delivered) code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from crosshash.artifacts import write_json
+from crosshash.codes.center_book import CenterBook, write_centers
+from crosshash.codes.centers import check_room, make_centers
+from crosshash.codes.statistics import describe
+from crosshash.codes.training_labels import read_training_labels
+from crosshash.errors import run_stage
+from crosshash.plans.base import read_plan
+from crosshash.plans.centers import CentersPlan
+
+FOLDER = Path("artifacts/centers")
+
+
+def main() -> None:
+    """Write artifacts/centers/long.npz, short.npz and statistics.json; argument: the data set."""
+    plan = read_plan("centers", CentersPlan)
+    statistics: dict[str, Any] = {"used": plan.used}
+    books: dict[str, CenterBook | None] = {"long": None, "short": None}
+    for name, (book, construction) in make(plan, sys.argv[1]).items() if plan.used else ():
+        books[name] = book
+        statistics[name] = found = describe(book.centers, construction)
+        distance = f"minimum distance {found['min_distance']}, at most {found['best_known']} possible"
+        print(f"{name}: {found['classes']} classes in {found['bits']} bits, {distance}: {construction}")
+    for name, centers in books.items():
+        write_centers(FOLDER / f"{name}.npz", centers)
+    write_json(FOLDER / "statistics.json", statistics)
+
+
+def make(plan: CentersPlan, dataset: str) -> dict[str, tuple[CenterBook, str]]:
+    """Make both books, each with its construction; one and the same where the lengths are equal."""
+    classes, labels = read_training_labels(dataset)
+    check_room(len(classes), plan.bits)
+    long = make_centers(classes, plan.train_bits, plan.seed, "long", labels)
+    if plan.bits == plan.train_bits:
+        return {"long": long, "short": long}
+    return {"long": long, "short": make_centers(classes, plan.bits, plan.seed, "short", labels)}
+
+
+if __name__ == "__main__":
+    run_stage(main)
