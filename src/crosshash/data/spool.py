@@ -17,6 +17,7 @@ class Spool:
 
     def append(self, data: bytes) -> None:
         """Add a string at the end."""
+        self.file.seek(self.ends[-1])
         self.file.write(data)
         self.ends.append(self.ends[-1] + len(data))
 

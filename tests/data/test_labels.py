@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crosshash.data.labels import label_matrix, sharing_chance
+
+
+def test_matrix_follows_the_order_of_the_classes() -> None:
+    matrix = label_matrix([("b",), (), ("a", "c")], ("c", "b", "a"))
+    assert matrix.dtype == np.uint8
+    assert matrix.tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 1]]
+
+
+def test_matrix_without_classes() -> None:
+    assert label_matrix([(), ()], ()).shape == (2, 0)
+
+
+def test_unknown_label() -> None:
+    with pytest.raises(KeyError):
+        label_matrix([("d",)], ("a",))
+
+
+def test_chance_by_hand() -> None:
+    """Of the pairs (1,2) (1,3) (2,3) of labelled items {a}, {a, b}, {b} the first and the last share: 2/3.
+
+    The item without label counts nowhere.
+    """
+    matrix = np.array([[1, 0], [1, 1], [0, 0], [0, 1]], dtype=np.uint8)
+    assert sharing_chance(matrix) == pytest.approx(2 / 3)
+
+
+def test_chance_needs_two_items() -> None:
+    assert sharing_chance(np.array([[1], [0]], dtype=np.uint8)) is None
+    assert sharing_chance(np.zeros((3, 0), dtype=np.uint8)) is None
+
+
+@pytest.mark.parametrize(("count", "classes"), [(40, 3), (300, 11), (1500, 40)])
+def test_chance_against_a_plain_count(count: int, classes: int) -> None:
+    matrix = (np.random.default_rng(count).random((count, classes)) < 0.1).astype(np.uint8)
+    labelled = matrix[matrix.any(axis=1)].astype(int)
+    common = labelled @ labelled.T > 0
+    np.fill_diagonal(common, val=False)
+    n = len(labelled)
+    assert sharing_chance(matrix) == pytest.approx(common.sum() / (n * (n - 1)), rel=1e-12)
