@@ -25,7 +25,6 @@ DRAWS = 24
 TIE_DRAWS = 32
 GREEDY_BITS = 12
 GREEDY_TRIES = 24
-NORDSTROM_ROBINSON = 16
 
 
 def make_centers(
@@ -149,11 +148,14 @@ def _beyond(count: int, bits: int, rng: np.random.Generator) -> Iterator[Candida
     every = encode(np.arange(2 ** len(generator)), generator)
     for _ in range(DRAWS if count <= 512 else 1):
         yield _signs(_chosen(every, count, rng)), construction
-    if NORDSTROM_ROBINSON <= bits <= NORDSTROM_ROBINSON + 2 and count <= 256:
-        every = nordstrom_robinson()
+    if 12 <= bits <= 18 and count <= 256:
+        # Any five of its bits take all values equally often, so each of them that is fixed halves the words.
+        fixed = min(max(0, 16 - bits), 8 - (count - 1).bit_length())
+        every = nordstrom_robinson()[:, rng.permutation(16)]
+        every = every[~every[:, :fixed].any(axis=1), fixed:]
         for _ in range(DRAWS):
-            words = _signs(_chosen(every, count, rng))
-            yield orthogonal.fitted(words, bits, False, rng), "words of the Nordstrom-Robinson code"
+            words = orthogonal.fitted(_signs(_chosen(every, count, rng)), bits, False, rng)
+            yield words, "words of the Nordstrom-Robinson code"
 
 
 def _greedy(count: int, bits: int, rng: np.random.Generator) -> Iterator[Candidate]:

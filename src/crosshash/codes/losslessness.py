@@ -37,7 +37,7 @@ def centers_exact(matrix: Matrix, long: CenterBook, short: CenterBook) -> float:
 def bits_kept(
     matrix: Matrix, long: CenterBook, short: CenterBook, share: float, rng: np.random.Generator
 ) -> float:
-    """Flip this share of every long centre's bits, drawn again and again; give the share of short bits right."""
+    """Flip this share of the long bits, drawn again and again; give the share of short bits right."""
     flips = round(share * long.bits)
     draws = max(1, NOISY_CODES // len(long.centers)) if flips else 1
     right = []
