@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crosshash.artifacts import read_json, read_npz
+from crosshash.data.info import read_info
+from crosshash.data.labels import label_matrix
+from crosshash.data.pairs import read_pairs
+from crosshash.data.shards import read_items
+from crosshash.data.split import read_split
+from crosshash.errors import CrosshashError
+from stages import convert
+from tests.data.folders import picture, plain_rows, write_csv, write_folder
+from tests.data.stage_runs import REPOSITORY, files_of, run_both, start, write_plans
+
+FILES = {
+    "caption.mat",
+    "index.mat",
+    "info.json",
+    "label.mat",
+    "pairs.parquet",
+    "shards",
+    "split.json",
+    "train_labels.npz",
+    "vocabulary.json",
+}
+
+
+def custom(root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: object) -> Path:
+    write_plans(root, "custom", {"path": str(folder)}, **changes)
+    return run_both(root, monkeypatch) / "custom"
+
+
+def test_scenes_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 200 scenes 20 are queries and 140 training items, 7 of which are validation queries."""
+    write_plans(tmp_path, "scenes", {"count": 200, "seed": 0})
+    data = run_both(tmp_path, monkeypatch) / "scenes"
+    assert {path.name for path in data.iterdir()} == FILES
+    info = read_info(data)
+    assert info.counts == {"query": 20, "train": 133, "val": 7, "rest": 40, "unlabelled": 0, "captionless": 0}
+    assert (info.image_kind, info.text_kind, len(info.classes)) == ("jpeg", "caption", 8)
+    pairs, split = read_pairs(data), read_split(data)
+    in_order = {"query": split.query, "train": split.train, "val": split.val_query, "rest": split.rest()}
+    for part, ids in in_order.items():
+        items = list(read_items(data, part))
+        assert sorted(item.id for item in items) == sorted(ids)
+        assert part == "rest" or tuple(item.id for item in items) == ids
+        for item in items:
+            pair = pairs[item.row]
+            assert (item.id, item.captions, item.labels, part) == (
+                pair.id,
+                pair.captions,
+                pair.labels,
+                pair.part,
+            )
+    train = read_npz(data / "train_labels.npz")
+    labels = label_matrix([item.labels for item in read_items(data, "train")], info.classes)
+    assert train["labels"].tolist() == labels.tolist()
+
+
+def test_equal_bytes_again_and_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for name in ("one", "two", "two"):
+        write_plans(tmp_path / name, "scenes", {"count": 150, "seed": 0}, shard_mb=0.1)
+        results.append(files_of(run_both(tmp_path / name, monkeypatch)))
+    assert results[0] == results[1] == results[2]
+    assert sum(name.startswith("scenes/shards/train-") for name in results[0]) > 1
+
+
+@pytest.mark.parametrize(("name", "kind"), [("custom", "jpeg"), ("features", "vector")])
+def test_examples_work_with_the_settings_of_params_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    for seed in range(5):
+        write_plans(tmp_path, name, {"path": str(REPOSITORY / "examples" / name)}, split_seed=seed)
+        info = read_info(run_both(tmp_path, monkeypatch) / name)
+        assert info.image_kind == kind
+        assert (info.counts["unlabelled"], info.counts["captionless"], info.counts["rest"]) == (1, 1, 2)
+        assert info.counts["query"] >= 3
+
+
+def test_example_pictures_are_small() -> None:
+    sizes = [path.stat().st_size for path in (REPOSITORY / "examples/custom/images").iterdir()]
+    assert max(sizes) <= 2048
+
+
+def test_copies_shrunk_and_rewritten_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_folder(tmp_path / "set", plain_rows(8))
+    picture(0, (60, 30)).save(folder / "0.jpg")
+    picture(1).convert("CMYK").save(folder / "1.jpg")
+    data = custom(tmp_path, folder, monkeypatch, max_side=20)
+    parts = ("query", "train", "val", "rest")
+    images = {item.id: item.image for part in parts for item in read_items(data, part)}
+    assert len(images) == 8
+    for number in range(2, 8):
+        assert images[f"{number}.jpg"] == (folder / f"{number}.jpg").read_bytes()
+    for number in range(2):
+        assert images[f"{number}.jpg"] != (folder / f"{number}.jpg").read_bytes()
+
+
+def damage(folder: Path) -> None:
+    (folder / "1.jpg").unlink()
+    (folder / "4.jpg").write_bytes(b"")
+    (folder / "5.jpg").write_bytes((folder / "5.jpg").read_bytes()[:300])
+    (folder / "6.jpg").write_text("no picture")
+
+
+def test_bad_pictures_are_listed_together_with_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path / "set", [*plain_rows(40), ("4.jpg", "again", "cat")])
+    damage(folder)
+    with pytest.raises(CrosshashError) as error:
+        custom(tmp_path, folder, monkeypatch)
+    message = str(error.value)
+    assert "4 picture(s) cannot be used" in message
+    for line in ("1.jpg (row 3): ", "4.jpg (row 6, 42): ", "5.jpg (row 7): ", "6.jpg (row 8): "):
+        assert line in message
+    assert "convert.bad_images=skip" in message
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
+
+
+def test_more_than_twenty_bad_pictures_are_all_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path / "set", plain_rows(40))
+    for number in range(30):
+        (folder / f"{number}.jpg").unlink()
+    with pytest.raises(CrosshashError) as error:
+        custom(tmp_path, folder, monkeypatch)
+    assert sum("the file is missing" in line for line in str(error.value).splitlines()) == 30
+
+
+def test_skipped_pictures_are_told_and_gone_before_the_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_folder(tmp_path / "set", plain_rows(40))
+    damage(folder)
+    with caplog.at_level(logging.INFO):
+        data = custom(tmp_path, folder, monkeypatch, bad_images="skip", query=6, train=30, val=0.1)
+    assert "4 picture(s) cannot be used" in caplog.text
+    assert "36 pairs, 2 classes: query 6, train 27, val 3, rest 0" in caplog.text
+    assert not {"1.jpg", "4.jpg", "5.jpg", "6.jpg"} & {pair.id for pair in read_pairs(data)}
+    with pytest.raises(CrosshashError, match="36 of 36 items can be queries"):
+        custom(tmp_path, folder, monkeypatch, bad_images="skip", query=7, train=30)
+
+
+def test_noise_in_the_queries_changes_no_training_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = plain_rows(60)
+    data = custom(tmp_path, write_folder(tmp_path / "set", rows), monkeypatch)
+    queries = set(read_split(data).query)
+    before = files_of(data)
+    noise = [
+        (name, "xyzzy words", "cat;dog") if name in queries else (name, text, label)
+        for name, text, label in rows
+    ]
+    write_csv(tmp_path / "set/pairs.csv", noise)
+    after = files_of(custom(tmp_path, tmp_path / "set", monkeypatch))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {
+        "caption.mat",
+        "info.json",
+        "label.mat",
+        "pairs.parquet",
+        "split.json",
+        "shards/index.json",
+        "shards/query-000000.tar",
+    }
+    split = json.loads(before["split.json"])
+    assert {**json.loads(after["split.json"]), "pairs_sha256": ""} == {**split, "pairs_sha256": ""}
+
+
+def test_absent_labels_and_captions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [*plain_rows(30), ("u.jpg", "no label", ""), ("c.jpg", "", "cat"), ("n.jpg", "", "")]
+    with caplog.at_level(logging.INFO):
+        data = custom(tmp_path, write_folder(tmp_path / "set", rows), monkeypatch)
+    assert "2 without label, 2 without text: these are only searched" in caplog.text
+    assert {item.id: item.captions for item in read_items(data, "rest")} == {
+        "u.jpg": ("no label",),
+        "c.jpg": (),
+        "n.jpg": (),
+    }
+    assert read_info(data).counts["unlabelled"] == 2
+
+
+def test_a_set_without_any_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(name, text, "") for name, text, _ in plain_rows(40)]
+    data = custom(tmp_path, write_folder(tmp_path / "set", rows), monkeypatch)
+    info = read_info(data)
+    assert (info.counts["query"], info.classes, info.chance) == (5, (), None)
+    assert read_npz(data / "train_labels.npz")["labels"].shape == (info.counts["train"], 0)
+
+
+def test_a_class_without_training_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`rare` is the label of one item; put it among the queries by asking for nearly all items as queries."""
+    rows = [*plain_rows(30), ("r.jpg", "rare one", "rare")]
+    folder = write_folder(tmp_path / "set", rows)
+    seed = next(
+        seed
+        for seed in range(100)
+        if "r.jpg"
+        in read_split(custom(tmp_path, folder, monkeypatch, split_seed=seed, missing_class="warn")).query
+    )
+    with pytest.raises(CrosshashError) as error:
+        custom(tmp_path, folder, monkeypatch, split_seed=seed)
+    message = str(error.value)
+    assert "1 class(es) without a training item" in message
+    assert "rare (1 items in all)" in message
+    assert "split.missing_class to warn" in message
+    caplog.clear()
+    custom(tmp_path, folder, monkeypatch, split_seed=seed, missing_class="warn")
+    assert "rare (1 items in all)" in caplog.text
+
+
+def test_counts_fail_before_any_picture_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_folder(tmp_path / "set", plain_rows(40))
+    damage(folder)
+    with pytest.raises(CrosshashError) as error:
+        custom(tmp_path, folder, monkeypatch, query=500, train=3500)
+    assert "40 of 40 items" in str(error.value)
+    assert "picture" not in str(error.value)
+
+
+def test_features_with_text_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    image, text = random.random((40, 6)), random.random((40, 3)).astype(np.float16)
+    labels = np.eye(4)[np.arange(40) % 4]
+    np.savez(tmp_path / "all.npz", image=image, text=text, labels=labels)
+    write_plans(tmp_path, "features", {"path": str(tmp_path / "all.npz")})
+    data = run_both(tmp_path, monkeypatch) / "features"
+    info = read_info(data)
+    assert (info.image_kind, info.text_kind, info.image_dim, info.text_dim) == ("vector", "vector", 6, 3)
+    assert read_json(data / "vocabulary.json") == []
+    for item in read_items(data, "query"):
+        assert isinstance(item.image, np.ndarray)
+        assert item.text is not None
+        np.testing.assert_array_equal(item.image, image[int(item.id)].astype(np.float32))
+        np.testing.assert_array_equal(item.text, text[int(item.id)].astype(np.float32))
+
+
+def test_raw_files_that_vanished_are_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_plans(tmp_path, "scenes", {"count": 60, "seed": 0})
+    before = files_of(run_both(tmp_path, monkeypatch) / "scenes")
+    for path in (tmp_path / "raw").rglob("*3.jpg"):
+        path.unlink()
+    convert.main()
+    assert files_of(tmp_path / "data/scenes") == before
+
+
+def test_users_files_that_changed_since_download_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path / "set", plain_rows(20))
+    data = custom(tmp_path, folder, monkeypatch)
+    before = files_of(data)
+    (folder / "3.jpg").unlink()
+    (folder / "4.jpg").write_bytes(b"other")
+    with pytest.raises(CrosshashError) as error:
+        convert.main()
+    assert "3.jpg: vanished" in str(error.value)
+    assert "4.jpg: changed" in str(error.value)
+    assert files_of(data) == before
+
+
+def test_full_disk_leaves_the_former_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of 64 blocks of 512 bytes on the size of a file stands for a disk without room."""
+    write_plans(tmp_path, "scenes", {"count": 100, "seed": 0})
+    data = run_both(tmp_path, monkeypatch)
+    before = files_of(data)
+    process = start(tmp_path, "convert", before="ulimit -f 64;")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith("error: ")
+    assert "cannot be written" in errors
+    assert "Free disk space" in errors
+    assert "Traceback" not in errors
+    assert files_of(data) == before
+    assert sorted(path.name for path in data.iterdir()) == ["raw", "scenes"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_plans(tmp_path, "scenes", {"count": 60, "seed": 0})
+    data = run_both(tmp_path, monkeypatch)
+    data.chmod(0o555)
+    try:
+        with pytest.raises(CrosshashError, match=r"data/scenes: cannot be written"):
+            convert.main()
+    finally:
+        data.chmod(0o755)
+
+
+def test_ctrl_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_folder(tmp_path / "set", plain_rows(400))
+    for number in range(400):
+        os.link(large(tmp_path), folder / f"{number}.png")
+    write_csv(
+        folder / "pairs.csv",
+        [(f"{number}.png", text, label) for number, (_, text, label) in enumerate(plain_rows(400))],
+    )
+    write_plans(tmp_path, "custom", {"path": str(folder)})
+    monkeypatch.setenv("CROSSHASH_RAW", str(tmp_path / "raw"))
+    monkeypatch.chdir(tmp_path)
+    convert_after_download(tmp_path)
+    process = start(tmp_path, "convert")
+    while process.poll() is None and not list((tmp_path / "data").glob(".custom.*.part")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "stopped by Ctrl-C; nothing half-written was left\n"
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
+
+
+def large(root: Path) -> Path:
+    """A picture that takes some time to decode, so that 400 of them are not done when the signal comes."""
+    path = root / "large.png"
+    if not path.exists():
+        picture(0, (1500, 1500)).save(path, compress_level=1)
+    return path
+
+
+def convert_after_download(root: Path) -> None:
+    process = start(root, "download")
+    assert process.wait(timeout=60) == 0
