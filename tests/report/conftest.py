@@ -109,7 +109,13 @@ def _write_codes(folder: Path, items: dict[str, list[Item]], labelled: bool) -> 
 
 def _write_statistics(root: Path) -> None:
     code = {"bits": 32, "classes": 3, "construction": "hadamard", "min_distance": 16, "mean_distance": 16.0}
-    code |= {"best_known": 21, "distinct_columns": 4, "constant_columns": 0, "antipodal_pairs": 0}
+    code |= {
+        "best_known": 21,
+        "bound": "Plotkin",
+        "distinct_columns": 4,
+        "constant_columns": 0,
+        "antipodal_pairs": 0,
+    }
     statistics = {
         "used": True,
         "long": code,

@@ -139,13 +139,13 @@ def test_hits_and_misses_differ_by_sign_and_word(write_run: Callable[..., Path])
 
 def test_statistics_of_centres_transform_and_codes(write_run: Callable[..., Path]) -> None:
     words = Page(render(write_run())).words()
-    assert "trained 32 3 hadamard 16 21 16.0 4 0 0" in words
-    assert "delivered 12 3 hadamard 6 8 16.0 4 0 0" in words
+    assert "trained 32 3 hadamard 16 21 Plotkin 16.0 4 0 0" in words
+    assert "delivered 12 3 hadamard 6 8 Plotkin 16.0 4 0 0" in words
     assert "ridge (used) sgd" in words
-    assert "class centres mapped exactly 100.0 % 50.0 %" in words
-    assert "bits right with 20.0 % of the long bits flipped 95.0 % 80.0 %" in words
-    assert "images 10 7 0.0 % to 91.7 % 20.0" in words
-    assert "texts 10 7 8.3 % to 100.0 % 20.0" in words
+    assert "class centres mapped exactly 100.00 % 50.00 %" in words
+    assert "bits right with 20 % of the long bits flipped 95.00 % 80.00 %" in words
+    assert "images 10 7 0.00 % to 91.67 % 20.0" in words
+    assert "texts 10 7 8.33 % to 100.00 % 20.0" in words
 
 
 def test_generated_sets_show_published_figures_apart(write_run: Callable[..., Path]) -> None:

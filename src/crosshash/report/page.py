@@ -155,8 +155,8 @@ def score(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Write a share in percent."""
-    return "–" if value is None else f"{100 * value:.1f} %"
+    """Write a share in percent, with two digits: 99.97 % is not all."""
+    return "–" if value is None else f"{100 * value:.2f} %"
 
 
 def of_task(value: Mapping[str, Any] | float | None, task: str) -> Any:  # noqa: ANN401 - as in metrics.json
