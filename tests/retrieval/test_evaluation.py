@@ -178,6 +178,15 @@ def test_items_without_text_are_left_out_where_text_is_needed() -> None:
     assert report.tasks["i2i"].ids.tolist() == ["q0", "q1"]
 
 
+def test_undefined_queries_are_those_of_the_worst_task() -> None:
+    """The only item relevant to q0 has no text: q0 is undefined where texts are searched only."""
+    query = code_set("q", [[1], [1]], [[1], [1]], [[1, 0], [0, 1]])
+    retrieval = code_set("r", [[1], [1]], [[1], [1]], [[1, 0], [0, 1]], has_text=[False, True])
+    report = evaluate(query, retrieval)
+    assert report.n_undefined == 1
+    assert (len(report.tasks["i2t"].ids), len(report.tasks["i2i"].ids)) == (1, 2)
+
+
 def test_items_without_labels_are_left_out_of_scores_by_labels() -> None:
     """r0, of unknown relevance, would stand before r1 and halve the precision."""
     query = code_set("q", [[1, 1], [1, 1]], [[1, 1], [1, 1]], [[1], [0]], has_labels=[True, False])
@@ -225,14 +234,25 @@ def test_rules_for_ties_hold_for_partners_too() -> None:
         assert evaluate(*unlabelled(), ties=ties).scores()["i2t"]["recall@1"] == score
 
 
-def test_partners_are_found_in_a_large_pool() -> None:
-    """Recall against a plain loop over ranks, queries without text left out; the pool keeps their images."""
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_a_partner_that_ties_with_nothing_is_first_under_every_rule(ties: Ties) -> None:
+    query = code_set("q", [[1, 1]], [[1, 1]], [[0]], has_labels=[False])
+    retrieval = code_set("r", [[1, -1]] * 9, [[1, -1]] * 9, [[0]] * 9, has_labels=[False] * 9)
+    assert evaluate(query, retrieval, ties=ties).scores()["i2t"]["recall@1"] == 1
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_partners_are_found_in_a_large_pool(ties: Ties) -> None:
+    """Recall against a plain loop over ranks, queries without text left out; the pool keeps their images.
+
+    Position in the pool: the partners in the order of the queries, then everything else.
+    """
     generator = np.random.default_rng(6)
     image, text = generator.choice([-1, 1], size=(2, 30, 8))
     has_text = generator.random(30) < 0.7
     query = code_set("q", image[:12], text[:12], np.zeros((12, 1)), has_text[:12], [False] * 12)
     retrieval = code_set("r", image[12:], text[12:], np.zeros((18, 1)), has_text[12:], [False] * 18)
-    report = evaluate(query, retrieval, ties="expected")
+    report = evaluate(query, retrieval, ties=ties)
     for task, asked, pool, present in (
         ("i2t", image, text, has_text),
         ("t2i", text, image, np.ones(30, bool)),
@@ -245,7 +265,14 @@ def test_partners_are_found_in_a_large_pool() -> None:
                 distances = (asked[row] != pool).sum(axis=1)[present]
                 own = int((asked[row] != pool[row]).sum())
                 nearer, tied = int((distances < own).sum()), int((distances == own).sum())
-                chances.append(sum(nearer + place < k for place in range(tied)) / tied)
+                earlier = sum((asked[row] != pool[other]).sum() == own for other in rows if other < row)
+                places = {
+                    "expected": range(tied),
+                    "optimistic": [0],
+                    "pessimistic": [tied - 1],
+                    "by_id": [earlier],
+                }[ties]
+                chances.append(sum(nearer + place < k for place in places) / len(places))
             assert report.tasks[task].values[str(Recall(k))] == pytest.approx(chances, abs=1e-12)
 
 

@@ -39,7 +39,7 @@ class AP:
 
     def __call__(self, ranking: Ranking) -> Values:
         """Give the average precision of each query: float64[Q]."""
-        k = ranking.size if self.k is None else min(self.k, ranking.size)
+        k = ranking.size if self.k is None else self.k
         if self.norm == "hits" and k < ranking.size:
             return _precision_per_hit(ranking.top(k), k)
         top = ranking.top(k)
