@@ -43,3 +43,11 @@ def test_chance_against_a_plain_count(count: int, classes: int) -> None:
     np.fill_diagonal(common, val=False)
     n = len(labelled)
     assert sharing_chance(matrix) == pytest.approx(common.sum() / (n * (n - 1)), rel=1e-12)
+
+
+def test_chance_in_a_large_set_is_that_of_a_sample() -> None:
+    """Three classes by turns: two different items share theirs with chance (n/3 - 1) / (n - 1), about 1/3."""
+    matrix = np.tile(np.eye(3, dtype=np.uint8), (20_000, 1))
+    chance = sharing_chance(matrix)
+    assert chance == pytest.approx(1 / 3, abs=0.002)
+    assert sharing_chance(matrix) == chance

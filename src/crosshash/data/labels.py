@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crosshash.seeding import stream
+
 BLOCK = 1024
+SAMPLE = 20_000
 
 
 def label_matrix(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> np.ndarray:
@@ -26,9 +29,12 @@ def label_matrix(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> np.
 def sharing_chance(matrix: np.ndarray) -> float | None:
     """Give the share of pairs of two different labelled items with a common label; uint8[N, C] in.
 
-    Exact: equal label sets are counted once, then all pairs of sets are looked at. None below two items.
+    All pairs are looked at, equal label sets once; above SAMPLE items, all pairs of a sample of that many,
+    drawn the same way each time. None below two items.
     """
     labelled = matrix[matrix.any(axis=1)]
+    if len(labelled) > SAMPLE:
+        labelled = stream(0, "chance").choice(labelled, SAMPLE, replace=False)
     n = len(labelled)
     if n < 2:
         return None
