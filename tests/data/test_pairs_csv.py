@@ -105,7 +105,7 @@ def test_all_bad_rows_are_listed(tmp_path: Path) -> None:
     message = error_of(path)
     assert "3 row(s) cannot be read" in message
     assert "row 2: 4 cells, the header has 3" in message
-    assert "row 3: the image cell is empty" in message
+    assert "row 3: the image cell holds no file name" in message
     assert "row 4: 2 cells, the header has 3" in message
     assert "between double quotes" in message
 

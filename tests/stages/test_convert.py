@@ -128,6 +128,14 @@ def test_bad_pictures_are_listed_together_with_their_rows(
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
 
 
+def test_a_caption_in_place_of_the_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than any file name may be: the operating system refuses to look for it."""
+    folder = write_folder(tmp_path / "set", plain_rows(30))
+    write_csv(folder / "pairs.csv", [*plain_rows(30), ("a very long text " * 40, "0.jpg", "cat")])
+    with pytest.raises(CrosshashError, match=r"\(row 32\): the file cannot be read \(File name too long\)"):
+        custom(tmp_path, folder, monkeypatch)
+
+
 def test_more_than_twenty_bad_pictures_are_all_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

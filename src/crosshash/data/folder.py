@@ -29,7 +29,7 @@ def read_image_folder(folder: Path, classes: Sequence[str] | None = None) -> Raw
 def image_folder_files(folder: Path) -> list[str]:
     """List the raw files of the folder by name: pairs.csv, and those of its images that are there."""
     items = read_image_folder(folder).items
-    return [NAME, *(item.id for item in items if (folder / item.id).is_file())]
+    return [NAME, *(item.id for item in items if os.path.isfile(folder / item.id))]
 
 
 def _check_inside(folder: Path, items: Sequence[RawItem]) -> None:
@@ -39,7 +39,7 @@ def _check_inside(folder: Path, items: Sequence[RawItem]) -> None:
     problems = []
     for item in items:
         name = PurePosixPath(item.id)
-        place = name if (folder / name).is_symlink() else name.parent
+        place = name if os.path.islink(folder / name) else name.parent
         if place not in inside:
             inside[place] = _is_inside(root, place)
         if not inside[place]:

@@ -47,8 +47,8 @@ def read_pairs_csv(path: Path) -> tuple[RawItem, ...]:
             problems.append(f"row {number}: {len(row)} cells, the header has {len(header)}")
             continue
         image, caption, labels = (row[cell].strip() for cell in cells)
-        if not image:
-            problems.append(f"row {number}: the image cell is empty")
+        if not image or "\0" in image:
+            problems.append(f"row {number}: the image cell holds no file name")
             continue
         item = gathered.setdefault(str(PurePosixPath(image)), Gathered())
         item.rows.append(number)
