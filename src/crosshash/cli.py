@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import typer
 from rich.console import Console
@@ -119,3 +119,15 @@ def convert(
 
         count = convert_openai(source, target)
     print(f"{target}: {count} tensors. Use it with: model.pretrained={target.resolve()}")
+
+
+def _show_scores(result: dict[str, Any], as_json: bool) -> None:
+    """Print scores as JSON, or as a table with what the files were read as."""
+    if as_json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    from crosshash.retrieval.tables import score_table
+
+    if "read_as" in result:
+        print(f"read as: {result['read_as']}")
+    Console().print(score_table(result))

@@ -38,4 +38,5 @@ def settled_device(device: Device) -> Literal["cpu", "cuda"]:
 def make_deterministic() -> None:
     """Ask torch for the same bytes on every run of the same machine and thread count."""
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid, slow
     torch.backends.cudnn.benchmark = False

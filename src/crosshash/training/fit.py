@@ -106,7 +106,7 @@ def _optimizer(method: Method, phase: str, rates: Rates) -> Optimizer:
             decay = rates.weight_decay if decayed else 0.0
             if chosen:
                 groups.append({"params": chosen, "lr": peak, "peak": peak, "weight_decay": decay})
-    return AdamW(groups, betas=(0.9, 0.98), eps=1e-6)
+    return AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 
 def _train_epoch(
