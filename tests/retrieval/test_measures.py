@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from math import comb
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
+from crosshash.retrieval.histogram import Side
 from crosshash.retrieval.measures import AP, NDCG, Measure, Precision, Recall
 from crosshash.retrieval.ranking import Ranking, Ties, rank
 from tests.retrieval import cases
@@ -71,6 +73,22 @@ def test_optimistic_and_pessimistic_are_the_best_and_the_worst_order() -> None:
             values = [reference(order) for order in cases.orders(distances, grades)]
             assert value(measure, distances, grades, "optimistic") == pytest.approx(max(values), abs=1e-12)
             assert value(measure, distances, grades, "pessimistic") == pytest.approx(min(values), abs=1e-12)
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_queries_of_a_block_do_not_touch_one_another(ties: Ties) -> None:
+    """Where one query's first k end, another's have long ended."""
+    generator = np.random.default_rng(2)
+    codes = np.concatenate([np.zeros((30, 2), np.uint8), cases.random_codes(generator, 30, 16)])
+    labels = np.concatenate([np.ones((1, 3), np.uint8), cases.random_labels(generator, 59, 3)])
+    retrieval = Side.of(codes, labels)
+    query = Side.of(
+        cases.random_codes(generator, 9, 16) & np.arange(9, dtype=np.uint8)[:, None], labels[[0] * 9]
+    )
+    _, block = rank(query, retrieval, range(9), ties, 4)
+    for measure, _ in PAIRS:
+        alone = [measure(rank(query, retrieval, range(q, q + 1), ties, 4)[1])[0] for q in range(9)]
+        assert measure(block) == pytest.approx(alone, abs=1e-12)
 
 
 def test_one_relevant_of_two_tied_items() -> None:

@@ -99,9 +99,9 @@ class NDCG:
     def _gain(self, ranking: Ranking) -> Values:
         top = ranking.top(self.k)
         weight = np.append(0.0, np.cumsum(1 / np.log2(np.arange(min(self.k, ranking.size)) + 2.0)))
-        reached = _reached(top, self.k)
-        mean = _ratio(top.gain, top.items)
-        return np.asarray((mean * (weight[top.before + reached] - weight[top.before])).sum(axis=1))
+        first = np.minimum(top.before, len(weight) - 1)
+        weights = weight[first + _reached(top, self.k)] - weight[first]
+        return np.asarray((_ratio(top.gain, top.items) * weights).sum(axis=1))
 
     def __str__(self) -> str:
         return f"nDCG@{self.k}"

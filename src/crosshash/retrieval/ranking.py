@@ -45,6 +45,11 @@ class Ranking:
         """Items ranked before each group: int64[Q, M]."""
         return (np.cumsum(self.items, axis=1) - self.items).astype(np.int64)
 
+    @cached_property
+    def _earliest(self) -> NDArray[np.int64]:
+        """Items before each group for the query where they are fewest: int64[M], not falling."""
+        return np.asarray(self.before.min(axis=0, initial=self.size))
+
     @property
     def all_relevant(self) -> NDArray[np.int64]:
         """Relevant items in the whole set: int64[Q]."""
@@ -61,7 +66,7 @@ class Ranking:
 
     def top(self, k: int) -> Ranking:
         """Drop the groups that begin after rank k for every query."""
-        groups = int((self.before < k).any(axis=0).sum())
+        groups = int(np.searchsorted(self._earliest, k))
         items, relevant, gain = (part[:, :groups] for part in (self.items, self.relevant, self.gain))
         return Ranking(items, relevant, gain, self.grades)
 

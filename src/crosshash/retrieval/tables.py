@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from crosshash.retrieval.evaluation import MEASURES, TASKS
@@ -60,7 +62,9 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
     }
     table = Table(
         "task",
-        *names,
+        *(escape(name) for name in names),  # AP@50[min] is no markup
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),  # fits a terminal of 80 characters
         title=f"{origin}{metrics['bits']} bits, ties {metrics['ties']}",
         caption=", ".join(f"{name}: {value}" for name, value in facts.items() if value is not None),
     )
