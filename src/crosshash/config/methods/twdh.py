@@ -18,7 +18,6 @@ class MethodSection(Section):
     train_bits: Annotated[int, Field(ge=1, le=4096)]
     quan_weight: NonNegative
     short_weight: NonNegative
-    heads: Annotated[int, Field(ge=1)]
 
     def trained_bits(self, bits: int) -> int:
         """Length that the network learns: its own, whatever length is delivered."""
