@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-import crosshash
 from crosshash.report import figures
 from crosshash.report.examples import RULE, RULE_WITHOUT_SCORES, Example, Verdict, example_searches
 from crosshash.report.pictures import thumbnails
@@ -52,7 +52,7 @@ def render_page(results: Results, method: str, train_bits: int, queries: int, to
         method=METHODS.get(method, method),
         method_key=method,
         train_bits=train_bits,
-        version=crosshash.__version__,
+        version=version("crosshash"),
         tasks=[task for task in TASKS if task in results.metrics],
         measures=MEASURES,
         recalls=RECALLS,
