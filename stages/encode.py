@@ -63,12 +63,16 @@ def main(dataset: str) -> None:
             write_npz(folder / f"{name}_long.npz", long)
             if book is not None:
                 targets[name] = target_codes(book, labels)
-            logging.getLogger(__name__).info("%s: %d items, %d bits on %s", name, len(labels), plan.bits, device)
+            logging.getLogger(__name__).info(
+                "%s: %d items, %d bits on %s", name, len(labels), plan.bits, device
+            )
         write_npz(folder / "targets.npz", targets)
         write_mat(folder / "codes.mat", matlab_arrays(delivered, plan.bits))
 
 
-def code_arrays(encoded: EncodedItems, labels: np.ndarray, classes: tuple[str, ...], bits: int, short: bool) -> Arrays:
+def code_arrays(
+    encoded: EncodedItems, labels: np.ndarray, classes: tuple[str, ...], bits: int, short: bool
+) -> Arrays:
     """Lay out codes of one length as docs/architecture.md says."""
     return {
         "image": encoded.image_short if short else encoded.image_long,

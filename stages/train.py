@@ -61,9 +61,7 @@ def main(dataset: str) -> None:
 def open_parts(data: Path, plan: TrainPlan, towers: tuple[Tower, Tower]) -> tuple[Batches, Batches | None]:
     """Open the training pairs and, where the split has them, the validation pairs."""
     info = read_info(data)
-    reading = Reading(
-        info.classes, towers[0].prepare, towers[1].prepare, plan.batch, plan.seed, plan.caption
-    )
+    reading = Reading(info.classes, towers[0].prepare, towers[1].prepare, plan.batch, plan.seed, plan.caption)
     train = open_batches(data, "train", info.counts["train"], reading, plan.memory_mb)
     if not info.counts["val"]:
         return train, None

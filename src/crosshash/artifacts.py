@@ -96,4 +96,6 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def missing(path: Path) -> CrosshashError:
     """Say that a file is not there, and which command makes it."""
-    return CrosshashError(f"{path}: not found. Run `dvc repro` (or `make repro`) in the project's folder first.")
+    return CrosshashError(
+        f"{path}: not found. Run `dvc repro` (or `make repro`) in the project's folder first."
+    )

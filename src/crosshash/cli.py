@@ -49,7 +49,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
 ) -> None:
     """Images and texts as short binary codes: search them, score them."""
 
@@ -78,10 +80,15 @@ def search(
 
 @app.command()
 def score(
-    codes: Annotated[Path, typer.Argument(help="A .mat with q_img, q_txt, r_img, r_txt, q_l, r_l, or query.npz.")],
-    retrieval: Annotated[Optional[Path], typer.Argument(help="retrieval.npz, if the first is query.npz.")] = None,  # noqa: UP045
+    codes: Annotated[
+        Path, typer.Argument(help="A .mat with q_img, q_txt, r_img, r_txt, q_l, r_l, or query.npz.")
+    ],
+    retrieval: Annotated[
+        Optional[Path], typer.Argument(help="retrieval.npz, if the first is query.npz.")
+    ] = None,  # noqa: UP045
     ties: Annotated[
-        Literal["expected", "by_id", "optimistic", "pessimistic"], typer.Option(help="How equal distances count.")
+        Literal["expected", "by_id", "optimistic", "pessimistic"],
+        typer.Option(help="How equal distances count."),
     ] = "expected",
     undefined: Annotated[
         Literal["skip", "zero", "error"], typer.Option(help="Queries without a relevant item.")
@@ -110,7 +117,9 @@ def scores(project: Project = Path(), as_json: AsJson = False) -> None:
 
 @weights.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="OpenAI's own .pt archive; it is trusted to be what it says.")],
+    source: Annotated[
+        Path, typer.Argument(help="OpenAI's own .pt archive; it is trusted to be what it says.")
+    ],
     target: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
 ) -> None:
     """Turn OpenAI's TorchScript archive into a safetensors file for model.pretrained."""

@@ -125,6 +125,7 @@ def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 def unknown_keys(raw: Mapping[str, Any]) -> set[str]:
     """Keys of the model that `raw` lacks, or has too many: empty when file and model agree."""
+
     def flat(value: Mapping[str, Any], prefix: str = "") -> set[str]:
         keys: set[str] = set()
         for key, inner in value.items():

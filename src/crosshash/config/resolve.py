@@ -122,4 +122,6 @@ def _check_device(device: str) -> None:
     import torch
 
     if not torch.cuda.is_available():
-        raise CrosshashError("params.yaml: device: cuda, but this machine shows no CUDA device. Use auto or cpu.")
+        raise CrosshashError(
+            "params.yaml: device: cuda, but this machine shows no CUDA device. Use auto or cpu."
+        )

@@ -18,7 +18,9 @@ from crosshash.errors import CrosshashError
 from crosshash.protocols import Batches, PairBatch, Prepare
 from crosshash.seeding import stream
 
-MIXED_BATCHES = 32  # a streamed epoch mixes its items in a buffer of this many batches, besides mixing the shards
+MIXED_BATCHES = (
+    32  # a streamed epoch mixes its items in a buffer of this many batches, besides mixing the shards
+)
 
 Caption = Literal["random", "first"]
 
@@ -127,7 +129,9 @@ class StreamedBatches:
     def in_order(self) -> Iterator[PairBatch]:
         """Yield every item once, with its first caption."""
         items = enumerate(
-            prepared(read_items(self.folder, self.part), self.reading.prepare_image, self.reading.prepare_text)
+            prepared(
+                read_items(self.folder, self.part), self.reading.prepare_image, self.reading.prepare_text
+            )
         )
         for start, stop in starts(self.count, self.reading.batch):
             yield self._batch(list(islice(items, stop - start)), np.zeros(stop - start))

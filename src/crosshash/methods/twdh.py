@@ -28,7 +28,9 @@ class Twdh(nn.Module):
     short_centers: Tensor
     short_ties: Tensor
 
-    def __init__(self, image: Tower, text: Tower, train_bits: int, quan_weight: float, short_weight: float) -> None:
+    def __init__(
+        self, image: Tower, text: Tower, train_bits: int, quan_weight: float, short_weight: float
+    ) -> None:
         super().__init__()
         self.train_bits = train_bits
         self.quan_weight = quan_weight
@@ -102,7 +104,12 @@ def targets(labels: Tensor, centers: Tensor, ties: Tensor) -> Tensor:
 
 
 def build(
-    image: Tower, text: Tower, train_bits: int, inputs: TrainingInputs | None, quan_weight: float, short_weight: float
+    image: Tower,
+    text: Tower,
+    train_bits: int,
+    inputs: TrainingInputs | None,
+    quan_weight: float,
+    short_weight: float,
 ) -> Twdh:
     """Make the method, for training with `inputs`, without them for encoding only."""
     method = Twdh(image, text, train_bits, quan_weight, short_weight)

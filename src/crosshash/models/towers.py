@@ -57,11 +57,19 @@ def image_spec(name: str, kind: str, dim: int | None, hidden: int, pretrained: s
             f"params.yaml: model.image: '{settled}' does not read {'vectors' if kind == 'vector' else 'pictures'}; "
             f"this data set has {'vectors (use mlp or auto)' if kind == 'vector' else 'pictures (use auto or an open_clip model)'}."
         )
-    return TowerSpec("mlp", settled, hidden, dim or 0) if settled == "mlp" else _clip_spec(settled, pretrained)
+    return (
+        TowerSpec("mlp", settled, hidden, dim or 0) if settled == "mlp" else _clip_spec(settled, pretrained)
+    )
 
 
 def text_spec(
-    name: str, kind: str, image_kind: str, dim: int | None, vocabulary: list[str], hidden: int, pretrained: str | None
+    name: str,
+    kind: str,
+    image_kind: str,
+    dim: int | None,
+    vocabulary: list[str],
+    hidden: int,
+    pretrained: str | None,
 ) -> TowerSpec:
     """Settle the text network: vectors take `mlp`, captions `bow` beside image vectors, else open_clip's.
 
@@ -79,7 +87,9 @@ def text_spec(
         return TowerSpec("mlp", settled, hidden, dim or 0)
     if settled == "bow":
         if not vocabulary:
-            raise CrosshashError("model.text: bow: the training captions hold no word. Use an open_clip model.")
+            raise CrosshashError(
+                "model.text: bow: the training captions hold no word. Use an open_clip model."
+            )
         return TowerSpec("bow", settled, hidden, vocabulary=tuple(vocabulary))
     return _clip_spec(settled, pretrained)
 
@@ -102,7 +112,9 @@ def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = Non
     if text.kind == "clip":
         return image_tower, Tower(clip[text.name].text, clip[text.name].dim, clip[text.name].prepare_text)
     if text.kind == "mlp":
-        return image_tower, Tower(VectorEncoder(text.dim, text.hidden, scaled=True), text.hidden, vector_reader)
+        return image_tower, Tower(
+            VectorEncoder(text.dim, text.hidden, scaled=True), text.hidden, vector_reader
+        )
     words = VectorEncoder(len(text.vocabulary), text.hidden, scaled=False)
     return image_tower, Tower(words, text.hidden, bag_reader(text.vocabulary))
 

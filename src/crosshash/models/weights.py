@@ -101,7 +101,9 @@ def _is_file_name(path: Path) -> bool:
 
 def _check_there(path: Path) -> None:
     if not path.is_file():
-        raise CrosshashError(f"{path}: not found. model.pretrained takes a tag (openai) or a weight file's path.")
+        raise CrosshashError(
+            f"{path}: not found. model.pretrained takes a tag (openai) or a weight file's path."
+        )
 
 
 def _open_safetensors(path: Path) -> Any:  # noqa: ANN401 - safetensors has no types
@@ -160,7 +162,9 @@ def _check_fits(network: torch.nn.Module, state: dict[str, Tensor], path: Path, 
     problems = [f"{key}: missing" for key in own.keys() - given.keys() if not key.endswith("attn_mask")]
     problems += [f"{key}: not part of the model" for key in given.keys() - own.keys()]
     problems += [
-        f"{key}: shape {given[key]}, the model has {own[key]}" for key in own.keys() & given.keys() if own[key] != given[key]
+        f"{key}: shape {given[key]}, the model has {own[key]}"
+        for key in own.keys() & given.keys()
+        if own[key] != given[key]
     ]
     if problems:
         raise CrosshashError(f"{path}: does not fit the model '{name}':\n{listed(sorted(problems))}")

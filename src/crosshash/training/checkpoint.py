@@ -75,18 +75,25 @@ def locked(folder: Path) -> Iterator[Path]:
         yield folder
 
 
-def save_checkpoint(folder: Path, model: Tensors, best: Tensors, optimizers: list[Optimizer], progress: Progress) -> None:
+def save_checkpoint(
+    folder: Path, model: Tensors, best: Tensors, optimizers: list[Optimizer], progress: Progress
+) -> None:
     """Write the state after an epoch; the one before stays until this one is complete."""
     tensors = {f"model/{key}": value for key, value in model.items()}
     tensors |= {f"best/{key}": value for key, value in best.items()}
     for number, optimizer in enumerate(optimizers):
         for index, values in optimizer.state_dict()["state"].items():
             tensors |= {
-                f"optimizer/{number}/{index}/{key}": value for key, value in values.items() if value is not None
+                f"optimizer/{number}/{index}/{key}": value
+                for key, value in values.items()
+                if value is not None
             }
     with atomic_path(folder / "state") as temporary:
         temporary.mkdir()
-        save_file({key: value.contiguous().clone() for key, value in tensors.items()}, temporary / "state.safetensors")
+        save_file(
+            {key: value.contiguous().clone() for key, value in tensors.items()},
+            temporary / "state.safetensors",
+        )
         write_json(temporary / "progress.json", progress.__dict__)
 
 
@@ -117,6 +124,8 @@ def cpu_copy(state: Tensors) -> Tensors:
 
 
 def _under(tensors: Tensors, prefix: str) -> Tensors:
-    return {key.removeprefix(f"{prefix}/"): value for key, value in tensors.items() if key.startswith(f"{prefix}/")}
-
-
+    return {
+        key.removeprefix(f"{prefix}/"): value
+        for key, value in tensors.items()
+        if key.startswith(f"{prefix}/")
+    }

@@ -31,7 +31,9 @@ def settled_device(device: Device) -> Literal["cpu", "cuda"]:
     """
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
-        raise CrosshashError("params.yaml: device: cuda, but this machine shows no CUDA device. Use auto or cpu.")
+        raise CrosshashError(
+            "params.yaml: device: cuda, but this machine shows no CUDA device. Use auto or cpu."
+        )
     return "cuda" if there and device != "cpu" else "cpu"
 
 

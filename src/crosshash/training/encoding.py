@@ -37,7 +37,9 @@ class EncodedItems:
     text_short: np.ndarray
 
 
-def soft_codes(encoder: Encoder, inputs: Sequence[np.ndarray], batch: int, device: torch.device) -> np.ndarray:
+def soft_codes(
+    encoder: Encoder, inputs: Sequence[np.ndarray], batch: int, device: torch.device
+) -> np.ndarray:
     """Encode prepared inputs; gives float32[N, K], whose sign is the code. The caller's network is in eval mode."""
     parts = []
     with torch.no_grad():
@@ -91,7 +93,8 @@ def encode_items(
                 pack(image),
                 pack(text) * np.array([len(item.texts) > 0 for item in chunk], np.uint8)[:, None],
                 shortened(image, matrix),
-                shortened(text, matrix) * np.array([len(item.texts) > 0 for item in chunk], np.uint8)[:, None],
+                shortened(text, matrix)
+                * np.array([len(item.texts) > 0 for item in chunk], np.uint8)[:, None],
             )
         )
     return _joined(parts)

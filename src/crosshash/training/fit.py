@@ -92,7 +92,9 @@ def fit(
         progress = Progress(epoch, (*progress.history, row), progress.best_epoch, progress.best_value)
         save_checkpoint(folder, network.state_dict(), best, optimizers, progress)
         on_epoch(epoch, row)
-        logger.info("epoch %d/%d  %s", epoch, epochs, "  ".join(f"{key} {value:.4f}" for key, value in row.items()))
+        logger.info(
+            "epoch %d/%d  %s", epoch, epochs, "  ".join(f"{key} {value:.4f}" for key, value in row.items())
+        )
     return Fitted(best, progress.best_epoch, progress.history)
 
 
@@ -148,7 +150,9 @@ def _add_up(seen: list[StepLoss], sums: Epoch, where: str, first_step: int) -> N
         CrosshashError: one of them is not a number.
     """
     for name in ("loss", *seen[0].parts):
-        values = torch.stack([loss.total if name == "loss" else loss.parts[name] for loss in seen]).float().cpu()
+        values = (
+            torch.stack([loss.total if name == "loss" else loss.parts[name] for loss in seen]).float().cpu()
+        )
         sums[name] = sums.get(name, 0.0) + float(values.sum())
     for offset, loss in enumerate(seen):
         broken = [name for name, value in loss.parts.items() if not torch.isfinite(value)]

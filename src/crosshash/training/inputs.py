@@ -28,7 +28,9 @@ def read_inputs(data: Path, centers: Path, short: Path, supervised: bool) -> Tra
         )
     long, path = read_npz(centers), read_npz(short)
     if bool(long["used"]) and list(long["classes"]) != list(labels["classes"]):
-        raise CrosshashError(f"{centers}: made for other classes than {data / LABELS}. Run `dvc repro centers`.")
+        raise CrosshashError(
+            f"{centers}: made for other classes than {data / LABELS}. Run `dvc repro centers`."
+        )
     return TrainingInputs(
         labels["labels"],
         long.get("centers"),

@@ -85,7 +85,9 @@ def read_card(path: Path) -> ModelCard:
     try:
         return ModelCard(**{**raw, "image": _spec(raw["image"]), "text": _spec(raw["text"])})
     except (TypeError, KeyError) as error:
-        raise CrosshashError(f"{path}: was written by another version ({error}). Run `dvc repro train`.") from None
+        raise CrosshashError(
+            f"{path}: was written by another version ({error}). Run `dvc repro train`."
+        ) from None
 
 
 def _spec(raw: dict[str, Any]) -> TowerSpec:

@@ -18,7 +18,9 @@ from crosshash.retrieval.evaluation import mean_average_precision
 DATABASE = 10_000  # items searched at most: the first of the training set, whose order is drawn by seed
 
 
-def validation(fabric: Fabric, method: Method, queries: Batches, train: Batches) -> Callable[[], dict[str, float]]:
+def validation(
+    fabric: Fabric, method: Method, queries: Batches, train: Batches
+) -> Callable[[], dict[str, float]]:
     """Make the function that scores the network as it is: mAP@all of the trained code, i2t and t2i.
 
     The validation queries search the training items; neither the query set nor its labels are read.
