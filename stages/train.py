@@ -10,7 +10,7 @@ import torch
 
 from crosshash.data.batches import Batches, Reading, open_batches
 from crosshash.data.info import read_info
-from crosshash.errors import run_stage
+from crosshash.errors import CrosshashError, run_stage
 from crosshash.models.towers import Tower, build_towers
 from crosshash.plans.base import FOLDER, read_plan
 from crosshash.plans.train import TrainPlan
@@ -59,8 +59,17 @@ def main(dataset: str) -> None:
 
 
 def open_parts(data: Path, plan: TrainPlan, towers: tuple[Tower, Tower]) -> tuple[Batches, Batches | None]:
-    """Open the training pairs and, where the split has them, the validation pairs."""
+    """Open the training pairs and, where the split has them, the validation pairs.
+
+    Raises:
+        CrosshashError: a batch is larger than the training set.
+    """
     info = read_info(data)
+    if info.counts["train"] < plan.batch:
+        raise CrosshashError(
+            f"params.yaml: train.batch: {plan.batch} pairs a step, but only {info.counts['train']} training items. "
+            f"Lower train.batch to {info.counts['train']} or less, or raise split.train."
+        )
     reading = Reading(info.classes, towers[0].prepare, towers[1].prepare, plan.batch, plan.seed, plan.caption)
     train = open_batches(data, "train", info.counts["train"], reading, plan.memory_mb)
     if not info.counts["val"]:

@@ -14,7 +14,6 @@ import torch
 from crosshash.data.labels import label_matrix
 from crosshash.data.prepared import PreparedItem, prepared
 from crosshash.data.shards import read_items, read_shard, shard_names
-from crosshash.errors import CrosshashError
 from crosshash.protocols import Batches, PairBatch, Prepare
 from crosshash.seeding import stream
 
@@ -38,16 +37,7 @@ class Reading:
 
 
 def open_batches(folder: Path, part: str, count: int, reading: Reading, memory_mb: float) -> Batches:
-    """Choose between memory and streaming by what the decoded part would take.
-
-    Raises:
-        CrosshashError: the batch is larger than the part.
-    """
-    if count < 2 or count < reading.batch // 2:
-        raise CrosshashError(
-            f"params.yaml: train.batch: {reading.batch} pairs a step, but only {count} training items. "
-            f"Lower train.batch to {max(2, count)} or less, or raise split.train."
-        )
+    """Choose between memory and streaming by what the decoded part would take."""
     items = prepared(read_items(folder, part), reading.prepare_image, reading.prepare_text)
     first = next(items)
     size = first.image.nbytes + sum(text.nbytes for text in first.texts)
