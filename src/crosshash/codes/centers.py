@@ -144,7 +144,7 @@ def _orthogonal(count: int, bits: int, rng: np.random.Generator) -> Iterator[Can
 
 def _beyond(count: int, bits: int, rng: np.random.Generator) -> Iterator[Candidate]:
     """Yield words of codes that hold more words than a Hadamard matrix."""
-    generator, construction = linear_code((count - 1).bit_length(), bits, rng)
+    generator, construction = linear_code((count - 1).bit_length(), bits)
     every = encode(np.arange(2 ** len(generator)), generator)
     for _ in range(DRAWS if count <= 512 else 1):
         yield _signs(_chosen(every, count, rng)), construction

@@ -1,13 +1,14 @@
-"""Bounded, seeded search for codes with more words than a Hadamard matrix has."""
+"""Bounded search for codes with more words than a Hadamard matrix has."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from crosshash.codes.linear_codes import Bits, extended_bch, quasi_cyclic, shortened, weights
+from crosshash.seeding import stream
 
 TRIALS = 4000
-"""Quasi-cyclic codes tried; enough for [16,7,6], [24,7,10], [32,7,14], [32,8,12], [64,8,28] with any seed."""
+"""Quasi-cyclic codes tried; [24,7,10] takes about 200, [32,7,14] and [64,8,28] about 400."""
 WORK = 1 << 27
 """At most this many 64-bit words are counted; it shortens the search for many classes or long codes."""
 CUTS = 8
@@ -18,18 +19,20 @@ WEIGHED = 17
 """Codes of more dimensions are not weighed word by word; their designed distance is taken."""
 
 
-def linear_code(dimension: int, bits: int, rng: np.random.Generator) -> tuple[Bits, str]:
+def linear_code(dimension: int, bits: int) -> tuple[Bits, str]:
     """Find a good linear code: generator uint8[dimension, bits] of that rank, and its name.
 
     Tries quasi-cyclic codes, extended BCH codes cut to size, and, for lengths above a power of two, an
-    extended BCH code beside a code for the other columns.
+    extended BCH code beside a code for the other columns. The search has a seed of its own, so that the
+    distance reached depends on the two numbers alone; which words are used, and how, is drawn elsewhere.
     """
+    rng = stream(0, "codes", "linear", dimension, bits)
     found = [(bch_code(dimension, bits, rng), "extended BCH code")]
     if 1 < dimension <= WEIGHED:
         found.append((quasi_cyclic_code(dimension, bits, rng), "quasi-cyclic code"))
     power = 1 << (bits.bit_length() - 1)
     if power < bits and dimension < power and bits - power >= dimension:
-        left, right = bch_code(dimension, power, rng), linear_code(dimension, bits - power, rng)[0]
+        left, right = bch_code(dimension, power, rng), linear_code(dimension, bits - power)[0]
         found.append((np.concatenate([left, right], axis=1), "extended BCH code beside a shorter code"))
     ranked = [(_quality(generator), -place) for place, (generator, _) in enumerate(found)]
     generator, name = found[max(range(len(found)), key=lambda place: ranked[place])]
@@ -51,7 +54,7 @@ def quasi_cyclic_code(dimension: int, bits: int, rng: np.random.Generator) -> Bi
     """Draw circulants of size `dimension`, or one larger and of even weight, and keep the best code.
 
     Quasi-cyclic codes hold many records among short linear codes (Chen, Peterson & Weldon, Inf. Control 15,
-    1969). The first circulant is the identity; columns beyond `bits` are dropped.
+    1969). Columns beyond `bits` are dropped.
     """
     trials = max(8, min(TRIALS, WORK // (2**dimension * -(-bits // 64))))
     best = np.zeros((dimension, bits), dtype=np.uint8)
@@ -59,7 +62,6 @@ def quasi_cyclic_code(dimension: int, bits: int, rng: np.random.Generator) -> Bi
     for trial in range(trials):
         size = dimension + trial % 2
         polynomials = rng.integers(0, 2, (-(-bits // size), size), dtype=np.uint8)
-        polynomials[0] = np.arange(size) == 0
         if size > dimension:
             polynomials ^= np.roll(polynomials, 1, axis=1)
         generator = quasi_cyclic(polynomials, dimension)[:, :bits]
