@@ -96,17 +96,18 @@ def peak_megabytes(name: str) -> float:
 def _growth(name: str) -> float:
     scorers(1)[name]()  # compiled code and libraries are no part of it
     scorer = scorers(QUERIES)[name]
-    before = _high_water()
+    if sys.platform != "linux":
+        return math.nan
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts anew from here
+    before = _peak()
     scorer()
-    return _high_water() - before
+    return _peak() - before
 
 
-def _high_water() -> float:
-    """Give the most memory this process ever held, MB; NaN where the system does not tell."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    sizes = [float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
-    return sizes[0] if sizes else math.nan
+def _peak() -> float:
+    """Give the most memory that this process held, MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def main() -> None:
