@@ -20,7 +20,7 @@ from crosshash.plans.transform import TransformPlan
 from crosshash.training.transform_sgd import sgd_transform
 
 FOLDER = Path("artifacts")
-COMPARED = 1 << 21
+COMPARED = 1 << 18
 """Entries up to which the solver that is not used is fitted too, for the comparison alone."""
 
 

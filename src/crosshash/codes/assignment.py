@@ -10,7 +10,7 @@ Words = NDArray[np.int8]
 CLASSES = 512
 """With more classes the drawn order stays: the exchange below costs the third power."""
 FEW, STARTS = 128, 4
-"""Up to so many classes, so many orders are drawn to start from: exchanges lead to the nearest optimum only."""
+"""Up to so many classes, so many orders are drawn to start from: exchanges only find a near optimum."""
 SWEEPS = 20
 WORK = 1 << 29
 """Bounds sweeps x classes^3."""

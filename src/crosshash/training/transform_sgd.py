@@ -18,7 +18,9 @@ SPARSITY = 0.001
 """Weight of the sum of absolute entries."""
 WARMUP = 0.1
 """Share of the steps with a rising learning rate."""
-MOST_SETS = 2000
+BETAS, EPSILON, DECAY = (0.9, 0.98), 1e-6, 0.2
+"""Of Adam."""
+MOST_SETS = 1000
 """Label sets that are learnt from, the most frequent ones."""
 
 
@@ -35,7 +37,7 @@ def sgd_transform(
 
     x = one-hot long target, y = softmax(x T) per pair, loss = BCE(y, short target) + 1 - mean((y0 - y1)^2)
     + 0.001 ||T||_1; at most `epochs` passes, and the end as soon as every class centre is mapped exactly
-    (doi 10.1109/TMM.2024.3381828). Start, decay, warm-up and cosine are those of the paper's networks.
+    (doi 10.1109/TMM.2024.3381828). Start, optimiser, warm-up and cosine are those of the released code.
     Targets depend on labels alone, so each distinct label set stands once per pass instead of once per item.
     """
     sets = frequent_sets(labels)
@@ -43,19 +45,17 @@ def sgd_transform(
     rng = stream(seed, "transform", "order")
     generator = torch.Generator().manual_seed(stream_seed(seed, "transform", "start"))
     matrix = torch.empty(2 * long.bits, 2 * short.bits).uniform_(-1, 1, generator=generator).requires_grad_()
-    optimizer = torch.optim.AdamW([matrix], lr=lr, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.2)
     steps = epochs * -(-len(sets) // batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step / steps))
+    moments = (torch.zeros_like(matrix), torch.zeros_like(matrix))
+    step = 0
     for _ in range(epochs):
         order = torch.from_numpy(rng.permutation(len(sets)))
         for start in range(0, len(sets), batch):
             rows = order[start : start + batch]
             loss = transform_loss(inputs[rows] @ matrix, wanted[rows]) + SPARSITY * matrix.abs().sum()
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(matrix, 1.0)
-            optimizer.step()
-            schedule.step()
+            (gradient,) = torch.autograd.grad(loss, matrix)
+            adam_step(matrix.detach(), gradient, moments, lr * warmup_cosine(step / steps))
+            step += 1
         found: Matrix = matrix.detach().numpy()
         if (apply_transform(long.centers, found) == short.centers).all():
             break
@@ -72,6 +72,18 @@ def frequent_sets(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
 def warmup_cosine(progress: float) -> float:
     """Give the learning rate's factor at this share of the steps: a linear rise, then a cosine to zero."""
     return progress / WARMUP if progress < WARMUP else 0.5 * (1 + cos(pi * progress))
+
+
+def adam_step(matrix: Tensor, gradient: Tensor, moments: tuple[Tensor, Tensor], lr: float) -> None:
+    """Change `matrix` and `moments` in place: Adam without bias correction, decay, gradient cut to norm 1.
+
+    Written out, as torch.optim has the correction and takes seconds to load.
+    """
+    gradient = gradient / gradient.norm().clamp(min=1.0)
+    first, second = moments
+    first.lerp_(gradient, 1 - BETAS[0])
+    second.lerp_(gradient.square(), 1 - BETAS[1])
+    matrix -= lr * (first / (second.sqrt() + EPSILON) + DECAY * matrix)
 
 
 def transform_loss(score: Tensor, wanted: Tensor) -> Tensor:
