@@ -1,0 +1,126 @@
+"""DVC's graph as Prefect tasks: one per stage, each after those it depends on. DVC is the only cache."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture, wait
+from prefect.states import Failed, State
+
+from crosshash.errors import CrosshashError
+
+DVC = (sys.executable, str(Path(__file__).with_name("dvc_process.py")), "--wait-for-lock")
+SHOWN = 30
+"""Lines of a failed stage's output that its error repeats."""
+
+RUNNING: dict[subprocess.Popen[str], Path] = {}
+"""Stages at work in this process, with their worktree."""
+
+
+def run_stages(tree: Path) -> None:
+    """Bring every stage of `tree`'s graph up to date; independent ones run side by side.
+
+    Raises:
+        CrosshashError: stages failed; those that need them did not run, the others' results are in the cache.
+    """
+    futures: dict[str, PrefectFuture[Any]] = {}
+    try:
+        for stage, needed in stages_of(tree).items():
+            one = dvc_stage.with_options(name=stage, task_run_name=stage)
+            before = [futures[name] for name in needed]
+            futures[stage] = one.submit(str(tree), stage, wait_for=before, return_state=False)
+        wait(list(futures.values()))
+    finally:
+        end_stages(tree)
+    failures = [str(future.state.message) for future in futures.values() if future.state.is_failed()]
+    if failures:
+        raise CrosshashError("\n".join(failures))
+
+
+def stages_of(tree: Path) -> dict[str, list[str]]:
+    """Give each stage of dvc.yaml with the stages it depends on, in an order that can be run.
+
+    Raises:
+        CrosshashError: DVC cannot read the graph, for example since a setting that dvc.yaml uses is missing.
+    """
+    try:
+        with Repo(str(tree)) as repo:
+            graph = repo.index.graph
+            needed = {
+                stage.name: sorted(
+                    other.name for other in graph.successors(stage) if not other.is_data_source
+                )
+                for stage in graph
+                if not stage.is_data_source
+            }
+    except DvcException as error:
+        raise CrosshashError(f"dvc.yaml cannot be read with these settings: {error}") from error
+    return {stage: needed[stage] for stage in TopologicalSorter(needed).static_order()}
+
+
+@task(persist_result=False, cache_policy=NO_CACHE)
+def dvc_stage(tree: str, stage: str) -> State[None] | None:
+    """Run one stage of the graph; its output is the log of this task, its error the message of a failed state."""
+    try:
+        reproduce(Path(tree), stage, get_run_logger().info)
+    except CrosshashError as error:
+        return Failed(message=str(error))
+    return None
+
+
+def reproduce(tree: Path, stage: str, log: Callable[[str], object]) -> None:
+    """Run one stage by DVC, if anything it depends on has changed; its output goes to `log` line by line.
+
+    Raises:
+        CrosshashError: the stage failed; the text ends with the last lines of its output.
+    """
+    command = [*DVC, "repro", "--single-item", stage]
+    last: deque[str] = deque(maxlen=SHOWN)
+    with subprocess.Popen(
+        command,
+        cwd=tree,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        process_group=0,
+    ) as process:
+        RUNNING[process] = tree
+        try:
+            for line in process.stdout or ():
+                if text := line.rstrip():
+                    log(text)
+                    last.append(text)
+        finally:
+            del RUNNING[process]
+    if process.returncode:
+        raise CrosshashError("\n".join([f"stage {stage} failed (status {process.returncode}):", *last]))
+
+
+def environment() -> dict[str, str]:
+    """Give a stage's environment: this Python first on PATH, output unbuffered."""
+    here = Path(sys.executable).parent
+    return {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}", "PYTHONUNBUFFERED": "1"}
+
+
+def end_stages(tree: Path) -> None:
+    """End the stages that still work in `tree`, with all they started: none is left after a cancelled run."""
+    for process in [process for process, where in list(RUNNING.items()) if where == tree]:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()

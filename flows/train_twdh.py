@@ -1,0 +1,90 @@
+"""The flow `train-twdh`: the whole pipeline for TwDH in a worktree of its own, saved as a DVC experiment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
+from prefect.states import Failed, State
+
+from crosshash.artifacts import read_json
+from crosshash.errors import CrosshashError
+from flows.dvc_tasks import run_stages
+from flows.settings import absolute_paths, apply_settings
+from flows.worktree import save_experiment, untracked, worktree
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@flow(name="train-twdh", persist_result=False)
+def train_twdh(
+    bits: int = 32,
+    dataset: str = "scenes",
+    seed: int = 0,
+    overrides: list[str] = [],  # noqa: B006 - never changed; Prefect shows it in its form
+) -> str | State[str]:
+    """Train and score TwDH; every other setting comes from params.yaml as it stands in the checkout.
+
+    Args:
+        bits: length of the delivered hash code.
+        dataset: scenes, custom or features.
+        seed: of centres, transform, networks and order of training.
+        overrides: further settings, such as `["twdh.quan_weight=0.1"]`.
+
+    Returns the name of the DVC experiment, or a failed state with the error.
+    """
+    name = experiment_name(str(flow_run.name), str(flow_run.id))
+    settings = {"method": "twdh", "bits": bits, "dataset": dataset, "seed": seed}
+    try:
+        metrics = run_experiment(name, settings, overrides)
+    except CrosshashError as error:
+        get_run_logger().error("%s", error)
+        return Failed(message=str(error))
+    create_markdown_artifact(score_page(name, metrics), key="train-twdh", description=f"Scores of {name}")
+    return name
+
+
+def run_experiment(name: str, settings: Mapping[str, object], overrides: Sequence[str]) -> dict[str, Any]:
+    """Run the graph in a worktree of its own and save it as experiment `name`; give its metrics.json."""
+    log = get_run_logger()
+    if left_out := untracked(CHECKOUT):
+        log.warning("Not part of this run, since git does not track them (git add): %s", ", ".join(left_out))
+    with worktree(CHECKOUT, name) as tree:
+        params = tree / "params.yaml"
+        apply_settings(params, settings, overrides)
+        for key, path in absolute_paths(params, CHECKOUT).items():
+            log.info("%s: %s (made absolute: the run works in a folder of its own)", key, path)
+        run_stages(tree)
+        save_experiment(tree, name)
+        log.info("Saved as DVC experiment %s; to bring it into the checkout: dvc exp apply %s", name, name)
+        return dict(read_json(tree / "metrics.json"))
+
+
+def experiment_name(run: str, identity: str) -> str:
+    """Make a name that git takes from the run's name and the start of its id: `fluffy-otter-0f3a9c21`."""
+    word = re.sub(r"[^A-Za-z0-9]+", "-", run).strip("-") or "run"
+    return f"{word}-{identity[:8]}"
+
+
+def score_page(name: str, metrics: Mapping[str, Any]) -> str:
+    """Write what metrics.json holds as Markdown: a table with one row per task, single values below."""
+    tasks = {task: scores for task, scores in metrics.items() if isinstance(scores, Mapping)}
+    measures = list(dict.fromkeys(measure for scores in tasks.values() for measure in scores))
+    rows = [
+        ["task", *measures],
+        ["---"] * (1 + len(measures)),
+        *([task, *(_cell(scores.get(measure)) for measure in measures)] for task, scores in tasks.items()),
+    ]
+    facts = [f"- {key}: {_cell(value)}" for key, value in metrics.items() if key not in tasks]
+    table = [f"| {' | '.join(row)} |" for row in rows]
+    way = f"`dvc exp apply {name}` brings its files into the checkout, the report among them."
+    return "\n".join([f"# Experiment `{name}`", "", *table, "", *facts, "", way])
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
