@@ -107,6 +107,12 @@ def test_the_fast_entry_counts_undefined_queries_as_asked() -> None:
     assert mean_average_precision(packed, item, labels, item_labels, undefined="zero") == 0.5
 
 
+def test_without_classes_there_is_nothing_to_score() -> None:
+    codes, labels = np.zeros((2, 4), np.uint8), np.zeros((2, 0), np.uint8)
+    with pytest.raises(CrosshashError, match="shares a label"):
+        mean_average_precision(codes, codes, labels, labels)
+
+
 def test_the_fast_entry_names_what_does_not_fit() -> None:
     codes, labels = np.zeros((2, 4), np.uint8), np.ones((2, 3), np.uint8)
     with pytest.raises(CrosshashError) as error:

@@ -36,7 +36,8 @@ class Side:
         """Regroup packed codes uint8[N, ceil(K/8)] and labels[N, C], which count as given where not zero."""
         given = np.asarray(labels) != 0
         most = int(given.sum(axis=1).max(initial=0))
-        return cls(words(packed), words(np.packbits(given, axis=1)), most)
+        bits = np.packbits(given, axis=1) if given.shape[1] else np.zeros((len(given), 1), np.uint8)
+        return cls(words(packed), words(bits), most)
 
     def __len__(self) -> int:
         return int(self.codes.shape[1])
