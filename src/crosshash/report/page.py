@@ -107,7 +107,9 @@ def _figures(results: Results) -> list[tuple[Markup, str]]:
         )
     curves = {name: points for name, points in results.curves.items() if points}
     scores = {name: points for name, points in curves.items() if name.startswith(VALIDATION)}
-    losses = {name: points for name, points in curves.items() if name not in scores}
+    losses = {
+        name: curves[name] for name in sorted(curves, key=lambda name: name != "loss") if name not in scores
+    }
     if losses:
         svg = figures.training_curves(losses, "training loss", "loss", share=False)
         drawn.append((svg, "Training loss and its terms, means over each epoch."))
