@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from crosshash.errors import CrosshashError
@@ -232,6 +233,16 @@ def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
 def test_results_of_another_run_are_refused(write_run: Callable[..., Path]) -> None:
     with pytest.raises(CrosshashError, match=r"metrics\.json has 12 bits, the plan says 16"):
         read_results(write_run(), "scenes", 16)
+
+
+def test_codes_of_other_items_are_refused(write_run: Callable[..., Path]) -> None:
+    folder = write_run()
+    path = folder / "data/scenes/pairs.parquet"
+    pd.read_parquet(path).iloc[1:].to_parquet(path, index=False)
+    with pytest.raises(
+        CrosshashError, match=r"query\.npz has 1 ids that pairs\.parquet lacks, as 'query/0\.jpg'"
+    ):
+        read_results(folder, "scenes", BITS)
 
 
 def test_curves_keep_finite_values_by_step(write_run: Callable[..., Path]) -> None:

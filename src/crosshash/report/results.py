@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,20 +62,13 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
     """Read the outputs of the other stages below `root`.
 
     Raises:
-        CrosshashError: files are missing (all are named), cut, or of another data set or length.
+        CrosshashError: files are missing (all are named), cut, or of different runs.
     """
     data = root / "data" / dataset
     _check_presence(root, data)
-    metrics = read_json(root / "metrics.json")
-    query, retrieval = (
-        read_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval")
-    )
-    found = {"metrics.json": metrics["bits"], "artifacts/codes/query.npz": query.bits}
-    problems = [f"{path} has {k} bits, the plan says {bits}" for path, k in found.items() if k != bits]
-    if metrics["dataset"] != dataset:
-        problems.append(f"metrics.json is of data set '{metrics['dataset']}', the plan says '{dataset}'")
-    if problems:
-        raise CrosshashError(f"these results are of different runs; run `dvc repro`:\n{listed(problems)}")
+    metrics, pairs = read_json(root / "metrics.json"), _pairs(data / "pairs.parquet")
+    codes = {side: read_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval")}
+    _check_agreement(metrics, codes, pairs, dataset, bits)
     return Results(
         metrics=metrics,
         pr=pd.read_csv(root / "plots/pr.csv"),
@@ -86,9 +80,9 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
         index=read_json(root / "artifacts/index/statistics.json"),
         model=read_json(root / "artifacts/model/model.json"),
         info=read_info(data),
-        query=query,
-        retrieval=retrieval,
-        pairs=_pairs(data / "pairs.parquet"),
+        query=codes["query"],
+        retrieval=codes["retrieval"],
+        pairs=pairs,
         pairs_sha256=hashlib.sha256((data / "pairs.parquet").read_bytes()).hexdigest(),
         data=data,
         plans={
@@ -124,6 +118,31 @@ def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
             p for p in points if math.isfinite(p[1])
         ]
     return curves
+
+
+def _check_agreement(
+    metrics: Mapping[str, Any],
+    codes: Mapping[str, CodeSet],
+    pairs: Mapping[str, Pair],
+    dataset: str,
+    bits: int,
+) -> None:
+    """Refuse files of different runs side by side."""
+    lengths = {
+        "metrics.json": metrics["bits"],
+        **{f"{side}.npz": known.bits for side, known in codes.items()},
+    }
+    problems = [f"{name} has {k} bits, the plan says {bits}" for name, k in lengths.items() if k != bits]
+    if metrics["dataset"] != dataset:
+        problems.append(f"metrics.json is of data set '{metrics['dataset']}', the plan says '{dataset}'")
+    for side, known in codes.items():
+        strangers = [item for item in known.ids.tolist() if item not in pairs]
+        if strangers:
+            problems.append(
+                f"{side}.npz has {len(strangers)} ids that pairs.parquet lacks, as '{strangers[0]}'"
+            )
+    if problems:
+        raise CrosshashError(f"these results are of different runs; run `dvc repro`:\n{listed(problems)}")
 
 
 def _pairs(path: Path) -> dict[str, Pair]:
