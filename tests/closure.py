@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 TEMPLATED = {"methods": "${method}", "datasets": "${dataset}"}
+DATA = {".html", ".css", ".csv"}  # package data beside a module: templates, tables
 # Its one import is lazy and serves users of the package, no stage.
 NOT_FOLLOWED = {Path("crosshash/__init__.py")}
 
@@ -34,6 +35,7 @@ def code_deps(stage: str) -> set[str]:
             templates.add(f"src/crosshash/{folder}/{TEMPLATED[folder]}.py")
         elif (SOURCE / path).stat().st_size:
             deps.add(f"src/{path}")
+        deps |= {f"src/{data.relative_to(SOURCE)}" for data in (SOURCE / path).parent.glob("*.*") if data.suffix in DATA}
     return deps | templates
 
 
