@@ -33,14 +33,32 @@ def sgd_transform(
     batch: int,
     seed: int,
 ) -> Matrix:
-    """Fit the transform by gradient on label sets [N, C] with at least one label each: float32[2K, 2k].
+    """Fit the transform by gradient on labels [N, C], at least one per item: float32[2K, 2k].
 
     x = one-hot long target, y = softmax(x T) per pair, loss = BCE(y, short target) + 1 - mean((y0 - y1)^2)
     + 0.001 ||T||_1; at most `epochs` passes, and the end as soon as every class centre is mapped exactly
     (doi 10.1109/TMM.2024.3381828). Start, optimiser, warm-up and cosine are those of the released code.
     Targets depend on labels alone, so each distinct label set stands once per pass instead of once per item.
     """
-    sets = frequent_sets(labels)
+    threads = torch.get_num_threads()
+    # The matrices are small: a second thread costs more than it brings, and could change the last digits.
+    torch.set_num_threads(1)
+    try:
+        return _fitted(long, short, frequent_sets(labels), lr, epochs, batch, seed)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fitted(
+    long: CenterBook,
+    short: CenterBook,
+    sets: NDArray[np.bool_],
+    lr: float,
+    epochs: int,
+    batch: int,
+    seed: int,
+) -> Matrix:
+    """Learn from label sets bool[S, C]."""
     inputs, wanted = _halves(long.targets(sets)), _halves(short.targets(sets))
     rng = stream(seed, "transform", "order")
     generator = torch.Generator().manual_seed(stream_seed(seed, "transform", "start"))
