@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from crosshash.codes.center_book import CenterBook
 from crosshash.codes.centers import make_centers
+from crosshash.codes.hashcodes import pack
 from crosshash.codes.losslessness import bits_kept, centers_exact, label_sets_kept
 from crosshash.codes.statistics import describe
 from crosshash.codes.transform import Matrix, ridge_transform
+from crosshash.retrieval.evaluation import mean_average_precision
 from crosshash.seeding import stream
 from crosshash.training.transform_sgd import sgd_transform
 
@@ -38,7 +40,7 @@ FLIPPED = (0.1, 0.2, 0.3)
 
 
 def main() -> None:
-    """Print one of the two tables as Markdown."""
+    """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description="Distances of hash centres, or what a transform keeps.")
     parser.add_argument("--labels", type=Path, help=".mat file with a label matrix [items, classes]")
     parser.add_argument("--seed", type=int, default=0)
@@ -46,7 +48,9 @@ def main() -> None:
     if chosen.labels is None:
         print_distances(chosen.seed)
     else:
-        print_transforms(read_labels(chosen.labels), chosen.seed)
+        labels = read_labels(chosen.labels)
+        print_targets(labels)
+        print_transforms(labels, chosen.seed)
 
 
 def print_distances(seed: int) -> None:
@@ -63,6 +67,32 @@ def print_distances(seed: int) -> None:
         figures = (found["min_distance"], f"{found['best_known']} ({found['bound']})")
         columns = (found["distinct_columns"], found["antipodal_pairs"], construction, f"{seconds:.1f}")
         print("| " + " | ".join(str(value) for value in (count, bits, *figures, *columns)) + " |", flush=True)
+
+
+def print_targets(labels: NDArray[np.uint8]) -> None:
+    """Print the mAP of targets used as codes: 500 queries, at most 5,000 other items, mean of 5 seeds."""
+    print("| bits | centres as made | tie bits by lot | words and tie bits by lot |")
+    print("|--:|--:|--:|--:|")
+    labels = labels[:: -(-len(labels) // 5500)]
+    for bits in (16, 32, 64, 128):
+        scores = np.array([target_scores(labels, bits, seed) for seed in range(5)]).mean(axis=0)
+        print(f"| {bits} | " + " | ".join(f"{score:.4f}" for score in scores) + " |", flush=True)
+    print()
+
+
+def target_scores(labels: NDArray[np.uint8], bits: int, seed: int) -> list[float]:
+    """Score targets of centres as made, with tie bits drawn by lot, and with all of it drawn by lot."""
+    made = make_centers(names(labels.shape[1]), bits, seed, "short", labels)[0]
+    rng = stream(seed, "benchmark", "lot")
+    lots = rng.choice(np.array([-1, 1], dtype=np.int8), (labels.shape[1] + 1, bits))
+    tied = CenterBook(made.centers, made.classes, lots[-1])
+    drawn = CenterBook(lots[:-1], made.classes, lots[-1])
+    scores = []
+    for book in (made, tied, drawn):
+        codes = pack(book.targets(labels))
+        sides = (codes[:500], codes[500:], labels[:500], labels[500:])
+        scores.append(mean_average_precision(*sides))
+    return scores
 
 
 def print_transforms(labels: NDArray[np.uint8], seed: int) -> None:
