@@ -1,4 +1,4 @@
-"""Write the hash codes of queries and retrieval set: delivered length, trained length, and the targets as codes."""
+"""Write the hash codes of queries and retrieval set: delivered length, trained length, targets as codes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def code_arrays(
         "bits": np.array(bits, np.int64),
         "classes": np.array(classes, dtype=np.str_),
         "has_text": encoded.has_text,
-        "has_labels": labels.any(axis=1),
+        "has_labels": np.asarray(labels.any(axis=1)),
     }
 
 

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import torch
 
-from crosshash.data.batches import Batches, Reading, open_batches
-from crosshash.data.info import read_info
-from crosshash.errors import CrosshashError, run_stage
+from crosshash.data.batches import Reading, check_batch, open_batches
+from crosshash.data.info import DatasetInfo, read_info
+from crosshash.errors import run_stage
 from crosshash.models.towers import Tower, build_towers
 from crosshash.plans.base import FOLDER, read_plan
 from crosshash.plans.train import TrainPlan
+from crosshash.protocols import Batches
 from crosshash.seeding import stream_seed
 from crosshash.training.checkpoint import locked, remove_checkpoint, state_folder, training_key
 from crosshash.training.curves import Curves
-from crosshash.training.device import make_deterministic, open_fabric
+from crosshash.training.device import make_deterministic
+from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, Rates, fit
 from crosshash.training.inputs import read_inputs, settle_specs
 from crosshash.training.model_folder import ModelCard, build_method, save_model
@@ -36,43 +38,46 @@ def main(dataset: str) -> None:
     plan = read_plan("train", TrainPlan)
     data = Path("data") / dataset
     fabric = open_fabric(plan.device, plan.precision)
+    info = read_info(data)
+    check_batch(info.counts["train"], plan.batch)
     inputs = read_inputs(data, CENTERS, SHORT, plan.supervised)
-    image, text = settle_specs(plan, read_info(data), data)
+    image, text = settle_specs(plan, info, data)
     make_deterministic()
     torch.manual_seed(stream_seed(plan.seed, "weights"))
     towers = build_towers(image, text, plan.model.pretrained)
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0)
     method = build_method(card, towers, inputs)
-    train, val = open_parts(data, plan, towers)
+    train, val = open_parts(data, info, plan, towers)
     rates = Rates(plan.lr_head, plan.lr_backbone, plan.weight_decay, plan.warmup, plan.clip_norm)
-    files = [FOLDER / "train.yaml", data / "shards" / "index.json", data / "train_labels.npz", CENTERS, SHORT]
-    key = training_key(files, str(fabric.device.type), str(torch.get_num_threads()), torch.__version__)
+    words = (fabric.device.type, str(torch.get_num_threads()), torch.__version__)
+    key = training_key(files_of(plan, data), *words)
     with locked(state_folder() / key) as folder:
         with Curves(CURVES) as curves:
             score = None if val is None else validation(fabric, method, val, train)
             fitted = fit(
                 fabric, method, train, score,
-                epochs=plan.epochs, rates=rates, select=plan.select, seed=plan.seed, folder=folder, on_epoch=curves.add,
+                epochs=plan.epochs, rates=rates, select=plan.select, seed=plan.seed, folder=folder,
+                on_epoch=curves.add,
             )  # fmt: skip
         save(card, fitted)
         remove_checkpoint(folder)
 
 
-def open_parts(data: Path, plan: TrainPlan, towers: tuple[Tower, Tower]) -> tuple[Batches, Batches | None]:
-    """Open the training pairs and, where the split has them, the validation pairs.
+def files_of(plan: TrainPlan, data: Path) -> list[Path]:
+    """List the files that decide the result, this one among them."""
+    names = ("shards/index.json", "train_labels.npz", "vocabulary.json", "info.json")
+    weights = Path(plan.model.pretrained or "")
+    files = [Path(__file__), FOLDER / "train.yaml", CENTERS, SHORT, *(data / name for name in names)]
+    return [*files, weights] if weights.is_file() else files
 
-    Raises:
-        CrosshashError: a batch is larger than the training set.
-    """
-    info = read_info(data)
-    if info.counts["train"] < plan.batch:
-        raise CrosshashError(
-            f"params.yaml: train.batch: {plan.batch} pairs a step, but only {info.counts['train']} training items. "
-            f"Lower train.batch to {info.counts['train']} or less, or raise split.train."
-        )
+
+def open_parts(
+    data: Path, info: DatasetInfo, plan: TrainPlan, towers: tuple[Tower, Tower]
+) -> tuple[Batches, Batches | None]:
+    """Open the training pairs and, where the split and the labels allow a score, the validation pairs."""
     reading = Reading(info.classes, towers[0].prepare, towers[1].prepare, plan.batch, plan.seed, plan.caption)
     train = open_batches(data, "train", info.counts["train"], reading, plan.memory_mb)
-    if not info.counts["val"]:
+    if not info.counts["val"] or not info.classes:
         return train, None
     return train, open_batches(data, "val", info.counts["val"], reading, plan.memory_mb)
 

@@ -35,7 +35,11 @@ def code_deps(stage: str) -> set[str]:
             templates.add(f"src/crosshash/{folder}/{TEMPLATED[folder]}.py")
         elif (SOURCE / path).stat().st_size:
             deps.add(f"src/{path}")
-        deps |= {f"src/{data.relative_to(SOURCE)}" for data in (SOURCE / path).parent.glob("*.*") if data.suffix in DATA}
+        deps |= {
+            f"src/{data.relative_to(SOURCE)}"
+            for data in (SOURCE / path).parent.glob("*.*")
+            if data.suffix in DATA
+        }
     return deps | templates
 
 

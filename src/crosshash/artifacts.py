@@ -1,4 +1,4 @@
-"""Files that stages exchange: moved into place when complete, byte-identical for equal content, never pickled."""
+"""Files that stages exchange: moved into place when complete, equal bytes for equal content, no pickle."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,15 +32,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with full_disk_named(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            os.replace(temporary, path)
+            _move(temporary, path)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             with suppress(FileNotFoundError, NotADirectoryError):
                 temporary.unlink()
+
+
+def _move(source: Path, target: Path) -> None:
+    """Replace `target`; a folder there, which no single step can replace, waits aside meanwhile."""
+    if not target.is_dir() or target.is_symlink():
+        os.replace(source, target)
+        return
+    aside = source.with_suffix(".old")
+    os.replace(target, aside)
+    try:
+        os.replace(source, target)
+    except BaseException:
+        os.replace(aside, target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -57,14 +71,16 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is what it is
     """Read a JSON file.
 
     Raises:
-        CrosshashError: the file is missing or cut.
+        CrosshashError: the file is missing, cut, or cannot be read.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise missing(path) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CrosshashError(f"{path}: is not valid JSON ({error}). Delete it and run `dvc repro`.") from None
+    except (OSError, ValueError) as error:
+        raise CrosshashError(
+            f"{path}: cannot be read as JSON ({error}). Delete it and run `dvc repro`."
+        ) from None
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -80,14 +96,14 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Read every array of an .npz, without unpickling.
 
     Raises:
-        CrosshashError: the file is missing, cut, or holds pickled objects.
+        CrosshashError: the file is missing, damaged, of another kind, or holds pickled objects.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
     except FileNotFoundError:
         raise missing(path) from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CrosshashError(
             f"{path}: cannot be read as .npz ({error}). Write it again with numpy.savez; "
             "arrays of Python objects are refused."

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -58,8 +58,8 @@ def main(
 
 @app.command()
 def search(
-    text: Annotated[Optional[str], typer.Argument(help="What the images should show.")] = None,  # noqa: UP045
-    image: Annotated[Optional[Path], typer.Option(help="A picture, to find texts for.")] = None,  # noqa: UP045
+    text: Annotated[str | None, typer.Argument(help="What the images should show.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture, to find texts for.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many items.")] = 10,
     project: Project = Path(),
     as_json: AsJson = False,
@@ -84,8 +84,8 @@ def score(
         Path, typer.Argument(help="A .mat with q_img, q_txt, r_img, r_txt, q_l, r_l, or query.npz.")
     ],
     retrieval: Annotated[
-        Optional[Path], typer.Argument(help="retrieval.npz, if the first is query.npz.")
-    ] = None,  # noqa: UP045
+        Path | None, typer.Argument(help="retrieval.npz, if the first is query.npz.")
+    ] = None,
     ties: Annotated[
         Literal["expected", "by_id", "optimistic", "pessimistic"],
         typer.Option(help="How equal distances count."),

@@ -17,7 +17,7 @@ from crosshash.codes.hashcodes import HashCodes
 from crosshash.codes.transform import read_transform
 from crosshash.data.images import BadImageError, prepare_image
 from crosshash.errors import CrosshashError
-from crosshash.models.vectors import vector_reader
+from crosshash.models.towers import TowerSpec
 from crosshash.retrieval.index import CodeIndex
 from crosshash.training.encoding import shortened, soft_codes
 from crosshash.training.model_folder import Model, load_model
@@ -55,11 +55,12 @@ class Hasher:
         """Encode captions, or vectors float[N, E] where the model was trained on text vectors.
 
         Raises:
-            CrosshashError: no text, or an empty one.
+            CrosshashError: no text, an empty one, or vectors where captions are needed and vice versa.
         """
+        self._check_kind(texts, self.model.card.text, "captions (a list of them)")
         empty = [str(row) for row, text in enumerate(texts) if isinstance(text, str) and not text.strip()]
-        if not len(texts) or empty:
-            raise CrosshashError(f"nothing to encode: text {', '.join(empty) or 'list'} is empty.")
+        if empty:
+            raise CrosshashError(f"nothing to encode in text {', '.join(empty)}: it is empty.")
         ready = [self.model.prepare_text(text) for text in texts]
         return self._codes(soft_codes(self.model.method.encode_text, ready, BATCH, CPU))
 
@@ -67,14 +68,9 @@ class Hasher:
         """Encode picture files, or vectors float[N, D] where the model was trained on image vectors.
 
         Raises:
-            CrosshashError: no picture, a file that is no picture, or vectors where pictures are needed.
+            CrosshashError: no picture, a file that is none, or vectors where pictures are needed and vice versa.
         """
-        if not len(images):
-            raise CrosshashError("nothing to encode: the list of images is empty.")
-        reads_vectors = self.model.prepare_image is vector_reader
-        if reads_vectors != isinstance(images, np.ndarray):
-            wanted = "vectors (an array float[N, D])" if reads_vectors else "picture files (a list of paths)"
-            raise CrosshashError(f"this model was trained on {wanted}; give it those.")
+        self._check_kind(images, self.model.card.image, "picture files (a list of paths)")
         raw = images if isinstance(images, np.ndarray) else [_picture(Path(path)) for path in images]
         ready = [self.model.prepare_image(one) for one in raw]
         return self._codes(soft_codes(self.model.method.encode_image, ready, BATCH, CPU))
@@ -91,6 +87,18 @@ class Hasher:
         found = CodeIndex.load(self.index_folder / ("image.faiss" if text is not None else "text.faiss"))
         rows, distances = found.search(query.packed, top)
         return _hits(self.index_folder / "items.parquet", rows[0], distances[0])
+
+    def _check_kind(
+        self, given: Sequence[object] | NDArray[np.floating], spec: TowerSpec, named: str
+    ) -> None:
+        """Refuse what the network does not read."""
+        if spec.kind == "mlp":
+            if not isinstance(given, np.ndarray) or given.ndim != 2 or given.shape[1] != spec.dim:
+                raise CrosshashError(f"this model reads vectors: give it an array float[N, {spec.dim}].")
+        elif isinstance(given, (str, np.ndarray)):
+            raise CrosshashError(f"this model reads {named}: give it those.")
+        if not len(given):
+            raise CrosshashError("nothing to encode: the list is empty.")
 
     def _codes(self, soft: NDArray[np.float32]) -> HashCodes:
         ids = np.array([str(row) for row in range(len(soft))])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class PairBatch:
     """Pairs as the encoders want them.
 
-    image: tensor[B, ...]; text: tensor[B, ...]; labels: float[B, C]; index: int64[B], row within the training set.
+    image, text: tensor[B, ...]; labels: float[B, C]; index: int64[B], row within the training set.
     """
 
     image: Tensor
@@ -42,12 +42,8 @@ class StepLoss:
     parts: dict[str, Tensor]
 
 
-class Prepare(Protocol):
-    """Turns one raw value (JPEG bytes, a caption, a vector) into the array its network reads."""
-
-    def __call__(self, raw: bytes | str | np.ndarray) -> np.ndarray:
-        """Give the network's input for one item."""
-        ...
+Prepare = Callable[[Any], "np.ndarray"]
+"""Turns one raw value (JPEG bytes, a caption, a vector) into the array its network reads."""
 
 
 class Batches(Protocol):
@@ -73,7 +69,7 @@ class Method(Protocol):
     phases: Sequence[str]
 
     def parameter_groups(self, phase: str) -> dict[str, list[Parameter]]:
-        """Trainable parameters of a phase as `backbone` and `head`, which have learning rates of their own."""
+        """Trainable parameters of a phase as `backbone` and `head`, which have their own learning rates."""
         ...
 
     def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
@@ -97,9 +93,9 @@ class Method(Protocol):
 class TrainingInputs:
     """What a method may know of the training set before the first step, in numpy.
 
-    labels: uint8[N, C] of the training items; centers: int8[C, K] with tie_bits int8[K], where the method uses hash
-    centres; short_matrix: float32[2K, 2k] with short_centers int8[C, k] and short_ties int8[k], where the loss
-    looks at the delivered code.
+    labels: uint8[N, C] of the training items; centers: int8[C, K] with tie_bits int8[K], where the method
+    uses hash centres; short_matrix: float32[2K, 2k] with short_centers int8[C, k] and short_ties int8[k],
+    where the loss looks at the delivered code.
     """
 
     labels: np.ndarray

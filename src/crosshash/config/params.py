@@ -1,11 +1,11 @@
-"""params.yaml as one checked value; every problem is listed at once, unknown keys with the nearest known one."""
+"""params.yaml as one checked value; all problems are listed at once, unknown keys with the nearest known."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -77,7 +77,7 @@ def load_params(path: Path) -> CommonParams:
         CrosshashError: lists every unknown key, missing key and bad value of the file.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506 - it is a SafeLoader
     except FileNotFoundError:
         raise CrosshashError(f"{path}: not found. Run the command in the project's folder.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -87,7 +87,7 @@ def load_params(path: Path) -> CommonParams:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        problems = [_problem(detail) for detail in error.errors()]
+        problems = _problems(error.errors())
         raise CrosshashError(
             f"{path}: {len(problems)} problem(s):\n{listed(problems)}\n"
             f"Mend them in {path.name}, or with `-S key=value`. After a failed `dvc exp run -S`, "
@@ -95,43 +95,60 @@ def load_params(path: Path) -> CommonParams:
         ) from None
 
 
-def _problem(detail: ErrorDetails) -> str:
-    """Word one of pydantic's findings for somebody who looks at params.yaml."""
-    keys = [str(part) for part in detail["loc"] if _is_key(str(part))]
-    where = ".".join(keys)
-    if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(where, _known_keys(Params), n=1, cutoff=0.4)
-        return f"{where}: unknown key" + (f"; did you mean {near[0]}?" if near else "")
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML as usual, but a key that stands twice is an error; the last one would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Build a mapping."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                mark = key.start_mark
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key '{key.value}' stands twice", problem_mark=mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _problems(details: Iterable[ErrorDetails]) -> list[str]:
+    """Word pydantic's findings for somebody who looks at params.yaml; one line per key."""
+    known = known_keys()
+    lines: dict[str, str] = {}
+    for detail in details:
+        path = [str(part) for part in detail["loc"]]
+        if detail["type"] in {"extra_forbidden", "invalid_key"}:
+            where = ".".join(path)
+            near = difflib.get_close_matches(where, known, n=1, cutoff=0.4)
+            lines[where] = "unknown key" + (f"; did you mean {near[0]}?" if near else "")
+            continue
+        # After the key stand pydantic's own marks for the members of a union: the longest known key is meant.
+        where = next(key for end in range(len(path), 0, -1) if (key := ".".join(path[:end])) in known)
+        lines[where] = _joined(lines.get(where), detail)
+    return [f"{where}: {line}" for where, line in lines.items()]
+
+
+def _joined(before: str | None, detail: ErrorDetails) -> str:
+    """Word one finding, after what another member of the same union had to say."""
     if detail["type"] == "missing":
-        return f"{where}: missing key"
-    message = detail["msg"].replace("Input should be", "must be")
-    return f"{where}: {message} (found {detail['input']!r})"
+        return "missing key"
+    is_section = detail["type"] == "model_type"
+    message = (
+        "must be a section of keys" if is_section else detail["msg"].replace("Input should be", "must be")
+    )
+    found = f" (found {detail['input']!r})"
+    return (before.removesuffix(found) + ", or " if before else "") + message + found
 
 
-def _is_key(part: str) -> bool:
-    """Tell keys of the file from the marks that pydantic adds for the members of a union."""
-    return part.isidentifier() and part not in {"int", "float", "str", "none"}
+def known_keys() -> list[str]:
+    """List all keys of params.yaml, those in sections as `section.key`."""
+    return _keys(Params, "")
 
 
-def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """List all keys of a model, those in sections as `section.key`."""
+def _keys(model: type[BaseModel], prefix: str) -> list[str]:
     keys: list[str] = []
     for name, field in model.model_fields.items():
         keys.append(prefix + name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += _known_keys(field.annotation, f"{prefix}{name}.")
+            keys += _keys(field.annotation, f"{prefix}{name}.")
     return keys
-
-
-def unknown_keys(raw: Mapping[str, Any]) -> set[str]:
-    """Keys of the model that `raw` lacks, or has too many: empty when file and model agree."""
-
-    def flat(value: Mapping[str, Any], prefix: str = "") -> set[str]:
-        keys: set[str] = set()
-        for key, inner in value.items():
-            keys.add(prefix + key)
-            if isinstance(inner, dict):
-                keys |= flat(inner, f"{prefix}{key}.")
-        return keys
-
-    return flat(raw) ^ set(_known_keys(Params))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from crosshash.config.params import CommonParams
-from crosshash.errors import CrosshashError
+from crosshash.config.params import DATASETS, CommonParams
+from crosshash.errors import CrosshashError, listed
 from crosshash.plans.base import Plan, Settings
 from crosshash.plans.centers import CentersPlan
 from crosshash.plans.convert import ConvertPlan
@@ -23,7 +22,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
     """Settle what each stage does.
 
     Raises:
-        CrosshashError: settings that do not fit together, a path that is not there, CUDA that is missing.
+        CrosshashError: settings that do not fit together, paths that are not there, CUDA that is missing.
     """
     _check_paths(params)
     _check_device(params.device)
@@ -105,18 +104,27 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
 
 
 def _check_paths(params: CommonParams) -> None:
-    """Refuse a path that is not there now, before any stage waits for it."""
-    path = getattr(params.dataset_section, "path", None)
-    if path is None or Path(path).exists():
-        return
-    remedy = "Give the path of an existing folder or file"
-    if not Path(path).is_absolute() and os.environ.get("DVC_ROOT"):
-        remedy = "Queued and temporary experiments run in a folder of their own: give an absolute path"
-    raise CrosshashError(f"params.yaml: {params.dataset}.path: '{path}' is not there. {remedy}.")
+    """Refuse paths that are not there now, before any stage waits for them.
+
+    Those of the other data sets too: the download stage depends on each of them.
+    """
+    paths = {f"{name}.path": getattr(getattr(params, name), "path", None) for name in DATASETS}
+    weights = params.model.pretrained or ""
+    if "." in weights or "/" in weights:  # no tag of published weights holds either
+        paths["model.pretrained"] = weights
+    problems = [
+        f"{key}: '{path}' is not there" for key, path in paths.items() if path and not Path(path).exists()
+    ]
+    if problems:
+        raise CrosshashError(
+            f"params.yaml: {len(problems)} path(s) that do not exist:\n{listed(problems)}\n"
+            "Queued and temporary experiments and Prefect runs have a folder of their own: "
+            "give absolute paths to what is outside the project."
+        )
 
 
 def _check_device(device: str) -> None:
-    """Refuse `device: cuda` where there is none; torch is imported only to answer this."""
+    """Refuse CUDA where there is none; torch is imported only to answer this."""
     if device != "cuda":
         return
     import torch

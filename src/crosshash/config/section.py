@@ -1,4 +1,4 @@
-"""What every section of params.yaml shares: unknown keys refused, strict types, numbers written 1e-3 accepted."""
+"""What every section of params.yaml shares: unknown keys refused, strict types, 1e-3 accepted as a number."""
 
 from __future__ import annotations
 

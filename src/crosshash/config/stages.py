@@ -8,7 +8,7 @@ from pydantic import Field
 
 from crosshash.config.section import Count, NonNegative, Positive, Real, Section
 
-Share = Annotated[int | Real, Field(gt=0)]
+Share = Count | Annotated[Real, Field(gt=0, lt=1)]
 Fraction = Annotated[Real, Field(ge=0, lt=1)]
 
 

@@ -1,10 +1,10 @@
-"""Training pairs as tensors: small sets decoded once and kept in memory, large ones streamed from the shards."""
+"""Training pairs as tensors: small sets decoded once and kept in memory, large ones streamed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ import torch
 from crosshash.data.labels import label_matrix
 from crosshash.data.prepared import PreparedItem, prepared
 from crosshash.data.shards import read_items, read_shard, shard_names
+from crosshash.errors import CrosshashError
 from crosshash.protocols import Batches, PairBatch, Prepare
 from crosshash.seeding import stream
 
@@ -47,12 +48,25 @@ def open_batches(folder: Path, part: str, count: int, reading: Reading, memory_m
     return StreamedBatches(folder, part, count, reading)
 
 
+def check_batch(count: int, batch: int) -> None:
+    """Refuse a batch that is larger than the training set.
+
+    Raises:
+        CrosshashError: it is.
+    """
+    if count < batch:
+        raise CrosshashError(
+            f"params.yaml: train.batch: {batch} pairs a step, but there are only {count} training items. "
+            f"Lower train.batch to {count} or less, or raise split.train."
+        )
+
+
 def starts(count: int, batch: int) -> list[tuple[int, int]]:
-    """Cut `count` items into batches; a single leftover joins the batch before it, for BatchNorm needs two."""
+    """Cut `count` items into batches; a single leftover joins the batch before: BatchNorm needs two."""
     edges = [*range(0, count, batch), count]
     if count > batch and count % batch == 1:
         del edges[-2]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 class MemoryBatches:

@@ -1,4 +1,4 @@
-"""TwDH, two-step discrete hashing: hash centres are the targets of a long code, from which short codes are cut.
+"""TwDH, two-step discrete hashing: hash centres are the targets of a long code, short codes are cut from it.
 
 Source: Two-Step Discrete Hashing for Cross-Modal Retrieval, TMM 2024, doi 10.1109/TMM.2024.3381828.
 """
@@ -19,7 +19,7 @@ from crosshash.protocols import PairBatch, StepLoss, TrainingInputs
 
 
 class Twdh(nn.Module):
-    """An image and a text network, a selecting head each, and a loss that pulls their bits to the labels' targets."""
+    """Two networks, a selecting head each, and a loss that pulls their bits to the targets of the labels."""
 
     phases: Sequence[str] = ("all",)
     centers: Tensor
@@ -70,7 +70,7 @@ class Twdh(nn.Module):
         }
 
     def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
-        """L = 1/2 [BCE(img) + BCE(txt)] + quan_weight * 1/2 [Q(img) + Q(txt)], plus the same on short codes."""
+        """L = 1/2 [BCE(img) + BCE(txt)] + quan_weight/2 [Q(img) + Q(txt)], plus both on short codes."""
         margins = (self.image_head(self.image(batch.image)), self.text_head(self.text(batch.text)))
         entropy, undecided = _pair_loss(margins, targets(batch.labels, self.centers, self.ties))
         total = entropy + self.quan_weight * undecided
@@ -128,6 +128,6 @@ def _pair_loss(margins: Sequence[Tensor], target: Tensor) -> tuple[Tensor, Tenso
 def _through(margin: Tensor, matrix: Tensor) -> Tensor:
     """Margins of the short code: the pairs p of the long one times the transform T float[2K, 2k]."""
     probabilities = torch.cat([torch.sigmoid(-margin), torch.sigmoid(margin)], dim=1)
-    pairs = probabilities @ matrix
+    pairs = (probabilities @ matrix).float()
     half = pairs.shape[1] // 2
     return pairs[:, half:] - pairs[:, :half]

@@ -18,9 +18,11 @@ from crosshash.errors import CrosshashError
 from crosshash.models.torchvision_cure import import_torchvision
 
 import_torchvision()
-import open_clip  # noqa: E402 - the cure must come first
+import open_clip as open_clip  # noqa: E402 - the cure must come first
 
 QUICK = "-quickgelu"
+SCALES = ("logit_scale", "logit_bias")
+"""Parameters of a CLIP model that belong to its contrastive loss, not to either tower."""
 Config = dict[str, Any]
 
 
@@ -28,16 +30,17 @@ Config = dict[str, Any]
 class ClipTowers:
     """The two networks of one open_clip model, and how raw values become their inputs."""
 
-    image: nn.Module
-    text: nn.Module
+    image: ImageTower
+    text: TextTower
     dim: int
     prepare_image: Callable[[bytes], np.ndarray]
     prepare_text: Callable[[str], np.ndarray]
 
 
 class ImageTower(nn.Module):
-    """uint8[B, 3, S, S] pixels -> float[B, D]: scaled by the mean and deviation that CLIP was trained with."""
+    """uint8[B, 3, S, S] pixels -> float[B, D], scaled by the mean and deviation of CLIP's training."""
 
+    visual: nn.Module
     mean: Tensor
     std: Tensor
 
@@ -56,14 +59,18 @@ class ImageTower(nn.Module):
 class TextTower(nn.Module):
     """int64[B, L] tokens -> float[B, D]."""
 
+    clip: nn.Module
+
     def __init__(self, clip: nn.Module) -> None:
         super().__init__()
-        del clip.visual, clip.logit_scale  # neither takes part: parameters without gradient would mislead
+        del clip.visual
+        for name in SCALES:  # they take no part: parameters without gradient would mislead
+            setattr(clip, name, None)
         self.clip = clip
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Embed tokens."""
-        embedding: Tensor = self.clip.encode_text(tokens)
+        embedding: Tensor = self.clip.encode_text(tokens)  # type: ignore[operator]
         return embedding
 
 
@@ -90,8 +97,16 @@ def build_clip(config: Config, name: str, resize: Literal["squash", "crop"]) -> 
     """Build both towers from a config, with fresh weights.
 
     resize: how a picture becomes square, `squash` (everything stays in view) or `crop` (CLIP's own way).
+
+    Raises:
+        CrosshashError: the model is none of two separate towers.
     """
-    kind = open_clip.CustomTextCLIP if "custom_text" in config else open_clip.CLIP
+    if "multimodal_cfg" in config:
+        raise CrosshashError(
+            f"params.yaml: model: '{name}' mixes image and text, so that neither can be encoded alone. "
+            "Use a model of two towers, such as ViT-B-32."
+        )
+    kind = open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
     clip = kind(**{key: value for key, value in config.items() if key != "custom_text"})
     image = ImageTower(clip.visual).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
     text = TextTower(clip)

@@ -12,9 +12,9 @@ class SelectingHead(nn.Module):
     """float[B, D] -> float[B, K]: by how much each bit prefers + to -.
 
     As published: self-attention over the embedding as a single token, BatchNorm (image) or LayerNorm (text),
-    Linear D -> 2K, ReLU, softmax over each of the K pairs. Over one token attention's own softmax is 1 whatever
-    the query and key, so that what is left of it are the value and output projections; the others would
-    never get a gradient. The pair (p_neg, p_pos) of a bit with margin d is (sigmoid(-d), sigmoid(d)).
+    Linear D -> 2K, ReLU, softmax over each of the K pairs. Over one token attention's own softmax is 1
+    whatever the query and key, so that what is left of it are the value and output projections; the others
+    would never get a gradient. The pair (p_neg, p_pos) of a bit with margin d is (sigmoid(-d), sigmoid(d)).
     Source: TwDH, doi 10.1109/TMM.2024.3381828, and DCMHT, doi 10.1145/3503161.3548187.
     """
 
@@ -35,12 +35,12 @@ class SelectingHead(nn.Module):
 def pair_entropy(margin: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy of the pairs against +-1 targets, mean over items and bits.
 
-    margin: float[B, K]; target: +-1 [B, K]. Both halves of a pair give the same term, so that the published mean
-    over 2K outputs is the mean over K of -log sigmoid(t d), written as softplus, which cannot overflow.
+    margin: float[B, K]; target: +-1 [B, K]. Both halves of a pair give the same term, so that the published
+    mean over 2K outputs is the mean over K of -log sigmoid(t d), written as softplus, which cannot overflow.
     """
     return nn.functional.softplus(-margin * target).mean()
 
 
 def quantisation(margin: Tensor) -> Tensor:
-    """Q(p) = 1 - mean((2p - 1)^2) with 2p - 1 = +-tanh(d / 2): 0 when every bit is decided, 1 when none is."""
+    """Q(p) = 1 - mean((2p - 1)^2), 2p - 1 = +-tanh(d / 2): 0 when every bit is decided, 1 when none is."""
     return 1 - torch.tanh(margin / 2).square().mean()

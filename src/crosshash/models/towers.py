@@ -1,16 +1,19 @@
-"""The two networks of a model, chosen by name or by the kind of the data, and rebuilt from their description."""
+"""The two networks of a model, chosen by name or by the kind of the data, rebuilt from their description."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import nn
 
 from crosshash.errors import CrosshashError
 from crosshash.models.vectors import VectorEncoder, bag_reader, vector_reader
 from crosshash.protocols import Prepare
+
+if TYPE_CHECKING:
+    from crosshash.models.clip import ClipTowers
 
 CONFIGS = Path("configs")
 OFFLINE = "tiny-rn"
@@ -53,13 +56,13 @@ def image_spec(name: str, kind: str, dim: int | None, hidden: int, pretrained: s
     """
     settled = {"jpeg": OFFLINE, "vector": "mlp"}[kind] if name == "auto" else name
     if (settled == "mlp") != (kind == "vector"):
+        held = "vectors: use mlp or auto" if kind == "vector" else "pictures: use auto or an open_clip model"
         raise CrosshashError(
-            f"params.yaml: model.image: '{settled}' does not read {'vectors' if kind == 'vector' else 'pictures'}; "
-            f"this data set has {'vectors (use mlp or auto)' if kind == 'vector' else 'pictures (use auto or an open_clip model)'}."
+            f"params.yaml: model.image: '{settled}' cannot be used, for this data set has {held}."
         )
-    return (
-        TowerSpec("mlp", settled, hidden, dim or 0) if settled == "mlp" else _clip_spec(settled, pretrained)
-    )
+    if settled == "mlp":
+        return TowerSpec("mlp", settled, hidden, dim or 0)
+    return _clip_spec(settled, pretrained)
 
 
 def text_spec(
@@ -79,44 +82,34 @@ def text_spec(
     auto = "mlp" if kind == "vector" else "bow" if image_kind == "vector" else OFFLINE
     settled = auto if name == "auto" else name
     if (settled == "mlp") != (kind == "vector"):
+        held = "vectors: use mlp or auto" if kind == "vector" else "captions: use auto, bow or a CLIP model"
         raise CrosshashError(
-            f"params.yaml: model.text: '{settled}' does not read {kind}s; "
-            f"use {'mlp or auto' if kind == 'vector' else 'auto, bow or an open_clip model'}."
+            f"params.yaml: model.text: '{settled}' cannot be used, for this data set has {held}."
         )
     if settled == "mlp":
         return TowerSpec("mlp", settled, hidden, dim or 0)
     if settled == "bow":
         if not vocabulary:
             raise CrosshashError(
-                "model.text: bow: the training captions hold no word. Use an open_clip model."
+                "params.yaml: model.text: bow: the training captions hold no word. Use an open_clip model."
             )
         return TowerSpec("bow", settled, hidden, vocabulary=tuple(vocabulary))
     return _clip_spec(settled, pretrained)
 
 
 def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = None) -> tuple[Tower, Tower]:
-    """Build both networks, with fresh weights or published ones.
+    """Build both networks, with fresh weights, or those of open_clip's models with published ones.
 
     Raises:
-        CrosshashError: weights that do not fit, or published weights for a pair of different models.
+        CrosshashError: weights that are not there or do not fit.
     """
-    clip = {}
+    clip: dict[str, ClipTowers] = {}
     for spec in (image, text):
         if spec.kind == "clip" and spec.name not in clip:
             clip[spec.name] = _build_clip(spec, pretrained)
-    image_tower = (
-        Tower(clip[image.name].image, clip[image.name].dim, clip[image.name].prepare_image)
-        if image.kind == "clip"
-        else Tower(VectorEncoder(image.dim, image.hidden, scaled=True), image.hidden, vector_reader)
-    )
-    if text.kind == "clip":
-        return image_tower, Tower(clip[text.name].text, clip[text.name].dim, clip[text.name].prepare_text)
-    if text.kind == "mlp":
-        return image_tower, Tower(
-            VectorEncoder(text.dim, text.hidden, scaled=True), text.hidden, vector_reader
-        )
-    words = VectorEncoder(len(text.vocabulary), text.hidden, scaled=False)
-    return image_tower, Tower(words, text.hidden, bag_reader(text.vocabulary))
+    image_tower = _clip_tower(clip[image.name], "image") if image.kind == "clip" else _plain_tower(image)
+    text_tower = _clip_tower(clip[text.name], "text") if text.kind == "clip" else _plain_tower(text)
+    return image_tower, text_tower
 
 
 def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
@@ -127,12 +120,25 @@ def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
     return TowerSpec("clip", name, config=config, resize="crop" if pretrained else "squash")
 
 
-def _build_clip(spec: TowerSpec, pretrained: str | None) -> Any:  # noqa: ANN401 - open_clip is imported only here
+def _clip_tower(towers: ClipTowers, modality: Literal["image", "text"]) -> Tower:
+    if modality == "image":
+        return Tower(towers.image, towers.dim, towers.prepare_image)
+    return Tower(towers.text, towers.dim, towers.prepare_text)
+
+
+def _plain_tower(spec: TowerSpec) -> Tower:
+    """Build the encoder of vectors or of a bag of words."""
+    if spec.kind == "mlp":
+        return Tower(VectorEncoder(spec.dim, spec.hidden, scaled=True), spec.hidden, vector_reader)
+    words = VectorEncoder(len(spec.vocabulary), spec.hidden, scaled=False)
+    return Tower(words, spec.hidden, bag_reader(spec.vocabulary))
+
+
+def _build_clip(spec: TowerSpec, pretrained: str | None) -> ClipTowers:
     from crosshash.models.clip import build_clip
     from crosshash.models.weights import load_weights
 
-    assert spec.config is not None
-    towers = build_clip(spec.config, spec.name, spec.resize)
+    towers = build_clip(spec.config or {}, spec.name, spec.resize)
     if pretrained:
         load_weights(towers, spec.name, pretrained)
     return towers

@@ -13,8 +13,8 @@ from crosshash.data.vocabulary import words_of
 class VectorEncoder(nn.Module):
     """float[B, D] -> float[B, hidden]: one hidden layer over vectors or word counts.
 
-    scaled: bring every column to the mean and deviation of the training set first (constant columns become zero).
-    Right for vectors of any unit; wrong for words, of which the rare ones would drown the others.
+    scaled: bring every column to the mean and deviation of the training set first (constant columns become
+    zero). Right for vectors of any unit; wrong for words, of which the rare ones would drown the others.
     """
 
     def __init__(self, dim: int, hidden: int, *, scaled: bool) -> None:

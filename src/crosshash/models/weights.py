@@ -1,4 +1,4 @@
-"""Published CLIP weights: found by tag or file, their activation settled before they are loaded, never unpickled."""
+"""Published CLIP weights: found by tag or file, their activation settled first, never unpickled."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from crosshash.artifacts import atomic_path
 from crosshash.errors import CrosshashError, listed
-from crosshash.models.clip import QUICK, ClipTowers, Config, open_clip
+from crosshash.models.clip import QUICK, SCALES, ClipTowers, Config, open_clip
+from crosshash.models.tensors import Tensors, read_note, read_tensors, write_tensors
 
 OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
+NOTE = "activation"
+SUFFIX = ".safetensors"
+REMEDY = "model.pretrained takes a tag (openai) or the path of a whole weight file."
 logger = logging.getLogger(__name__)
 
 
@@ -27,29 +28,39 @@ def with_activation(config: Config, name: str, pretrained: str | None) -> Config
     Raises:
         CrosshashError: the name insists on QuickGELU and the weights were trained without it.
     """
-    wanted = bool(config.get("quick_gelu", False))
-    trained = wanted if pretrained is None else weights_quick_gelu(name, pretrained)
-    if trained is None or trained == wanted:
+    if pretrained is None:
         return config
-    if wanted:
-        raise CrosshashError(
-            f"params.yaml: model '{name}' uses QuickGELU, but the weights '{pretrained}' were trained with GELU; "
-            f"their codes would be wrong. Use model '{name.removesuffix(QUICK)}'."
+    wanted = bool(config.get("quick_gelu", False))
+    trained = weights_quick_gelu(name, pretrained)
+    if trained is None:
+        logger.warning(
+            "warning: %s does not say which activation it was trained with; the model %s uses %s",
+            *(pretrained, name, "QuickGELU" if wanted else f"GELU (with QuickGELU it is {name}{QUICK})"),
         )
-    logger.info("the weights %s were trained with QuickGELU: it is switched on", pretrained)
-    return {**config, "quick_gelu": True}
+        return config
+    if wanted and not trained:
+        raise CrosshashError(
+            f"params.yaml: model: '{name}' uses QuickGELU, but the weights '{pretrained}' were trained with "
+            f"GELU; their codes would be wrong. Use model '{name.removesuffix(QUICK)}'."
+        )
+    if trained and not wanted:
+        logger.info("the weights %s were trained with QuickGELU: it is switched on", pretrained)
+    return {**config, "quick_gelu": True} if trained else config
 
 
 def weights_quick_gelu(name: str, pretrained: str) -> bool | None:
-    """Tell whether weights want QuickGELU; None when a file does not say, so that the model's name decides."""
+    """Tell whether weights want QuickGELU; None when a file does not say, so that the name decides.
+
+    Raises:
+        CrosshashError: a missing or damaged file, or an unknown tag.
+    """
     path = Path(pretrained)
-    if not _is_file_name(path):
+    if not _names_file(pretrained):
         return bool(_tag_config(name, pretrained).get("quick_gelu", False))
-    if path.suffix != ".safetensors":
+    if path.suffix != SUFFIX:
         state = _read_state(path)
         return True if all(key in state for key in OPENAI_EXTRAS) else None
-    with _open_safetensors(path) as file:
-        activation = (file.metadata() or {}).get("activation")
+    activation = read_note(path, REMEDY, NOTE)
     return None if activation is None else activation == "quick_gelu"
 
 
@@ -59,16 +70,15 @@ def load_weights(towers: ClipTowers, name: str, pretrained: str) -> None:
     Raises:
         CrosshashError: a missing file, an unknown tag, no network, or tensors of other names or shapes.
     """
-    path = Path(pretrained)
-    if not _is_file_name(path):
-        path = _download(name, pretrained)
-    state = {key: value for key, value in _read_state(path).items() if key not in OPENAI_EXTRAS}
-    state.pop("logit_scale", None)
+    path = Path(pretrained) if _names_file(pretrained) else _download(name, pretrained)
+    state = {key: value for key, value in _read_state(path).items() if key not in (*OPENAI_EXTRAS, *SCALES)}
     visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
     text = {key: value for key, value in state.items() if not key.startswith("visual.")}
-    for network, part in ((towers.image.visual, visual), (towers.text.clip, text)):
-        assert isinstance(network, torch.nn.Module)  # for the type checker: Module attributes are a union
-        _check_fits(network, part, path, name)
+    parts = (("visual.", towers.image.visual, visual), ("", towers.text.clip, text))
+    problems = [problem for prefix, network, part in parts for problem in _misfits(network, part, prefix)]
+    if problems:
+        raise CrosshashError(f"{path}: does not fit the model '{name}':\n{listed(sorted(problems))}")
+    for _, network, part in parts:
         network.load_state_dict(part)
 
 
@@ -79,56 +89,51 @@ def convert_openai(source: Path, target: Path) -> int:
     user's word that it is trusted; nothing of it is run but the reading of its tensors.
 
     Raises:
-        CrosshashError: the file is missing or no TorchScript archive.
+        CrosshashError: the file is missing or no TorchScript archive, or the target is no .safetensors file.
     """
+    if target.suffix != SUFFIX:
+        raise CrosshashError(
+            f"{target}: the file to write has to end in {SUFFIX}, by which it is known later."
+        )
     _check_there(source)
     try:
-        state = torch.jit.load(str(source), map_location="cpu").state_dict()
+        state = torch.jit.load(str(source), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         raise CrosshashError(
-            f"{source}: is not a TorchScript archive ({str(error).splitlines()[0]}). Only OpenAI's own .pt files "
+            f"{source}: is not a TorchScript archive ({_first_line(error)}). Only OpenAI's own .pt files "
             "need this command; other files go into model.pretrained as they are."
         ) from None
-    tensors = {key: value.contiguous().clone() for key, value in state.items() if key not in OPENAI_EXTRAS}
-    with atomic_path(target) as temporary:
-        save_file(tensors, temporary, metadata={"activation": "quick_gelu", "source": source.name})
+    tensors = {key: value.clone() for key, value in state.items() if key not in OPENAI_EXTRAS}
+    write_tensors(target, tensors, (NOTE, "quick_gelu"))
     return len(tensors)
 
 
-def _is_file_name(path: Path) -> bool:
-    return path.suffix in {".safetensors", ".pt", ".pth", ".bin"} or path.is_file()
+def _names_file(pretrained: str) -> bool:
+    """Tell a path from a tag: no tag of open_clip has a dot or a slash."""
+    return "." in pretrained or "/" in pretrained
 
 
 def _check_there(path: Path) -> None:
     if not path.is_file():
-        raise CrosshashError(
-            f"{path}: not found. model.pretrained takes a tag (openai) or a weight file's path."
-        )
+        raise CrosshashError(f"{path}: not found. {REMEDY}")
 
 
-def _open_safetensors(path: Path) -> Any:  # noqa: ANN401 - safetensors has no types
-    _check_there(path)
-    try:
-        return safe_open(str(path), framework="pt", device="cpu")
-    except SafetensorError as error:
-        raise CrosshashError(f"{path}: is not a whole safetensors file ({error}). Fetch it again.") from None
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
+def _read_state(path: Path) -> Tensors:
     """Read all tensors of a weight file."""
-    if path.suffix == ".safetensors":
-        with _open_safetensors(path) as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    if path.suffix == SUFFIX:
+        return read_tensors(path, REMEDY)
     _check_there(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        state = state.get("state_dict", state)
+        return {
+            key.removeprefix("module."): value for key, value in state.items() if isinstance(value, Tensor)
+        }
     except Exception as error:  # torch raises many kinds here, all of them "not a plain dict of tensors"
         raise CrosshashError(
-            f"{path}: cannot be read as plain weights ({str(error).splitlines()[0]}). If it is OpenAI's own "
-            f"archive, run `crosshash weights convert {path} {path.with_suffix('.safetensors')}` once."
+            f"{path}: cannot be read as plain weights ({_first_line(error)}). If it is OpenAI's own "
+            f"archive, run `crosshash weights convert {path} {path.with_suffix(SUFFIX)}` once."
         ) from None
-    state = state.get("state_dict", state)
-    return {key.removeprefix("module."): value for key, value in state.items()}
 
 
 def _tag_config(name: str, tag: str) -> dict[str, Any]:
@@ -136,35 +141,37 @@ def _tag_config(name: str, tag: str) -> dict[str, Any]:
     if not known:
         tags = open_clip.list_pretrained_tags_by_model(name.removesuffix(QUICK))
         raise CrosshashError(
-            f"params.yaml: model.pretrained: '{tag}' is no file, and open_clip has no such weights for '{name}'. "
-            f"Known tags: {', '.join(tags) or 'none'}."
+            f"params.yaml: model.pretrained: '{tag}' is no file, and open_clip has no such weights for "
+            f"'{name}'. Known tags: {', '.join(tags) or 'none'}."
         )
     return dict(known)
 
 
 def _download(name: str, tag: str) -> Path:
     """Fetch a tag's weights into the usual cache of open_clip."""
+    config = _tag_config(name, tag)
     try:
-        return Path(open_clip.download_pretrained(_tag_config(name, tag)))
-    except CrosshashError:
-        raise
-    except Exception as error:
+        return Path(open_clip.download_pretrained(config))
+    except Exception as error:  # every layer of the download has errors of its own
         raise CrosshashError(
             f"params.yaml: model.pretrained: the weights '{tag}' of '{name}' could not be downloaded "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}). Give model.pretrained the path of a local file."
+            f"({type(error).__name__}: {_first_line(error)}). Give model.pretrained the path of a local file."
         ) from None
 
 
-def _check_fits(network: torch.nn.Module, state: dict[str, Tensor], path: Path, name: str) -> None:
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _misfits(network: torch.nn.Module, state: Tensors, prefix: str) -> list[str]:
     """Compare names and shapes before anything is loaded."""
     own = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     given = {key: tuple(value.shape) for key, value in state.items()}
-    problems = [f"{key}: missing" for key in own.keys() - given.keys() if not key.endswith("attn_mask")]
-    problems += [f"{key}: not part of the model" for key in given.keys() - own.keys()]
+    problems = [f"{prefix}{key}: missing" for key in own.keys() - given.keys()]
+    problems += [f"{prefix}{key}: not part of the model" for key in given.keys() - own.keys()]
     problems += [
-        f"{key}: shape {given[key]}, the model has {own[key]}"
+        f"{prefix}{key}: shape {given[key]}, the model has {own[key]}"
         for key in own.keys() & given.keys()
         if own[key] != given[key]
     ]
-    if problems:
-        raise CrosshashError(f"{path}: does not fit the model '{name}':\n{listed(sorted(problems))}")
+    return problems

@@ -1,4 +1,4 @@
-"""A plan: the checked settings of one stage, nothing more, written by the plan stage and read by that stage."""
+"""A plan: the checked settings of one stage, nothing more, written by the plan stage, read by that stage."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
     """Read `plan/<stage>.yaml`.
 
     Raises:
-        CrosshashError: the file is missing or of another version of crosshash.
+        CrosshashError: the file is missing, cut or of another version of crosshash.
     """
     path = folder / f"{stage}.yaml"
     try:
         return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise missing(path) from None
-    except ValidationError as error:
+    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise CrosshashError(f"{path}: does not fit this version ({error}). Run `dvc repro plan`.") from None

@@ -6,7 +6,7 @@ from crosshash.plans.base import Plan
 
 
 class CentersPlan(Plan):
-    """Lengths of the long (trained) and short (delivered) hash centres; `used` is false for methods without."""
+    """Lengths of the long (trained) and short (delivered) centres; `used` is false for methods without."""
 
     used: bool
     train_bits: int

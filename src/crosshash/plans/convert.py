@@ -8,7 +8,7 @@ from crosshash.plans.base import Plan, Settings
 
 
 class ConvertPlan(Plan):
-    """Raw files to pair table, split, .mat triple and shards; sizes below 1 are shares, None = the protocol's."""
+    """Raw files to pair table, split, .mat triple, shards; sizes below 1 are shares, None: the protocol's."""
 
     dataset: str
     settings: Settings

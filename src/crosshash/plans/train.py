@@ -17,7 +17,7 @@ class ModelPlan(Plan):
 
 
 class TrainPlan(Plan):
-    """Method, networks and loop. The delivered `bits` are absent unless the method's loss looks at them."""
+    """Method, networks and loop; not the delivered `bits`: a loss that looks at them sees the transform."""
 
     method: str
     supervised: bool

@@ -1,32 +1,33 @@
 """Where a training stands after each epoch, so that a killed one goes on: plain tensors and JSON, no pickle.
 
-Checkpoints live outside every DVC output (DVC deletes outputs before a stage runs), under a key made of all that
-decides the result; they are removed when the training has succeeded.
+Checkpoints live outside every DVC output (DVC deletes outputs before a stage runs), under a key made of all
+that decides the result; they are removed when the training has succeeded.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+import torch
 from platformdirs import user_state_path
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from crosshash.artifacts import atomic_path, read_json, write_json
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, full_disk_named
+from crosshash.models.tensors import Tensors, read_note, read_tensors, write_tensors
 
-Tensors = dict[str, Tensor]
 Epoch = dict[str, float]
+
+STATE = "state.safetensors"
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def training_key(files: Iterable[Path], *words: str) -> str:
     """Hash all that decides a training's result: its input files, some words, and the code that is loaded."""
     digest = hashlib.sha256("/".join(words).encode())
     sources = {
-        Path(module.__file__)
+        Path(file)
         for name, module in list(sys.modules.items())
-        if name.partition(".")[0] == "crosshash" and getattr(module, "__file__", None)
+        if name.partition(".")[0] == "crosshash" and (file := getattr(module, "__file__", None))
     }
     for path in [*files, *sorted(sources)]:
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
@@ -62,53 +63,53 @@ def locked(folder: Path) -> Iterator[Path]:
     """Hold a checkpoint folder for this process alone; the lock ends with the process, however it ends.
 
     Raises:
-        CrosshashError: another process trains the same thing.
+        CrosshashError: another process trains the same thing, or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with full_disk_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CrosshashError(
-                f"{folder}: the same training is running in another process. Wait for it, or end that process."
+                f"{folder}: the same training is running in another process. Wait for it, or end it."
             ) from None
         yield folder
 
 
 def save_checkpoint(
-    folder: Path, model: Tensors, best: Tensors, optimizers: list[Optimizer], progress: Progress
+    folder: Path, model: Tensors, best: Tensors, optimizers: Sequence[Optimizer], progress: Progress
 ) -> None:
-    """Write the state after an epoch; the one before stays until this one is complete."""
+    """Write the state after an epoch; the one before stays until this one is complete.
+
+    Raises:
+        CrosshashError: the disk is full or the folder is read-only.
+    """
     tensors = {f"model/{key}": value for key, value in model.items()}
     tensors |= {f"best/{key}": value for key, value in best.items()}
     for number, optimizer in enumerate(optimizers):
         for index, values in optimizer.state_dict()["state"].items():
-            tensors |= {
-                f"optimizer/{number}/{index}/{key}": value
-                for key, value in values.items()
-                if value is not None
-            }
-    with atomic_path(folder / "state") as temporary:
-        temporary.mkdir()
-        save_file(
-            {key: value.contiguous().clone() for key, value in tensors.items()},
-            temporary / "state.safetensors",
-        )
-        write_json(temporary / "progress.json", progress.__dict__)
+            tensors |= {f"optimizer/{number}/{index}/{key}": value for key, value in values.items()}
+    write_tensors(folder / STATE, tensors, ("progress", json.dumps(asdict(progress))))
 
 
-def load_checkpoint(folder: Path, optimizers: list[Optimizer]) -> tuple[Tensors, Tensors, Progress] | None:
-    """Read the last complete state into the optimisers; gives model and best tensors, or None without a state."""
-    if not (folder / "state" / "progress.json").is_file():
+def load_checkpoint(
+    folder: Path, optimizers: Sequence[Optimizer]
+) -> tuple[Tensors, Tensors, Progress] | None:
+    """Read the last complete state into the optimisers; gives model and best tensors, or None without one.
+
+    Raises:
+        CrosshashError: the file is damaged.
+    """
+    path = folder / STATE
+    if not path.is_file():
         return None
-    tensors = load_file(folder / "state" / "state.safetensors")
+    remedy = "Delete it; training then starts anew."
+    tensors = read_tensors(path, remedy)
+    raw = json.loads(read_note(path, remedy, "progress") or "{}")
     for number, optimizer in enumerate(optimizers):
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _under(tensors, f"optimizer/{number}").items():
-            index, _, name = key.partition("/")
-            state.setdefault(int(index), {})[name] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    raw: dict[str, Any] = read_json(folder / "state" / "progress.json")
+        _restore(optimizer, _under(tensors, f"optimizer/{number}"))
     progress = Progress(raw["epochs_done"], tuple(raw["history"]), raw["best_epoch"], raw["best_value"])
     return _under(tensors, "model"), _under(tensors, "best"), progress
 
@@ -123,9 +124,21 @@ def cpu_copy(state: Tensors) -> Tensors:
     return {key: value.detach().to("cpu", copy=True) for key, value in state.items()}
 
 
+def _restore(optimizer: Optimizer, tensors: Tensors) -> None:
+    """Fill an optimiser's state from tensors named `<index of the parameter>/<name>`."""
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    state: dict[int, Tensors] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition("/")
+        state.setdefault(int(index), {})[name] = _laid_out(value, parameters[int(index)])
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """Give a moment the memory layout of its parameter: fused AdamW walks through both in order of memory."""
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+
+
 def _under(tensors: Tensors, prefix: str) -> Tensors:
-    return {
-        key.removeprefix(f"{prefix}/"): value
-        for key, value in tensors.items()
-        if key.startswith(f"{prefix}/")
-    }
+    start = f"{prefix}/"
+    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
-from dvclive import Live
+from dvclive.live import Live
 
 from crosshash.training.checkpoint import Epoch
 
@@ -16,7 +17,7 @@ class Curves:
     def __init__(self, folder: Path) -> None:
         self.live = Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
 
-    def __enter__(self) -> Curves:
+    def __enter__(self) -> Self:
         """Start writing."""
         return self
 
@@ -25,10 +26,10 @@ class Curves:
         self.live.step = epoch
         for name, value in row.items():
             self.live.log_metric(name, value)
-        self.live.make_summary()
+        self.live.make_summary()  # type: ignore[no-untyped-call]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the files."""
-        self.live.end()
+        self.live.end()  # type: ignore[no-untyped-call]

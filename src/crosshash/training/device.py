@@ -1,26 +1,15 @@
-"""One Lightning Fabric for device and precision."""
+"""Where the networks run, and how torch is asked to give the same bytes each time."""
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import torch
-from lightning_fabric import Fabric
 
 from crosshash.errors import CrosshashError
 
 Device = Literal["auto", "cpu", "cuda"]
-
-
-def open_fabric(device: Device, precision: Literal["auto", "fp32", "bf16"]) -> Fabric:
-    """Settle device and precision: `auto` takes CUDA if there is one, and bf16 only there.
-
-    Raises:
-        CrosshashError: CUDA is asked for and not there.
-    """
-    chosen = settled_device(device)
-    bf16 = precision == "bf16" or (precision == "auto" and chosen == "cuda")
-    return Fabric(accelerator=chosen, devices=1, precision="bf16-mixed" if bf16 else "32-true")
 
 
 def settled_device(device: Device) -> Literal["cpu", "cuda"]:
@@ -39,6 +28,9 @@ def settled_device(device: Device) -> Literal["cpu", "cuda"]:
 
 def make_deterministic() -> None:
     """Ask torch for the same bytes on every run of the same machine and thread count."""
+    os.environ.setdefault(
+        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+    )  # without it cuBLAS may differ from run to run
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid, slow
     torch.backends.cudnn.benchmark = False

@@ -23,8 +23,8 @@ Encoder = Callable[[Tensor], Tensor]
 class EncodedItems:
     """Codes of N items in one order.
 
-    rows: int64[N] of the pair table; ids `<U`[N]; labels: names per item; has_text: bool[N]. The rest are packed codes
-    uint8[N, ceil(K/8)]: `long` as trained, `short` as delivered; zeros where an item has no text.
+    rows: int64[N] of the pair table; ids `<U`[N]; labels: names per item; has_text: bool[N]. The rest are
+    packed codes uint8[N, ceil(K/8)]: `long` as trained, `short` as delivered; zeros where there is no text.
     """
 
     rows: np.ndarray
@@ -40,7 +40,7 @@ class EncodedItems:
 def soft_codes(
     encoder: Encoder, inputs: Sequence[np.ndarray], batch: int, device: torch.device
 ) -> np.ndarray:
-    """Encode prepared inputs; gives float32[N, K], whose sign is the code. The caller's network is in eval mode."""
+    """Encode prepared inputs with a network in eval mode; gives float32[N, K], whose sign is the code."""
     parts = []
     with torch.no_grad():
         for start in range(0, len(inputs), batch):
@@ -50,11 +50,11 @@ def soft_codes(
 
 
 def text_codes(
-    method: Method, texts: Sequence[Sequence[np.ndarray]], bits: int, batch: int, device: torch.device
+    method: Method, texts: Sequence[Sequence[np.ndarray]], batch: int, device: torch.device
 ) -> np.ndarray:
     """Encode items of several captions each; gives the mean float32[N, K], zero for items without any."""
     flat = [text for captions in texts for text in captions]
-    means = np.zeros((len(texts), bits), np.float32)
+    means = np.zeros((len(texts), method.train_bits), np.float32)
     if flat:
         item = np.repeat(np.arange(len(texts)), [len(captions) for captions in texts])
         np.add.at(means, item, soft_codes(method.encode_text, flat, batch, device))
@@ -83,18 +83,18 @@ def encode_items(
     for chunk in _chunks(items, batch):
         image = soft_codes(method.encode_image, [item.image for item in chunk], batch, device)
         shown = [item.texts if caption == "all" else item.texts[:1] for item in chunk]
-        text = text_codes(method, shown, method.train_bits, batch, device)
+        text = text_codes(method, shown, batch, device)
+        has_text = np.array([len(item.texts) > 0 for item in chunk])
         parts.append(
             EncodedItems(
-                np.array([item.row for item in chunk], np.int64),
-                np.array([item.id for item in chunk]),
-                [item.labels for item in chunk],
-                np.array([len(item.texts) > 0 for item in chunk]),
-                pack(image),
-                pack(text) * np.array([len(item.texts) > 0 for item in chunk], np.uint8)[:, None],
-                shortened(image, matrix),
-                shortened(text, matrix)
-                * np.array([len(item.texts) > 0 for item in chunk], np.uint8)[:, None],
+                rows=np.array([item.row for item in chunk], np.int64),
+                ids=np.array([item.id for item in chunk]),
+                labels=[item.labels for item in chunk],
+                has_text=has_text,
+                image_long=pack(image),
+                text_long=pack(text) * has_text[:, None],
+                image_short=shortened(image, matrix),
+                text_short=shortened(text, matrix) * has_text[:, None],
             )
         )
     return _joined(parts)

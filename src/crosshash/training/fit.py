@@ -1,4 +1,4 @@
-"""The training loop: epochs, steps, the choice of the best epoch, and going on where a killed training stopped."""
+"""The training loop: epochs, steps, the choice of the epoch to keep, going on where a killed one stopped."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from crosshash.errors import CrosshashError
+from crosshash.models.tensors import Tensors
 from crosshash.protocols import Batches, Method, StepLoss
 from crosshash.seeding import stream_seed
-from crosshash.training.checkpoint import Epoch, Progress, Tensors, cpu_copy, load_checkpoint, save_checkpoint
+from crosshash.training.checkpoint import Epoch, Progress, cpu_copy, load_checkpoint, save_checkpoint
 from crosshash.training.progress import StepBar
 from crosshash.training.schedule import rate_factor
 

@@ -45,13 +45,19 @@ def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerS
     """Choose both networks for the kind of the data.
 
     Raises:
-        CrosshashError: a network that does not read this kind, or published weights for half a model.
+        CrosshashError: a network that does not read this kind, published weights for half a model or vectors.
     """
     model = plan.model
     if model.pretrained and model.image != model.text:
         raise CrosshashError(
-            f"params.yaml: model.pretrained: '{model.pretrained}' are weights of one whole model, but model.image is "
-            f"'{model.image}' and model.text '{model.text}'. Give both the same name, such as ViT-B-32."
+            f"params.yaml: model.pretrained: '{model.pretrained}' are weights of one whole model, but "
+            f"model.image is '{model.image}' and model.text '{model.text}'. Give both the same name, such as "
+            "ViT-B-32."
+        )
+    if model.pretrained and "vector" in (info.image_kind, info.text_kind):
+        raise CrosshashError(
+            f"params.yaml: model.pretrained: '{model.pretrained}' are weights for pictures and captions, but "
+            "this data set holds vectors. Set model.pretrained to null."
         )
     vocabulary = read_json(data / "vocabulary.json")
     image = image_spec(model.image, info.image_kind, info.image_dim, model.hidden, model.pretrained)

@@ -1,4 +1,4 @@
-"""A trained model on disk: `model.safetensors` and `model.json`, all that is needed to encode, without pickle."""
+"""A trained model on disk: `model.safetensors` and `model.json`, all that is needed to encode, no pickle."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
-from crosshash.artifacts import atomic_path, missing, read_json, write_json
+from crosshash.artifacts import atomic_path, read_json, write_json
 from crosshash.errors import CrosshashError
+from crosshash.models.tensors import Tensors, read_tensors, write_tensors
 from crosshash.models.towers import Tower, TowerSpec, build_towers
 from crosshash.plans.base import Settings
 from crosshash.protocols import Method, Prepare, TrainingInputs
+
+WEIGHTS, CARD = "model.safetensors", "model.json"
+REMEDY = "Run `dvc repro train`."
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,13 @@ def build_method(card: ModelCard, towers: tuple[Tower, Tower], inputs: TrainingI
     return cast(Method, module.build(*towers, card.train_bits, inputs, **card.settings))
 
 
-def save_model(folder: Path, card: ModelCard, state: dict[str, Tensor]) -> None:
+def save_model(folder: Path, card: ModelCard, state: Tensors) -> None:
     """Write the folder, complete or not at all."""
     values = {**card.__dict__, "image": card.image.as_json(), "text": card.text.as_json()}
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        save_file({key: value.contiguous() for key, value in state.items()}, temporary / "model.safetensors")
-        write_json(temporary / "model.json", values)
+        write_tensors(temporary / WEIGHTS, state)
+        write_json(temporary / CARD, values)
 
 
 def load_model(folder: Path) -> Model:
@@ -61,18 +63,16 @@ def load_model(folder: Path) -> Model:
     Raises:
         CrosshashError: the folder is missing, cut, or of another version.
     """
-    card = read_card(folder / "model.json")
+    card = read_card(folder / CARD)
     towers = build_towers(card.image, card.text)
     method = build_method(card, towers, None)
     network = cast(nn.Module, method)
-    weights = folder / "model.safetensors"
+    weights = folder / WEIGHTS
     try:
-        network.load_state_dict(load_file(weights))
-    except FileNotFoundError:
-        raise missing(weights) from None
-    except (SafetensorError, RuntimeError) as error:
+        network.load_state_dict(read_tensors(weights, REMEDY))
+    except RuntimeError as error:
         raise CrosshashError(
-            f"{weights}: does not fit model.json ({str(error).splitlines()[0]}). Run `dvc repro train`."
+            f"{weights}: does not fit {CARD} ({str(error).splitlines()[0]}). {REMEDY}"
         ) from None
     network.eval()
     image, text = towers
@@ -85,9 +85,7 @@ def read_card(path: Path) -> ModelCard:
     try:
         return ModelCard(**{**raw, "image": _spec(raw["image"]), "text": _spec(raw["text"])})
     except (TypeError, KeyError) as error:
-        raise CrosshashError(
-            f"{path}: was written by another version ({error}). Run `dvc repro train`."
-        ) from None
+        raise CrosshashError(f"{path}: was written by another version ({error}). {REMEDY}") from None
 
 
 def _spec(raw: dict[str, Any]) -> TowerSpec:

@@ -12,8 +12,8 @@ PR_SET_PDEATHSIG = 1
 def end_with_parent() -> None:
     """Ask Linux to kill this process when its parent dies.
 
-    DVC starts a stage by a shell that becomes the stage (dash, bash and zsh do so for a single command), so that
-    the parent is DVC itself. Elsewhere the lock on the checkpoint folder keeps two trainings apart.
+    DVC starts a stage by a shell that becomes the stage (dash, bash and zsh do so for a single command), so
+    that the parent is DVC itself. Elsewhere the lock on the checkpoint folder keeps two trainings apart.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

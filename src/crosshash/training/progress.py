@@ -1,10 +1,11 @@
-"""Progress of long work on the terminal: a bar with loss, items per second and time left; silent in a log file."""
+"""Progress of long work on the terminal: loss, items per second and time left; silent in a log file."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -28,7 +29,7 @@ class StepBar:
         )
         self.task = self.bar.add_task(title, total=steps, loss=0.0, rate=0.0)
 
-    def __enter__(self) -> StepBar:
+    def __enter__(self) -> Self:
         """Show the bar."""
         self.bar.start()
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import chain
+from itertools import chain, islice
 from typing import cast
 
 import numpy as np
@@ -62,4 +62,4 @@ def _first(train: Batches) -> Iterable[PairBatch]:
     batches = train.in_order()
     first = next(iter(batches))
     wanted = -(-DATABASE // len(first.index)) - 1
-    return chain([first], (batch for batch, _ in zip(batches, range(wanted), strict=False)))
+    return chain([first], islice(batches, wanted))
