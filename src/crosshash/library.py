@@ -68,7 +68,7 @@ class Hasher:
         """Encode picture files, or vectors float[N, D] where the model was trained on image vectors.
 
         Raises:
-            CrosshashError: no picture, a file that is none, or vectors where pictures are needed and vice versa.
+            CrosshashError: no picture, a file that is none, or vectors for pictures and vice versa.
         """
         self._check_kind(images, self.model.card.image, "picture files (a list of paths)")
         raw = images if isinstance(images, np.ndarray) else [_picture(Path(path)) for path in images]

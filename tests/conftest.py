@@ -1,0 +1,70 @@
+"""A small project in which every stage has run, made once and read by many tests."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+STAGES = ("plan", "download", "convert", "centers", "transform", "train", "encode", "evaluate", "index")
+# One process for all scripts: importing torch takes longer than they do.
+SCRIPT = """
+import runpy, sys
+for stage in sys.argv[1:]:
+    sys.argv = [stage, "scenes"]
+    runpy.run_module(f"stages.{stage}", run_name="__main__")
+"""
+
+
+def small_project(folder: Path) -> Path:
+    """A folder with params.yaml for few pictures and one epoch, and all that stages read beside it."""
+    folder.mkdir()
+    for name in ("configs", "examples"):
+        shutil.copytree(ROOT / name, folder / name)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["bits"] = 16
+    params["scenes"]["count"] = 120
+    params["train"] |= {"epochs": 1, "batch": 32}
+    params["evaluate"]["bootstrap"] = 50
+    params["twdh"]["train_bits"] = 64
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    return folder
+
+
+def run_stages(project: Path, *stages: str) -> subprocess.CompletedProcess[str]:
+    """Run stages as scripts, one after the other; the first that fails ends it."""
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, *stages],
+        cwd=project,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "CROSSHASH_RAW": str(project / "raw"),
+            "CROSSHASH_STATE": str(project / "state"),
+        },
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's folder; workers of one test run share it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    project, ready = folder / "trained", folder / "trained.ready"
+    with (folder / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            done = run_stages(small_project(project), *STAGES)
+            assert done.returncode == 0, done.stderr
+            ready.touch()
+    return project

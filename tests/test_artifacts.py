@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crosshash.artifacts import atomic_path, read_json, read_npz, write_json, write_npz, write_text
+from crosshash.errors import CrosshashError
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def stop_while_writing(path: Path, stop: type[BaseException]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half of the new")
+        raise stop
+
+
+def stop_while_filling(path: Path, stop: type[BaseException]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.mkdir()
+        (temporary / "new").write_text("half")
+        raise stop
+
+
+@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_block_that_fails_leaves_the_old_file_and_no_other(
+    tmp_path: Path, stop: type[BaseException]
+) -> None:
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+    with pytest.raises(stop):
+        stop_while_writing(path, stop)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["result.txt"]
+
+
+@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt])
+def test_a_block_that_fails_leaves_the_old_folder_and_no_other(
+    tmp_path: Path, stop: type[BaseException]
+) -> None:
+    path = tmp_path / "results"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with pytest.raises(stop):
+        stop_while_filling(path, stop)
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["results"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "results"
+    for name in ("first", "second"):
+        with atomic_path(path) as temporary:
+            temporary.mkdir()
+            (temporary / name).write_text(name)
+        assert names(path) == [name]
+    assert names(tmp_path) == ["results"]
+
+
+def test_an_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "results"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with pytest.raises(CrosshashError, match="results: cannot be written"), atomic_path(path):
+        pass  # nothing was written that could be moved into place
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["results"]
+
+
+def test_folders_above_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c.txt", "äöü")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "äöü".encode()
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:
+    """A regular file stands where a folder is needed: root, too, is refused there."""
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(CrosshashError, match=r"taken/x\.json: cannot be written .*choose a folder"):
+        write_json(tmp_path / "taken" / "x.json", {})
+    with pytest.raises(CrosshashError, match=r"taken/x\.npz: cannot be written"):
+        write_npz(tmp_path / "taken" / "x.npz", {"a": np.zeros(3)})
+    assert names(tmp_path) == ["taken"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "write_text(path, 'x' * 100_000)",
+        "write_npz(path, {'a': np.random.default_rng(0).random(100_000)})",
+        "write_tensors(path, {'a': torch.zeros(100_000)})",
+    ],
+)
+def test_a_disk_that_fills_up_is_named_and_the_old_file_stays(tmp_path: Path, call: str) -> None:
+    """The system lets this process write 10,000 bytes per file, then refuses, as a full disk does."""
+    path = tmp_path / "result"
+    path.write_text("old")
+    script = f"""
+import resource, sys
+from pathlib import Path
+import numpy as np
+from crosshash.artifacts import *
+from crosshash.errors import CrosshashError
+if "tensors" in {call!r}:
+    import torch
+    from crosshash.models.tensors import write_tensors
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+path = Path(sys.argv[1])
+try:
+    {call}
+except CrosshashError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    assert f"{path}: cannot be written" in done.stdout
+    assert "too large" in done.stdout
+    assert "Free disk space" in done.stdout
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["result"]
+
+
+def test_npz_comes_back_as_it_was(tmp_path: Path) -> None:
+    arrays = {
+        "codes": np.arange(6, dtype=np.uint8).reshape(2, 3),
+        "names": np.array(["a", "ö"]),
+        "bits": np.array(7),
+        "empty": np.zeros((0, 3), np.int8),
+    }
+    write_npz(tmp_path / "x.npz", arrays)
+    found = read_npz(tmp_path / "x.npz")
+    assert list(found) == list(arrays)
+    for key, array in arrays.items():
+        assert found[key].dtype == array.dtype
+        assert np.array_equal(found[key], array)
+
+
+def test_equal_arrays_give_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_npz(tmp_path / name, {"x": np.arange(100), "y": np.array(["text"])})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    write_npz(tmp_path / "b", {"x": np.arange(1, 101), "y": np.array(["text"])})
+    assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
+
+
+def test_python_objects_are_neither_written_nor_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    with pytest.raises(CrosshashError, match=r"x\.npz: array 'label' holds Python objects"):
+        write_npz(path, {"fine": np.zeros(2), "label": np.array([{"a": 1}], dtype=object)})
+    assert names(tmp_path) == []
+    np.savez(path, label=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(CrosshashError, match=r"x\.npz: cannot be read as \.npz"):
+        read_npz(path)
+
+
+def test_a_damaged_npz_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    write_npz(path, {"a": np.arange(10_000) % 7})
+    whole = path.read_bytes()
+    bitten = bytearray(whole)
+    bitten[60:70] = b"\xff" * 10
+    single = tmp_path / "single.npy"
+    np.save(single, np.zeros(3))
+    for content in (whole[:100], b"", b"no archive at all", bytes(bitten), single.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(CrosshashError, match=r"x\.npz: cannot be read as \.npz"):
+            read_npz(path)
+
+
+def test_missing_files_are_named_with_the_command_that_makes_them(tmp_path: Path) -> None:
+    for read in (read_npz, read_json):
+        with pytest.raises(CrosshashError, match=r"nowhere: not found\. Run `dvc repro`"):
+            read(tmp_path / "nowhere")
+
+
+def test_json_comes_back_and_ends_with_a_line_end(tmp_path: Path) -> None:
+    value = {"b": [1, 2.5, None, "ö"], "a": {"deep": True}}
+    write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json") == value
+    text = (tmp_path / "x.json").read_text(encoding="utf-8")
+    assert text.endswith("}\n")
+    assert "ö" in text
+    assert text.index('"b"') < text.index('"a"')
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_json_without_a_value_for_a_number_is_refused(tmp_path: Path, number: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "x.json", {"mAP": number})
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1', b"", b"\xff\xfe"])
+def test_a_cut_json_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(CrosshashError, match=r"x\.json: cannot be read as JSON"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    for read in (read_npz, read_json):
+        with pytest.raises(CrosshashError, match="cannot be read"):
+            read(tmp_path)

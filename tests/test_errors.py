@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crosshash.errors import CrosshashError, full_disk_named, listed, run_stage
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def main() -> None:
+        raise error
+
+    return main
+
+
+def test_few_problems_are_all_listed() -> None:
+    assert listed(["one", "two"]) == "  - one\n  - two"
+
+
+def test_many_problems_are_counted() -> None:
+    text = listed([f"row {row}" for row in range(25)], shown=3)
+    assert text.splitlines() == ["  - row 0", "  - row 1", "  - row 2", "  ... and 22 more"]
+
+
+def test_no_more_than_all_are_promised() -> None:
+    assert "more" not in listed(["x"] * 3, shown=3)
+
+
+def test_an_error_of_the_user_ends_a_stage_with_one_message_and_status_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_stage(raising(CrosshashError("pairs.csv: row 3 is empty")))
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: pairs.csv: row 3 is empty\n"
+
+
+def test_ctrl_c_ends_a_stage_with_status_130(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_stage(raising(KeyboardInterrupt()))
+    assert ended.value.code == 130
+    assert "Ctrl-C" in capsys.readouterr().err
+
+
+def test_a_defect_of_the_program_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_stage(raising(ZeroDivisionError()))
+
+
+def test_what_the_system_refuses_is_named() -> None:
+    message = r"out/x: cannot be written \(No space left on device\)"
+    with pytest.raises(CrosshashError, match=message), full_disk_named("out/x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(ValueError, match=r"^other$"), full_disk_named("out/x"):
+        raise ValueError("other")
+
+
+def test_a_full_device_is_a_full_disk() -> None:
+    """/dev/full refuses every byte, as a full disk does."""
+    if sys.platform != "linux":
+        pytest.skip("/dev/full is a device of Linux")
+    with pytest.raises(CrosshashError, match="No space left"), full_disk_named("x"):
+        Path("/dev/full").write_text("x")
+
+
+def test_the_package_answers_without_torch() -> None:
+    """Version, errors and codes must come at once; only `load` needs the networks."""
+    script = """
+import sys
+import crosshash
+import crosshash.errors, crosshash.artifacts, crosshash.codes.hashcodes, crosshash.cli, crosshash.protocols
+assert crosshash.__version__
+assert "torch" not in sys.modules, "torch was imported"
+try:
+    crosshash.nonsense
+except AttributeError as error:
+    assert "nonsense" in str(error)
+else:
+    raise AssertionError
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
