@@ -17,8 +17,9 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, wait
-from prefect.states import Failed, State
+from prefect.states import Failed
 
 from crosshash.errors import CrosshashError
 
@@ -45,9 +46,10 @@ def run_stages(tree: Path) -> None:
         wait(list(futures.values()))
     finally:
         end_stages(tree)
-    failures = [str(future.state.message) for future in futures.values() if future.state.is_failed()]
-    if failures:
-        raise CrosshashError("\n".join(failures))
+    states = [future.state for future in futures.values()]
+    if not all(state.is_completed() for state in states):
+        ended = [state for state in states if state.is_final() and not state.is_completed()]
+        raise CrosshashError("\n".join(str(state.message) for state in ended))
 
 
 def stages_of(tree: Path) -> dict[str, list[str]]:
@@ -59,12 +61,9 @@ def stages_of(tree: Path) -> dict[str, list[str]]:
     try:
         with Repo(str(tree)) as repo:
             graph = repo.index.graph
+            edges = {stage: graph.successors(stage) for stage in graph if not stage.is_data_source}
             needed = {
-                stage.name: sorted(
-                    other.name for other in graph.successors(stage) if not other.is_data_source
-                )
-                for stage in graph
-                if not stage.is_data_source
+                stage.name: sorted(one.name for one in on if one in edges) for stage, on in edges.items()
             }
     except DvcException as error:
         raise CrosshashError(f"dvc.yaml cannot be read with these settings: {error}") from error
@@ -73,7 +72,7 @@ def stages_of(tree: Path) -> dict[str, list[str]]:
 
 @task(persist_result=False, cache_policy=NO_CACHE)
 def dvc_stage(tree: str, stage: str) -> State[None] | None:
-    """Run one stage of the graph; its output is the log of this task, its error the message of a failed state."""
+    """Run one stage of the graph; its output goes to the log, its error into the state."""
     try:
         reproduce(Path(tree), stage, get_run_logger().info)
     except CrosshashError as error:

@@ -9,8 +9,9 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Failed, State
+from prefect.states import Failed
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
@@ -19,6 +20,7 @@ from flows.settings import absolute_paths, apply_settings
 from flows.worktree import save_experiment, untracked, worktree
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+TASKS = ("i2t", "t2i", "i2i", "t2t")
 
 
 @flow(name="train-twdh", persist_result=False)
@@ -66,25 +68,25 @@ def run_experiment(name: str, settings: Mapping[str, object], overrides: Sequenc
 
 
 def experiment_name(run: str, identity: str) -> str:
-    """Make a name that git takes from the run's name and the start of its id: `fluffy-otter-0f3a9c21`."""
+    """Make a name that git takes from the run's name and the end of its id: `fluffy-otter-0f3a9c21`."""
     word = re.sub(r"[^A-Za-z0-9]+", "-", run).strip("-") or "run"
-    return f"{word}-{identity[:8]}"
+    return f"{word}-{identity[-8:]}"
 
 
 def score_page(name: str, metrics: Mapping[str, Any]) -> str:
-    """Write what metrics.json holds as Markdown: a table with one row per task, single values below."""
-    tasks = {task: scores for task, scores in metrics.items() if isinstance(scores, Mapping)}
-    measures = list(dict.fromkeys(measure for scores in tasks.values() for measure in scores))
-    rows = [
-        ["task", *measures],
-        ["---"] * (1 + len(measures)),
-        *([task, *(_cell(scores.get(measure)) for measure in measures)] for task, scores in tasks.items()),
-    ]
-    facts = [f"- {key}: {_cell(value)}" for key, value in metrics.items() if key not in tasks]
-    table = [f"| {' | '.join(row)} |" for row in rows]
+    """Write what metrics.json holds as Markdown: a table with one row per task, the other values below."""
+    rows = {task: metrics[task] for task in TASKS if task in metrics}
+    measures = list(dict.fromkeys(measure for scores in rows.values() for measure in scores))
+    cells = [["task", *measures], ["---"] * (1 + len(measures))]
+    cells += [[task, *(_text(scores.get(measure)) for measure in measures)] for task, scores in rows.items()]
+    table = [f"| {' | '.join(row)} |" for row in cells]
+    facts = [f"- {key}: {_text(value)}" for key, value in metrics.items() if key not in rows]
     way = f"`dvc exp apply {name}` brings its files into the checkout, the report among them."
     return "\n".join([f"# Experiment `{name}`", "", *table, "", *facts, "", way])
 
 
-def _cell(value: object) -> str:
+def _text(value: object) -> str:
+    """Write a value of metrics.json; null as nothing."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
     return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)

@@ -54,7 +54,7 @@ def snapshot(checkout: Path) -> str:
     """Store all tracked files as they stand now in git, index and stash untouched; give the tree's id."""
     index = checkout / git(checkout, "rev-parse", "--git-path", "index")
     with tempfile.TemporaryDirectory() as folder:
-        copy = shutil.copy(index, folder)
+        copy = shutil.copy2(index, folder)  # with its time, by which git finds edits of the same second
         git(checkout, "add", "--update", GIT_INDEX_FILE=str(copy))
         return git(checkout, "write-tree", GIT_INDEX_FILE=str(copy))
 
@@ -75,6 +75,8 @@ def save_experiment(tree: Path, name: str) -> None:
         CrosshashError: there is an experiment of this name.
     """
     baseline = git(tree, "rev-parse", "HEAD")
+    # An index without times: every file is read, also one that changed within a second and kept its size.
+    git(tree, "read-tree", git(tree, "write-tree"))
     git(tree, "add", "--all")
     message = f"dvc: commit experiment {name}"
     commit = git(tree, "commit-tree", "-p", baseline, "-m", message, git(tree, "write-tree"), **_author(tree))

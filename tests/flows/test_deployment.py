@@ -1,0 +1,234 @@
+"""The commands of docs/prefect.md, as a user types them: server, pool, deployment, worker, run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.flows.repositories import copy_of_checkout, git, state
+
+PREFECT = (sys.executable, "-m", "prefect")
+SMALL = ["scenes.count=200", "split.val=0.1", "twdh.train_bits=64", "train.epochs=1", "train.batch=16"]
+SMALL += ["evaluate.bootstrap=50", "report.queries=1"]
+LIMIT = 240
+"""Seconds after which a command counts as hung."""
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A copy of the project with the deployment in a server of its own, and a worker."""
+
+    checkout: Path
+    environment: dict[str, str]
+
+    def prefect(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of Prefect in the copy."""
+        return subprocess.run(
+            [*PREFECT, *arguments],
+            cwd=self.checkout,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+
+    def ask(self, path: str, question: dict[str, Any]) -> list[dict[str, Any]]:
+        """Ask the server, as its own pages do."""
+        request = urllib.request.Request(  # noqa: S310 - the server of this test
+            f"{self.environment['PREFECT_API_URL']}/{path}",
+            json.dumps(question).encode(),
+            {"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return list(json.load(answer))
+
+    def run(self, *parameters: str) -> tuple[int, dict[str, Any], str]:
+        """Run the deployment as the README says: exit status, the flow run, its log."""
+        given = [part for parameter in parameters for part in ("--param", parameter)]
+        done = self.prefect("deployment", "run", "train-twdh/local", *given, "--watch")
+        run = self.ask("flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})[0]
+        asked = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
+        pages = [self.ask("logs/filter", {**asked, "offset": offset}) for offset in (0, 200)]
+        log = "\n".join(line["message"] for page in pages for line in page)
+        return done.returncode, run, log
+
+
+@contextmanager
+def process(name: str, command: list[str], cwd: Path, environment: dict[str, str]) -> Iterator[None]:
+    """Keep a command running; at the end its whole group is ended."""
+    with (cwd.parent / f"{name}.log").open("wb") as log:
+        started = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
+        try:
+            yield
+        finally:
+            os.killpg(started.pid, signal.SIGTERM)
+            try:
+                started.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(started.pid, signal.SIGKILL)
+                started.wait(30)
+
+
+def wait_for(url: str, seconds: float) -> None:
+    """Wait until a server answers."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
+        except OSError:
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.2)
+        else:
+            return
+
+
+def own_environment(folder: Path, port: int) -> dict[str, str]:
+    """An environment in which nothing of the user is found: no Prefect or DVC settings, no venv on PATH."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PREFECT_", "DVC_", "CROSSHASH_"))
+    }
+    tools = [str(Path(found).parent) for name in ("git", "sh") if (found := shutil.which(name))]
+    return {
+        **kept,
+        "PATH": os.pathsep.join(dict.fromkeys(tools)),
+        "HOME": str(folder),
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "DO_NOT_TRACK": "1",
+        "CROSSHASH_RAW": str(folder / "raw"),
+        "CROSSHASH_STATE": str(folder / "state"),
+    }
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("prefect")
+    checkout = copy_of_checkout(folder / "checkout")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = own_environment(folder, port)
+    deployed = Deployed(checkout, environment)
+    server = [*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with process("server", server, checkout, environment):
+        wait_for(f"{environment['PREFECT_API_URL']}/health", LIMIT)
+        for command in (("work-pool", "create", "crosshash", "--type", "process"), ("deploy", "--all")):
+            done = deployed.prefect("--no-prompt", *command)
+            assert done.returncode == 0, done.stdout + done.stderr
+        worker = [*PREFECT, "worker", "start", "--pool", "crosshash"]
+        with process("worker", worker, checkout, environment):
+            yield deployed
+
+
+def test_a_run_completes_is_saved_and_leaves_the_checkout_alone(deployed: Deployed) -> None:
+    checkout = deployed.checkout
+    params = checkout / "params.yaml"
+    params.write_text(params.read_text(encoding="utf-8").replace("top: 10 ", "top: 3 "), encoding="utf-8")
+    before = state(checkout)
+    status, run, log = deployed.run("bits=16", f"overrides={json.dumps(SMALL)}")
+    assert (status, run["state_type"]) == (0, "COMPLETED"), log
+    assert state(checkout) == before
+
+    assert "python -m stages.train scenes" in log
+    name = f"{run['name']}-{run['id'][-8:]}"
+    assert f"Saved as DVC experiment {name}" in log
+    assert name in git(checkout, "for-each-ref", "refs/exps")
+    shown = subprocess.run(
+        [sys.executable, "-m", "dvc", "exp", "show", "--csv"],
+        cwd=checkout,
+        env=deployed.environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=True,
+    ).stdout
+    assert name in shown
+    ref = git(checkout, "for-each-ref", "--format=%(refname)", "refs/exps")
+    used = yaml.safe_load(git(checkout, "show", f"{ref}:params.yaml"))
+    assert (used["bits"], used["train"]["epochs"]) == (16, 1)
+    assert used["report"]["top"] == 3  # the user's uncommitted edit
+    metrics = json.loads(git(checkout, "show", f"{ref}:metrics.json"))
+    assert (metrics["bits"], metrics["train_bits"], metrics["method"]) == (16, 64, "twdh")
+
+    (artifact,) = deployed.ask("artifacts/filter", {})
+    assert (artifact["type"], artifact["flow_run_id"]) == ("markdown", run["id"])
+    assert name in artifact["data"]
+    assert f"| i2t | {metrics['i2t']['mAP']:.4f} |" in artifact["data"]
+    tasks = deployed.ask("task_runs/filter", {})
+    graph = [
+        "plan",
+        "download",
+        "convert",
+        "centers",
+        "transform",
+        "train",
+        "encode",
+        "evaluate",
+        "index",
+        "report",
+    ]
+    assert {task["name"]: task["state_type"] for task in tasks} == dict.fromkeys(graph, "COMPLETED")
+    assert list((checkout / ".dvc/tmp/flows").iterdir()) == []
+
+
+def test_a_bad_override_fails_with_the_plans_message(deployed: Deployed) -> None:
+    before = state(deployed.checkout)
+    kept = git(deployed.checkout, "for-each-ref", "refs/exps")
+    status, run, log = deployed.run('overrides=["twdh.quan_wait=0.1","bits=0"]')
+    assert (status, run["state_type"]) == (1, "FAILED")
+    for text in (log, run["state"]["message"]):
+        assert "twdh.quan_wait: unknown key; did you mean twdh.quan_weight?" in text
+        assert "bits" in text
+    assert state(deployed.checkout) == before
+    assert git(deployed.checkout, "for-each-ref", "refs/exps") == kept
+    assert list((deployed.checkout / ".dvc/tmp/flows").iterdir()) == []
+
+
+def test_a_parameter_of_the_wrong_type_is_refused_before_a_run(deployed: Deployed) -> None:
+    done = deployed.prefect("deployment", "run", "train-twdh/local", "--param", "bits=abc")
+    assert done.returncode == 1
+    assert "bits" in done.stdout + done.stderr
+
+
+def test_the_deployment_runs_once_at_a_time(deployed: Deployed) -> None:
+    (deployment,) = deployed.ask("deployments/filter", {})
+    assert deployment["name"] == "local"
+    assert deployment["global_concurrency_limit"]["limit"] == 1
+    (step,) = deployment["pull_steps"]
+    assert step["prefect.deployments.steps.set_working_directory"]["directory"] == str(deployed.checkout)
+    assert deployment["parameter_openapi_schema"]["properties"].keys() == {
+        "bits",
+        "dataset",
+        "seed",
+        "overrides",
+    }
