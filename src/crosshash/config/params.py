@@ -102,12 +102,10 @@ class _EachKeyOnce(yaml.SafeLoader):
         """Build a mapping."""
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen:
-                mark = key.start_mark
-                raise yaml.constructor.ConstructorError(
-                    problem=f"key '{key.value}' stands twice", problem_mark=mark
-                )
-            seen.add(key.value)
+            name = str(key.value)
+            if name in seen:
+                raise yaml.MarkedYAMLError(problem=f"key '{name}' stands twice", problem_mark=key.start_mark)
+            seen.add(name)
         return super().construct_mapping(node, deep)
 
 
@@ -132,10 +130,9 @@ def _joined(before: str | None, detail: ErrorDetails) -> str:
     """Word one finding, after what another member of the same union had to say."""
     if detail["type"] == "missing":
         return "missing key"
-    is_section = detail["type"] == "model_type"
-    message = (
-        "must be a section of keys" if is_section else detail["msg"].replace("Input should be", "must be")
-    )
+    message = detail["msg"].replace("Input should be", "must be")
+    if detail["type"] == "model_type":
+        message = "must be a section of keys"
     found = f" (found {detail['input']!r})"
     return (before.removesuffix(found) + ", or " if before else "") + message + found
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crosshash.artifacts import missing
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, listed
 
 FOLDER = Path("plan")
 
@@ -37,5 +37,10 @@ def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
         return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise missing(path) from None
-    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CrosshashError(f"{path}: does not fit this version ({error}). Run `dvc repro plan`.") from None
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise CrosshashError(
+            f"{path}: does not fit this version; run `dvc repro plan`:\n{listed(problems)}"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CrosshashError(f"{path}: is no valid YAML ({error}); run `dvc repro plan`.") from None

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crosshash.config.params import load_params
+from crosshash.config.resolve import resolve
+from crosshash.errors import CrosshashError
+from crosshash.plans.base import Plan
+from crosshash.plans.train import TrainPlan
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = {"download", "convert", "centers", "transform", "train", "encode", "evaluate", "index", "report"}
+Plans = Callable[..., dict[str, Plan]]
+
+
+@pytest.fixture
+def plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plans:
+    """The plans of the project's params.yaml with changed values: `twdh__short_weight=1.0`."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+
+    def resolved(**changes: object) -> dict[str, Plan]:
+        raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+        for place, value in changes.items():
+            section, _, key = place.rpartition("__")
+            (raw[section] if section else raw)[key] = value
+        Path("params.yaml").write_text(yaml.safe_dump(raw))
+        return resolve(load_params(Path("params.yaml")))
+
+    return resolved
+
+
+def changed(before: dict[str, Plan], after: dict[str, Plan]) -> set[str]:
+    return {stage for stage in before if before[stage] != after[stage]}
+
+
+def test_there_is_a_plan_for_every_stage_but_the_first(plans: Plans) -> None:
+    assert set(plans()) == STAGES
+
+
+def test_other_bits_concern_no_training(plans: Plans) -> None:
+    assert changed(plans(), plans(bits=16)) == {"centers", "encode", "evaluate", "index", "report"}
+
+
+def test_a_loss_on_the_delivered_code_makes_the_transform_an_input_of_training(plans: Plans) -> None:
+    """Then `bits` reach training by artifacts/transform_training.npz, a constant file otherwise."""
+    assert plans()["transform"].for_training is False  # type: ignore[attr-defined]
+    assert plans(twdh__short_weight=0.5)["transform"].for_training is True  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ({"train__epochs": 9}, {"train"}),
+        ({"model__hidden": 64}, {"train"}),
+        ({"twdh__quan_weight": 0.1}, {"train"}),
+        ({"transform__solver": "sgd"}, {"transform"}),
+        ({"evaluate__ties": "by_id"}, {"evaluate"}),
+        ({"encode__caption": "all"}, {"encode"}),
+        ({"report__top": 5}, {"report"}),
+        ({"split__seed": 1}, {"convert"}),
+        ({"convert__max_side": 64}, {"convert"}),
+        ({"scenes__count": 50}, {"download", "convert"}),
+        ({"custom__path": "examples/features"}, set()),
+        ({"seed": 1}, {"centers", "transform", "train", "evaluate"}),
+        ({"device": "cpu"}, {"train", "encode"}),
+        ({"twdh__train_bits": 64}, {"centers", "train", "encode", "evaluate", "report"}),
+        ({"dataset": "custom"}, {"download", "convert", "evaluate", "report"}),
+    ],
+)
+def test_a_setting_reaches_the_stages_that_use_it_and_no_other(
+    plans: Plans, change: dict[str, object], stages: set[str]
+) -> None:
+    assert changed(plans(), plans(**change)) == stages
+
+
+def test_the_learning_rate_of_the_encoders_follows_the_weights(plans: Plans) -> None:
+    def rate(**changes: object) -> float:
+        plan = plans(train__lr_head=0.01, **changes)["train"]
+        assert isinstance(plan, TrainPlan)
+        return plan.lr_backbone
+
+    assert rate() == 0.01
+    assert rate(model__pretrained="openai") == 1e-5
+    assert rate(model__pretrained="openai", train__lr_backbone=0.5) == 0.5
+
+
+def test_more_bits_than_are_trained_are_refused(plans: Plans) -> None:
+    assert plans(bits=64, twdh__train_bits=64)["encode"].bits == 64  # type: ignore[attr-defined]
+    with pytest.raises(
+        CrosshashError, match=r"bits: 65 is more than twdh\.train_bits 64; set twdh\.train_bits"
+    ):
+        plans(bits=65, twdh__train_bits=64)
+
+
+def test_paths_that_are_not_there_are_listed_together(plans: Plans) -> None:
+    """Those of data sets that are not chosen too: DVC wants them as dependencies of download."""
+    with pytest.raises(CrosshashError) as refused:
+        plans(
+            custom__path="no/photos", features__path="/no/vectors", model__pretrained="no/weights.safetensors"
+        )
+    text = str(refused.value)
+    assert "3 path(s) that do not exist" in text
+    for line in (
+        "custom.path: 'no/photos' is not there",
+        "features.path: '/no/vectors' is not there",
+        "model.pretrained: 'no/weights.safetensors' is not there",
+    ):
+        assert f"\n  - {line}" in text
+    assert "absolute paths" in text
+
+
+def test_a_weight_file_that_is_there_and_a_tag_pass(plans: Plans) -> None:
+    Path("own.safetensors").touch()
+    for weights in ("own.safetensors", "openai", "laion2b_s34b_b79k"):
+        assert plans(model__pretrained=weights)["train"].model.pretrained == weights  # type: ignore[attr-defined]
+
+
+def test_no_tag_of_published_weights_looks_like_a_path() -> None:
+    open_clip = importlib.import_module("crosshash.models.clip").open_clip
+    tags = {tag for _, tag in open_clip.list_pretrained()}
+    assert len(tags) > 20
+    assert not [tag for tag in tags if "." in tag or "/" in tag]
+
+
+def test_cuda_where_there_is_none_is_refused(plans: Plans) -> None:
+    torch = importlib.import_module("torch")
+    if torch.cuda.is_available():
+        assert plans(device="cuda")["train"].device == "cuda"  # type: ignore[attr-defined]
+        return
+    with pytest.raises(CrosshashError, match=r"params\.yaml: device: cuda, but .* no CUDA device\. Use auto"):
+        plans(device="cuda")

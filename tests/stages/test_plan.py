@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from crosshash.errors import CrosshashError
+from crosshash.plans.base import read_plan
+from crosshash.plans.encode import EncodePlan
+from crosshash.plans.train import TrainPlan
+from stages.plan import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+def contents() -> dict[str, str]:
+    return {path.stem: path.read_text() for path in sorted(Path("plan").iterdir())}
+
+
+def replace(old: str, new: str) -> None:
+    text = Path("params.yaml").read_text()
+    assert text.count(old) == 1
+    Path("params.yaml").write_text(text.replace(old, new))
+
+
+def test_every_other_stage_gets_its_own_file_and_can_read_it() -> None:
+    main()
+    scripts = {path.stem for path in (ROOT / "stages").glob("[!_]*.py")}
+    assert set(contents()) == scripts - {"plan"}
+    assert read_plan("encode", EncodePlan).bits == 32
+    assert read_plan("train", TrainPlan).lr_backbone == 3e-3
+
+
+def test_a_comment_or_another_order_changes_nothing() -> None:
+    main()
+    before = contents()
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    Path("params.yaml").write_text(yaml.safe_dump(raw, sort_keys=True))
+    main()
+    assert contents() == before
+
+
+def test_other_bits_leave_the_plans_of_training_as_they_are() -> None:
+    main()
+    before = contents()
+    replace("bits: 32 ", "bits: 16 ")
+    main()
+    after = contents()
+    assert {stage for stage in before if before[stage] != after[stage]} == {
+        "centers",
+        "encode",
+        "evaluate",
+        "index",
+        "report",
+    }
+
+
+def test_after_a_bad_value_the_plans_before_stand_untouched() -> None:
+    main()
+    before = contents()
+    replace("bits: 32 ", "bits: 0 ")
+    with pytest.raises(CrosshashError, match="bits: must be greater"):
+        main()
+    assert contents() == before
+    assert sorted(os.listdir()) == ["examples", "params.yaml", "plan"]
+
+
+def test_a_bad_value_leaves_no_plan_at_all_where_there_was_none() -> None:
+    replace("bits: 32 ", "bits: abc ")
+    with pytest.raises(CrosshashError, match="bits"):
+        main()
+    assert not Path("plan").exists()
+
+
+def test_as_a_script_it_fails_with_one_message_and_without_torch() -> None:
+    """Importing torch alone would take the two seconds within which a bad setting has to be told."""
+    replace("bits: 32 ", "bit: 32 ")
+    script = """
+import runpy, sys
+try:
+    runpy.run_module("stages.plan", run_name="__main__")
+finally:
+    print([name for name in ("torch", "scipy", "pandas", "numba") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: params.yaml: 2 problem(s):\n")
+    assert "bit: unknown key; did you mean bits?" in done.stderr
+    assert "bits: missing key" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == "[]\n"
