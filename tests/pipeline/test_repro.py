@@ -1,0 +1,199 @@
+"""The pipeline as users run it: real DVC, a copy of the project, the small example vectors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tests.projects import commit, copy_project, environment, override, run
+
+SMALL = (
+    "dataset=features",
+    "bits=16",
+    "train.batch=16",
+    "train.epochs=4",
+    "model.hidden=32",
+    "evaluate.bootstrap=20",
+)
+SMALL_CODES = ("twdh.train_bits=64", "report.queries=2")
+
+pytestmark = pytest.mark.xdist_group("pipeline")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="module")
+def project(folder: Path) -> Path:
+    """A project in which the pipeline has run once and was committed."""
+    project = copy_project(folder / "project")
+    override(project, *SMALL, *SMALL_CODES)
+    done = run(project, ["dvc", "repro"], folder)
+    assert done.returncode == 0, done.stdout
+    commit(project, "first run")
+    return project
+
+
+def lock(project: Path) -> dict[str, object]:
+    """The outputs' hashes by stage."""
+    stages = yaml.safe_load((project / "dvc.lock").read_text())["stages"]
+    return {name: stage["outs"] for name, stage in stages.items()}
+
+
+def ran(output: str) -> list[str]:
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def test_scores_and_report_exist_and_git_is_clean(project: Path) -> None:
+    metrics = json.loads((project / "metrics.json").read_text())
+    assert metrics["bits"] == 16
+    assert metrics["train_bits"] == 64
+    assert all(0 <= metrics[task]["mAP"] <= 1 for task in ("i2t", "t2i", "i2i", "t2t"))
+    assert (project / "report" / "index.html").stat().st_size > 10_000
+    status = subprocess.run(
+        ["git", "status", "--short"], cwd=project, capture_output=True, text=True, check=True
+    )
+    assert status.stdout == ""
+
+
+def test_second_run_does_nothing(project: Path, folder: Path) -> None:
+    assert ran(run(project, ["dvc", "repro"], folder).stdout) == []
+
+
+def test_other_bits_train_nothing_and_come_back_from_the_cache(project: Path, folder: Path) -> None:
+    before = lock(project)
+    shorter = run(project, ["dvc", "exp", "run", "-S", "bits=8"], folder)
+    assert shorter.returncode == 0, shorter.stdout
+    assert set(ran(shorter.stdout)) == {
+        "plan",
+        "centers",
+        "transform",
+        "encode",
+        "evaluate",
+        "index",
+        "report",
+    }
+    assert json.loads((project / "metrics.json").read_text())["bits"] == 8
+    back = run(project, ["dvc", "exp", "run", "-S", "bits=16"], folder)
+    assert ran(back.stdout) == [], back.stdout
+    assert lock(project) == before
+
+
+def test_second_clone_with_empty_cache_gives_the_same_bytes(project: Path, folder: Path) -> None:
+    clone = folder / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(project), str(clone)], check=True)
+    (clone / "dvc.lock").unlink()
+    done = run(clone, ["dvc", "repro"], folder / "elsewhere")
+    assert done.returncode == 0, done.stdout
+    assert len(ran(done.stdout)) == 10
+    assert lock(clone) == lock(project)
+
+
+def test_bad_value_stops_at_the_plan_and_leaves_results(project: Path, folder: Path) -> None:
+    before = lock(project)
+    failed = run(project, ["dvc", "exp", "run", "-S", "bits=abc"], folder)
+    assert failed.returncode != 0
+    assert "bits: must be a valid integer" in failed.stdout
+    assert ran(failed.stdout) == ["plan"]
+    assert (project / "artifacts" / "model" / "model.safetensors").is_file()
+    override(project, "bits=16")
+    again = run(project, ["dvc", "repro"], folder)
+    assert again.returncode == 0, again.stdout
+    assert ran(again.stdout) == []
+    assert lock(project) == before
+
+
+def test_temporary_experiment_uses_its_own_code(project: Path, folder: Path) -> None:
+    """An uncommitted edit of src counts in a copy, though the installed package is another checkout."""
+    errors = project / "src" / "crosshash" / "config" / "resolve.py"
+    text = errors.read_text()
+    errors.write_text(text.replace('"index": IndexPlan(bits=params.bits)', '"index": _own_code_was_used()'))
+    failed = run(project, ["dvc", "exp", "run", "--temp", "-S", "bits=12"], folder)
+    errors.write_text(text)
+    assert failed.returncode != 0
+    assert "_own_code_was_used" in failed.stdout
+
+
+def test_killed_training_goes_on_to_the_same_bytes(project: Path, folder: Path) -> None:
+    """SIGKILL after the second epoch; the next run starts at the third, with the same end."""
+    expected = (project / "artifacts" / "model" / "model.safetensors").read_bytes()
+    curves = (project / "dvclive" / "plots" / "metrics" / "loss.tsv").read_bytes()
+    shutil.copytree(project, folder / "killed", symlinks=True)
+    command = ["python", "-m", "stages.train", "features"]
+    env = environment(folder / "killed_state")
+    with subprocess.Popen(
+        command, cwd=folder / "killed", env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as training:
+        assert training.stderr is not None
+        for line in training.stderr:
+            if line.startswith("epoch 2/4"):
+                training.send_signal(signal.SIGKILL)
+                break
+    assert training.wait() == -signal.SIGKILL
+    resumed = run(folder / "killed", command, folder / "killed_state")
+    assert resumed.returncode == 0, resumed.stdout
+    assert "training goes on at epoch 3 of 4" in resumed.stdout
+    assert "epoch 2/4" not in resumed.stdout
+    assert (folder / "killed" / "artifacts" / "model" / "model.safetensors").read_bytes() == expected
+    assert (folder / "killed" / "dvclive" / "plots" / "metrics" / "loss.tsv").read_bytes() == curves
+    assert not any((folder / "killed_state" / "state").glob("*/state"))
+
+
+def test_stage_ends_with_the_shell_that_started_it(project: Path, folder: Path) -> None:
+    """DVC runs a stage by a shell; when that is killed no training stays behind holding the lock."""
+    shutil.copytree(project, folder / "orphan", symlinks=True)
+    command = ["sh", "-c", "python -m stages.train features & echo $! ; wait"]
+    with subprocess.Popen(
+        command, cwd=folder / "orphan", env=environment(folder / "orphan_state"), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as shell:  # fmt: skip
+        assert shell.stdout is not None
+        assert shell.stderr is not None
+        stage = int(shell.stdout.readline())
+        next(line for line in shell.stderr if line.startswith("epoch 1/4"))
+        shell.kill()
+        deadline = time.monotonic() + 20
+        while Path(f"/proc/{stage}/status").exists() and time.monotonic() < deadline:
+            if "State:\tZ" in Path(f"/proc/{stage}/status").read_text():
+                break
+            time.sleep(0.1)
+        else:
+            assert not Path(f"/proc/{stage}").exists()
+
+
+def test_labels_and_captions_of_queries_leave_the_model_alone(project: Path, folder: Path) -> None:
+    """Noise in place of the query items' captions and labels: other codes and scores, the same model."""
+    copy = folder / "noise"
+    shutil.copytree(project, copy, symlinks=True)
+    shutil.copytree(project / "examples" / "features", folder / "vectors")
+    table = folder / "vectors" / "pairs.csv"
+    queries = set(json.loads((project / "data" / "features" / "split.json").read_text())["query"])
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    classes = sorted({label for row in rows for label in row.rsplit(",", 1)[1].split(";") if label})
+    noise = np.random.default_rng(0)
+    replaced = [
+        f"{row.split(',', 1)[0]},qqq {noise.integers(1000)},{noise.choice(classes)}"
+        if row.split(",", 1)[0] in queries
+        else row
+        for row in rows
+    ]
+    assert replaced != rows
+    table.write_text("\n".join([header, *replaced]) + "\n", encoding="utf-8")
+    override(copy, f"features.path={folder / 'vectors'}")
+    done = run(copy, ["dvc", "repro"], folder)
+    assert done.returncode == 0, done.stdout
+    assert "convert" in ran(done.stdout)
+    model = Path("artifacts/model/model.safetensors")
+    assert (copy / model).read_bytes() == (project / model).read_bytes()
+    codes = Path("artifacts/codes/query.npz")
+    assert (copy / codes).read_bytes() != (project / codes).read_bytes()
