@@ -143,3 +143,17 @@ def test_metrics_and_plots_are_declared() -> None:
     assert {"metrics.json", "dvclive/metrics.json"} <= set(shown)
     files = {file for plot in GRAPH["plots"] for value in plot.values() for file in value.get("y", {})}
     assert files == {"plots/pr.csv", "plots/precision_at_n.csv"}
+
+
+def test_imports_inside_functions_modules_by_name_and_package_data_count_as_code() -> None:
+    assert "src/crosshash/models/clip.py" in code_deps("train")
+    assert "src/crosshash/methods/${method}.py" in code_deps("train")
+    assert "src/crosshash/datasets/${dataset}.py" in code_deps("convert")
+    assert "src/crosshash/report/page.html" in code_deps("report")
+
+
+def test_settings_concern_only_the_plan_and_networks_only_those_who_use_them() -> None:
+    for stage in ORDER[1:]:
+        assert not [name for name in code_deps(stage) if name.startswith("src/crosshash/config/")]
+    for stage in ("download", "convert", "centers", "evaluate", "index", "report"):
+        assert not [name for name in code_deps(stage) if "/models/" in name or "/methods/" in name]
