@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from prefect.states import Failed
 
 from crosshash.artifacts import read_json
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, listed
 from flows.dvc_tasks import run_stages
 from flows.settings import absolute_paths, apply_settings
 from flows.worktree import save_experiment, untracked, worktree
@@ -55,7 +55,7 @@ def run_experiment(name: str, settings: Mapping[str, object], overrides: Sequenc
     """Run the graph in a worktree of its own and save it as experiment `name`; give its metrics.json."""
     log = get_run_logger()
     if left_out := untracked(CHECKOUT):
-        log.warning("Not part of this run, since git does not track them (git add): %s", ", ".join(left_out))
+        log.warning("Not part of this run, since git does not track them (git add):\n%s", listed(left_out))
     with worktree(CHECKOUT, name) as tree:
         params = tree / "params.yaml"
         apply_settings(params, settings, overrides)
