@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+# Two workers of two threads each on two cores wait for one another; set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("plan", "download", "convert", "centers", "transform", "train", "encode", "evaluate", "index")
 # One process for all scripts: importing torch takes longer than they do.

@@ -74,7 +74,10 @@ def load_weights(towers: ClipTowers, name: str, pretrained: str) -> None:
     state = {key: value for key, value in _read_state(path).items() if key not in (*OPENAI_EXTRAS, *SCALES)}
     visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
     text = {key: value for key, value in state.items() if not key.startswith("visual.")}
-    parts = (("visual.", towers.image.visual, visual), ("", towers.text.clip, text))
+    parts = [
+        (prefix, network, _without_made(network, part))
+        for prefix, network, part in (("visual.", towers.image.visual, visual), ("", towers.text.clip, text))
+    ]
     problems = [problem for prefix, network, part in parts for problem in _misfits(network, part, prefix)]
     if problems:
         raise CrosshashError(f"{path}: does not fit the model '{name}':\n{listed(sorted(problems))}")
@@ -161,6 +164,12 @@ def _download(name: str, tag: str) -> Path:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _without_made(network: torch.nn.Module, state: Tensors) -> Tensors:
+    """Leave out buffers that the network makes itself; TorchScript archives hold them too."""
+    made = {name for name, _ in network.named_buffers()} - network.state_dict().keys()
+    return {key: value for key, value in state.items() if key not in made}
 
 
 def _misfits(network: torch.nn.Module, state: Tensors, prefix: str) -> list[str]:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from crosshash.models.vectors import VectorEncoder, bag_reader, vector_reader
+
+
+def test_a_bag_marks_the_words_that_occur() -> None:
+    """Columns are those of the vocabulary; a word that stands twice counts once, unknown ones not at all."""
+    read = bag_reader(["a", "red", "don't", "circle"])
+    assert read("A red, RED square.").tolist() == [1, 1, 0, 0]
+    assert read("don't").tolist() == [0, 0, 1, 0]
+    assert read("12 squares!").tolist() == [0, 0, 0, 0]
+    assert read("").dtype == np.float32
+
+
+def test_a_vector_is_read_as_float32() -> None:
+    assert vector_reader(np.arange(3, dtype=np.float64)).dtype == np.float32
+
+
+def test_scaled_vectors_of_any_unit_look_alike_to_the_network() -> None:
+    """Metres or millimetres, with or without an offset: after training the embedding is the same."""
+    torch.manual_seed(0)
+    vectors = torch.randn(64, 5)
+    found = []
+    for scale, offset in ((1.0, 0.0), (1000.0, 0.0), (10.0, 40.0)):
+        torch.manual_seed(1)
+        encoder = VectorEncoder(5, 8, scaled=True)
+        for _ in range(60):
+            encoder(vectors * scale + offset)
+        found.append(encoder.eval()(vectors * scale + offset))
+    assert torch.allclose(found[0], found[1], atol=0.02)
+    assert torch.allclose(found[0], found[2], atol=0.02)
+
+
+def test_a_constant_column_has_no_say_in_training() -> None:
+    torch.manual_seed(0)
+    encoder = VectorEncoder(3, 8, scaled=True)
+    vectors = torch.randn(16, 3)
+    vectors[:, 1] = 7.0
+    other = vectors.clone()
+    other[:, 1] = -200.0
+    assert torch.allclose(encoder(vectors), encoder(other), atol=1e-3)
+
+
+def test_words_are_not_scaled() -> None:
+    torch.manual_seed(0)
+    encoder = VectorEncoder(4, 8, scaled=False).train()
+    bag = torch.tensor([[1.0, 0, 0, 1]])
+    assert torch.equal(encoder(bag), encoder.eval()(bag))
+    assert [name for name, _ in encoder.named_parameters()] == ["hidden.weight", "hidden.bias"]
+
+
+def test_integers_and_half_precision_are_taken_too() -> None:
+    encoder = VectorEncoder(3, 2, scaled=True).eval()
+    assert encoder(torch.ones(1, 3, dtype=torch.int64)).dtype == torch.float32
+    assert encoder(torch.ones(1, 3, dtype=torch.float16)).dtype == torch.float32
