@@ -1,16 +1,15 @@
 """WebDataset shards: tar files whose members are grouped by item, with an index of counts and checksums.
 
-Written and read with the standard library: the format is plain tar, which `webdataset` reads as it is, and
-importing that package would load torch into stages that have no use for it.
+`webdataset` writes and reads them. It encodes and decodes nothing: some of its handlers pickle, and the size
+of an item must be known before it is written. It loads torch, so it is imported only where a shard is written
+or read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import itertools
 import json
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +49,7 @@ def write_shards(folder: Path, parts: Mapping[str, Iterable[Item]], shard_mb: fl
     shards = [
         entry
         for part, items in parts.items()
-        for entry in _write_part(target, part, map(_members, items), shard_mb * 1e6)
+        for entry in _write_part(target, part, map(_sample, items), shard_mb * 1e6)
     ]
     write_json(target / INDEX, {"shards": shards})
 
@@ -65,54 +64,62 @@ def read_items(folder: Path, part: str) -> Iterator[Item]:
     """Read the items of a part (`query`, `train`, `val`, `rest`) of `data/<dataset>`, in the split's order.
 
     Raises:
-        CrosshashError: a shard is missing, cut, or holds another number of items than its index says.
+        CrosshashError: a shard is missing, cut, or in any other way not what the index says.
     """
     for name, _ in shard_names(folder, part):
         yield from read_shard(folder, name)
 
 
 def read_shard(folder: Path, name: str) -> Iterator[Item]:
-    """Read the items of one shard, in order.
+    """Read the items of one shard, in order, when its checksum is right.
 
     Raises:
-        CrosshashError: the shard is missing, cut, or holds another number of items than its index says.
+        CrosshashError: the shard is missing, cut, or in any other way not what the index says.
     """
+    from webdataset.tariterators import group_by_keys, tar_file_expander
+
     path = folder / FOLDER / name
     shards = read_json(folder / FOLDER / INDEX)["shards"]
-    expected = next(shard["count"] for shard in shards if shard["name"] == name)
+    shard = next(shard for shard in shards if shard["name"] == name)
     count = 0
     try:
-        for key, members in itertools.groupby(_read_tar(path), key=lambda member: member[0].split(".", 1)[0]):
-            yield _item(key, {name.split(".", 1)[1]: data for name, data in members})
-            count += 1
-    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
-        raise _damaged(path, f"cannot be read ({error})") from None
-    if count != expected:
-        raise _damaged(path, f"holds {count} items where {INDEX} says {expected}")
+        # A tar that is cut between members, or has a damaged header, would end early without a word.
+        if _sha256(path) != shard["sha256"]:
+            raise _damaged(path, f"differs from its checksum in {INDEX}")
+        with path.open("rb") as file:
+            # The tar reading stages of webdataset.WebDataset; its others take paths for URLs, deal the shards
+            # out to workers and heed variables of the environment.
+            for sample in group_by_keys(tar_file_expander([{"url": name, "stream": file}])):
+                yield _item(sample)
+                count += 1
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+    if count != shard["count"]:
+        raise _damaged(path, f"holds {count} items where {INDEX} says {shard['count']}")
 
 
-Members = list[tuple[str, bytes]]
+Sample = dict[str, Any]  # `__key__`, and contents by the ending of the member's name
 
 
-def _members(item: Item) -> Members:
+def _sample(item: Item) -> Sample:
     """Lay an item out as files; named by the row, since ids may hold dots and slashes."""
-    key = f"{item.row:08d}"
     text = {"id": item.id, "captions": item.captions, "labels": item.labels}
-    members = [(f"{key}.json", json.dumps(text, ensure_ascii=False).encode())]
+    sample = {"__key__": f"{item.row:08d}", "json": json.dumps(text, ensure_ascii=False).encode()}
     if isinstance(item.image, bytes):
-        members.append((f"{key}.jpg", item.image))
+        sample["jpg"] = item.image
     else:
-        members.append((f"{key}.image.npy", _npy(item.image)))
+        sample["image.npy"] = _npy(item.image)
     if item.text is not None:
-        members.append((f"{key}.text.npy", _npy(item.text)))
-    return members
+        sample["text.npy"] = _npy(item.text)
+    return sample
 
 
-def _item(key: str, members: dict[str, bytes]) -> Item:
-    texts: dict[str, Any] = json.loads(members["json"])
-    image = members["jpg"] if "jpg" in members else _vector(members["image.npy"])
-    text = _vector(members["text.npy"]) if "text.npy" in members else None
-    return Item(int(key), texts["id"], image, tuple(texts["captions"]), text, tuple(texts["labels"]))
+def _item(sample: Sample) -> Item:
+    texts: dict[str, Any] = json.loads(sample["json"])
+    image = sample["jpg"] if "jpg" in sample else _vector(sample["image.npy"])
+    text = _vector(sample["text.npy"]) if "text.npy" in sample else None
+    row = int(sample["__key__"])
+    return Item(row, texts["id"], image, tuple(texts["captions"]), text, tuple(texts["labels"]))
 
 
 def _npy(vector: np.ndarray) -> bytes:
@@ -127,49 +134,39 @@ def _vector(data: bytes) -> np.ndarray:
 
 
 def _write_part(
-    folder: Path, part: str, items: Iterable[Members], limit: float
+    folder: Path, part: str, samples: Iterator[Sample], limit: float
 ) -> list[dict[str, str | int]]:
     """Write the shards of a part, each of at least one item and at most `limit` bytes; give their entries."""
+    from webdataset import TarWriter
+
     shards: list[dict[str, str | int]] = []
-    rest = iter(items)
-    members = next(rest, None)
-    while members is not None:
+    sample = next(samples, None)
+    while sample is not None:
         path = folder / f"{part}-{len(shards):06d}.tar"
         count = size = 0
-        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-            while members is not None and (count == 0 or size + _size(members) <= limit):
-                _add(tar, members)
+        with (
+            path.open("wb") as file,
+            # Without times, owners or anything else that differs between runs.
+            TarWriter(file, encoder=False, user="", group="", mode=0o444, mtime=0) as tar,
+        ):
+            while sample is not None and (count == 0 or size + _size(sample) <= limit):
+                tar.write(sample)
+                tar.tarstream.members = []  # tarfile would keep every header in memory
                 count += 1
-                size += _size(members)
-                members = next(rest, None)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        shards.append({"name": path.name, "part": part, "count": count, "sha256": digest})
+                size += _size(sample)
+                sample = next(samples, None)
+        shards.append({"name": path.name, "part": part, "count": count, "sha256": _sha256(path)})
     return shards
 
 
-def _size(members: Members) -> int:
+def _size(sample: Sample) -> int:
     """Bytes in the tar: a block of 512 for each header, contents filled up to whole blocks."""
-    return sum(512 + -(-len(data) // 512) * 512 for _, data in members)
+    return sum(512 + -(-len(data) // 512) * 512 for name, data in sample.items() if name != "__key__")
 
 
-def _add(tar: tarfile.TarFile, members: Members) -> None:
-    """Add an item's files without times, owners or anything else that differs between runs."""
-    for name, data in members:
-        header = tarfile.TarInfo(name)
-        header.size = len(data)
-        header.mode = 0o444
-        tar.addfile(header, io.BytesIO(data))
-    tar.members = []  # type: ignore[attr-defined]  # tarfile would keep every header in memory
-
-
-def _read_tar(path: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, "r:") as tar:
-        for header in tar:
-            file = tar.extractfile(header)
-            if file is not None:
-                yield header.name, file.read()
-            tar.members = []  # type: ignore[attr-defined]
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(path: Path, finding: str) -> CrosshashError:
