@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -91,26 +90,20 @@ class Deployed:
 
 @contextmanager
 def process(name: str, command: list[str], cwd: Path, environment: dict[str, str]) -> Iterator[None]:
-    """Keep a command running; at the end its whole group is ended."""
+    """Keep a command running; at the end it is ended, with all that it started."""
     with (cwd.parent / f"{name}.log").open("wb") as log:
-        started = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            process_group=0,
+        started = psutil.Popen(
+            command, cwd=cwd, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
         try:
             yield
         finally:
-            os.killpg(started.pid, signal.SIGTERM)
-            try:
-                started.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(started.pid, signal.SIGKILL)
-                started.wait(30)
+            family = [started, *started.children(recursive=True)] if started.is_running() else []
+            started.terminate()
+            _, alive = psutil.wait_procs(family, timeout=20)
+            for one in alive:
+                one.kill()
+            psutil.wait_procs(alive, timeout=20)
 
 
 def wait_for(url: str, seconds: float) -> None:
