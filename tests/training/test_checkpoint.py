@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+
+from crosshash.errors import CrosshashError
+from crosshash.training.checkpoint import (
+    STATE,
+    Progress,
+    cpu_copy,
+    load_checkpoint,
+    locked,
+    remove_checkpoint,
+    save_checkpoint,
+    state_folder,
+    training_key,
+)
+
+PROGRESS = Progress(2, ({"loss": 0.1 + 0.2, "val_i2t": 1 / 3}, {"loss": 1e-17, "val_i2t": 0.5}), 2, 0.5)
+
+
+def network() -> nn.Module:
+    """Convolution weights as the image tower keeps them, channels last, beside others."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.Flatten(), nn.Linear(5 * 6 * 6, 2))
+    return layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
+
+
+def steps(model: nn.Module, optimizer: torch.optim.Optimizer, seeds: range) -> None:
+    for seed in seeds:
+        pictures = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+        optimizer.zero_grad()
+        model(pictures).square().mean().backward()
+        optimizer.step()
+
+
+def test_what_was_saved_comes_back(tmp_path: Path) -> None:
+    model = network()
+    optimizer = optimizer_of(model)
+    steps(model, optimizer, range(2))
+    best = {"weight": torch.ones(3)}
+    save_checkpoint(tmp_path, cpu_copy(model.state_dict()), best, [optimizer], PROGRESS)
+    found = load_checkpoint(tmp_path, [optimizer_of(network())])
+    assert found is not None
+    state, found_best, progress = found
+    assert progress == PROGRESS
+    assert torch.equal(found_best["weight"], best["weight"])
+    for key, value in model.state_dict().items():
+        assert torch.equal(state[key], value)
+
+
+def test_steps_after_a_restart_are_those_without_one(tmp_path: Path) -> None:
+    """Fused AdamW walks through memory: moments restored in another layout would meet other weights."""
+    whole = network()
+    optimizer = optimizer_of(whole)
+    steps(whole, optimizer, range(4))
+
+    first = network()
+    optimizer = optimizer_of(first)
+    steps(first, optimizer, range(2))
+    save_checkpoint(tmp_path, cpu_copy(first.state_dict()), {}, [optimizer], PROGRESS)
+    second = network()
+    optimizer = optimizer_of(second)
+    found = load_checkpoint(tmp_path, [optimizer])
+    assert found is not None
+    second.load_state_dict(found[0])
+    steps(second, optimizer, range(2, 4))
+    for key, value in whole.state_dict().items():
+        assert torch.equal(second.state_dict()[key], value), key
+
+
+def test_several_optimisers_keep_apart(tmp_path: Path) -> None:
+    models = [network(), network()]
+    optimizers = [optimizer_of(model) for model in models]
+    steps(models[0], optimizers[0], range(1))
+    steps(models[1], optimizers[1], range(3))
+    save_checkpoint(tmp_path, {}, {}, optimizers, PROGRESS)
+    restored = [optimizer_of(network()), optimizer_of(network())]
+    load_checkpoint(tmp_path, restored)
+    for before, after in zip(optimizers, restored, strict=True):
+        old, new = before.state_dict()["state"], after.state_dict()["state"]
+        assert old.keys() == new.keys()
+        for index in old:
+            assert all(torch.equal(old[index][name], new[index][name]) for name in old[index])
+
+
+def test_without_a_state_there_is_nothing_to_load(tmp_path: Path) -> None:
+    assert load_checkpoint(tmp_path, []) is None
+    assert load_checkpoint(tmp_path / "nowhere", []) is None
+
+
+def test_equal_states_give_equal_files_without_pickles(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        model = network()
+        optimizer = optimizer_of(model)
+        steps(model, optimizer, range(2))
+        save_checkpoint(tmp_path / name, cpu_copy(model.state_dict()), {}, [optimizer], PROGRESS)
+    assert (tmp_path / "a" / STATE).read_bytes() == (tmp_path / "b" / STATE).read_bytes()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == [STATE]
+
+
+def test_a_damaged_state_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / STATE).write_bytes(b"half")
+    with pytest.raises(
+        CrosshashError, match=rf"{STATE}: is not a whole .*Delete it; training then starts anew"
+    ):
+        load_checkpoint(tmp_path, [])
+
+
+def test_a_copy_stays_as_it_was_when_training_goes_on() -> None:
+    model = network()
+    copy = cpu_copy(model.state_dict())
+    before = {key: value.clone() for key, value in copy.items()}
+    steps(model, optimizer_of(model), range(1))
+    assert all(torch.equal(copy[key], before[key]) for key in copy)
+    assert not torch.equal(copy["0.weight"], model.state_dict()["0.weight"])
+
+
+# The key
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    for name in ("train.yaml", "index.json"):
+        (tmp_path / name).write_text(name)
+    return [tmp_path / "train.yaml", tmp_path / "index.json"]
+
+
+def test_the_key_follows_plan_data_and_circumstances(files: list[Path]) -> None:
+    keys = [training_key(files, "cpu", "2")]
+    assert training_key(files, "cpu", "2") == keys[0]
+    keys.append(training_key(files, "cuda", "2"))
+    keys.append(training_key(files, "cpu", "1"))
+    for path in files:
+        path.write_text("changed")
+        keys.append(training_key(files, "cpu", "2"))
+    assert len(set(keys)) == 5
+
+
+def test_the_key_does_not_know_where_the_project_lies(files: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    moved = [path.rename(tmp_path / "elsewhere" / path.name) for path in files]
+    key = training_key(moved)
+    back = [path.rename(tmp_path / path.name) for path in moved]
+    assert training_key(back) == key
+
+
+def test_the_key_follows_the_code_that_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("crosshash.extra")
+    module.__file__ = str(tmp_path / "extra.py")
+    monkeypatch.setitem(sys.modules, "crosshash.extra", module)
+    keys = []
+    for line in ("x = 1", "x = 2", "x = 1"):
+        (tmp_path / "extra.py").write_text(line)
+        keys.append(training_key([]))
+    assert keys[0] == keys[2] != keys[1]
+
+
+# The folder
+
+
+def test_the_folder_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path))
+    assert state_folder() == tmp_path
+    monkeypatch.setenv("CROSSHASH_STATE", "")
+    assert state_folder().is_absolute()
+    assert "crosshash" in str(state_folder())
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from crosshash.training.checkpoint import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "key"
+    first = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with (
+            pytest.raises(CrosshashError, match="same training is running in another process"),
+            locked(folder),
+        ):
+            pass
+    finally:
+        first.kill()
+        first.wait()
+    with locked(folder) as held:
+        assert held == folder
+
+
+def test_a_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), locked(tmp_path):
+        raise ZeroDivisionError
+    with locked(tmp_path):
+        pass
+
+
+def test_a_state_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CrosshashError, match="cannot be written"), locked(tmp_path / "file" / "key"):
+        pass
+
+
+def test_a_finished_training_leaves_nothing(tmp_path: Path) -> None:
+    with locked(tmp_path / "key") as folder:
+        save_checkpoint(folder, {"a": torch.ones(2)}, {}, [], PROGRESS)
+        remove_checkpoint(folder)
+    assert os.listdir(tmp_path) == []
