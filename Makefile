@@ -12,14 +12,14 @@ repro: install  ## run the pipeline, then show the scores
 	@crosshash scores
 
 test: install  ## the whole test suite
-	@pytest -n 2
+	@pytest -n 2 --dist loadfile
 
 check: install  ## lint, format, types, import directions, tests
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest -n 2
+	pytest -n 2 --dist loadfile
 
 bench: install  ## speed of scoring, printed as ratios measured in one run
 	@python -m benchmarks.scoring

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from pathlib import Path
 
 import torch
 
+from crosshash.artifacts import write_json
 from crosshash.data.batches import Reading, check_batch, open_batches
 from crosshash.data.info import DatasetInfo, read_info
 from crosshash.errors import run_stage
@@ -51,6 +53,7 @@ def main(dataset: str) -> None:
     rates = Rates(plan.lr_head, plan.lr_backbone, plan.weight_decay, plan.warmup, plan.clip_norm)
     words = (fabric.device.type, str(torch.get_num_threads()), torch.__version__)
     key = training_key(files_of(plan, data), *words)
+    started = time.perf_counter()
     with locked(state_folder() / key) as folder:
         with Curves(CURVES) as curves:
             score = None if val is None else validation(fabric, method, val, train)
@@ -61,6 +64,14 @@ def main(dataset: str) -> None:
             )  # fmt: skip
         save(card, fitted)
         remove_checkpoint(folder)
+    write_timings(time.perf_counter() - started, info.counts["train"] * plan.epochs)
+
+
+def write_timings(seconds: float, pairs: int) -> None:
+    """Keep how long it took beside the results, in a file that no stage and no hash looks at."""
+    timings = {"seconds": round(seconds, 1), "pairs_per_second": round(pairs / seconds)}
+    write_json(Path("timings.json"), {"train": timings})
+    logging.getLogger(__name__).info("trained in %.0f s, validation included", seconds)
 
 
 def files_of(plan: TrainPlan, data: Path) -> list[Path]:

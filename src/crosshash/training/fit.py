@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,7 @@ def fit(
     for number, row in enumerate(progress.history, start=1):
         on_epoch(number, row)
     for epoch in range(progress.epochs_done + 1, epochs + 1):
+        started = time.perf_counter()
         torch.manual_seed(stream_seed(seed, "epoch", epoch))  # dropout draws from torch's own generator
         row = {}
         for phase, optimizer in zip(method.phases, stepped, strict=True):
@@ -93,9 +95,9 @@ def fit(
         progress = Progress(epoch, (*progress.history, row), progress.best_epoch, progress.best_value)
         save_checkpoint(folder, network.state_dict(), best, optimizers, progress)
         on_epoch(epoch, row)
-        logger.info(
-            "epoch %d/%d  %s", epoch, epochs, "  ".join(f"{key} {value:.4f}" for key, value in row.items())
-        )
+        values = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
+        left = (epochs - epoch) * (time.perf_counter() - started)
+        logger.info("epoch %d/%d  %s  about %.0f s left", epoch, epochs, values, left)
     return Fitted(best, progress.best_epoch, progress.history)
 
 
