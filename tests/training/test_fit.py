@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-import torch
 from torch import Tensor
 
 from crosshash.errors import CrosshashError

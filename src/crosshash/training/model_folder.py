@@ -65,7 +65,10 @@ def load_model(folder: Path) -> Model:
     """
     card = read_card(folder / CARD)
     towers = build_towers(card.image, card.text)
-    method = build_method(card, towers, None)
+    try:
+        method = build_method(card, towers, None)
+    except (ModuleNotFoundError, TypeError) as error:
+        raise _of_another_version(folder / CARD, error) from None
     network = cast(nn.Module, method)
     weights = folder / WEIGHTS
     try:

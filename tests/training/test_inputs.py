@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crosshash.artifacts import write_json, write_npz
+from crosshash.data.info import DatasetInfo
+from crosshash.errors import CrosshashError
+from crosshash.plans.train import ModelPlan, TrainPlan
+from crosshash.training.inputs import read_inputs, settle_specs
+
+ROOT = Path(__file__).resolve().parents[2]
+UNUSED = {"used": np.array(False)}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A data set of 4 training items and 2 classes with centres of 3 bits."""
+    write_npz(
+        tmp_path / "train_labels.npz",
+        {"classes": np.array(["a", "b"]), "labels": np.array([[1, 0], [0, 1], [1, 1], [1, 0]], np.uint8)},
+    )
+    write_npz(
+        tmp_path / "long.npz",
+        {
+            "used": np.array(True),
+            "centers": np.array([[1, 1, -1], [1, -1, 1]], np.int8),
+            "classes": np.array(["a", "b"]),
+            "tie_bits": np.ones(3, np.int8),
+        },
+    )
+    write_npz(tmp_path / "short.npz", UNUSED)
+    write_json(tmp_path / "vocabulary.json", ["red", "circle"])
+    return tmp_path
+
+
+def read(files: Path, supervised: bool = True) -> Any:  # noqa: ANN401
+    return read_inputs(files, files / "long.npz", files / "short.npz", supervised)
+
+
+def test_labels_and_centres_are_read(files: Path) -> None:
+    found = read(files)
+    assert found.labels.shape == (4, 2)
+    assert found.centers.tolist() == [[1, 1, -1], [1, -1, 1]]
+    assert found.tie_bits.tolist() == [1, 1, 1]
+    assert found.short_matrix is found.short_centers is found.short_ties is None
+
+
+def test_the_way_to_the_short_code_is_read_where_the_loss_looks_at_it(files: Path) -> None:
+    short = {
+        "used": np.array(True),
+        "matrix": np.zeros((6, 4), np.float32),
+        "centers": np.ones((2, 2), np.int8),
+        "tie_bits": np.array([1, -1], np.int8),
+    }
+    write_npz(files / "short.npz", short)
+    found = read(files)
+    assert found.short_matrix.shape == (6, 4)
+    assert found.short_centers.shape == (2, 2)
+    assert found.short_ties.tolist() == [1, -1]
+    assert found.tie_bits.tolist() == [1, 1, 1]
+
+
+def test_a_method_without_centres_reads_none(files: Path) -> None:
+    write_npz(files / "long.npz", UNUSED)
+    assert read(files).centers is None
+
+
+def test_a_supervised_method_needs_labels(files: Path) -> None:
+    labels = {"classes": np.array([], dtype=np.str_), "labels": np.zeros((4, 0), np.uint8)}
+    write_npz(files / "train_labels.npz", labels)
+    write_npz(files / "long.npz", UNUSED)
+    assert read(files, supervised=False).labels.shape == (4, 0)
+    with pytest.raises(CrosshashError, match=r"no training item has a label.*column `labels` of pairs\.csv"):
+        read(files)
+
+
+def test_centres_of_other_classes_are_refused(files: Path) -> None:
+    labels = {"classes": np.array(["b", "a"]), "labels": np.ones((4, 2), np.uint8)}
+    write_npz(files / "train_labels.npz", labels)
+    with pytest.raises(CrosshashError, match=r"long\.npz: made for other classes .*dvc repro centers"):
+        read(files)
+
+
+def plan(**model: Any) -> TrainPlan:  # noqa: ANN401
+    usual = {"image": "auto", "text": "auto", "pretrained": None, "hidden": 12}
+    return TrainPlan(
+        method="twdh", supervised=True, train_bits=8, settings={}, model=ModelPlan(**{**usual, **model}),
+        epochs=1, batch=2, lr_head=1.0, lr_backbone=1.0, weight_decay=0.0, warmup=0.0, clip_norm=1.0,
+        precision="auto", caption="first", select="best", memory_mb=1.0, seed=0, device="cpu",
+    )  # fmt: skip
+
+
+def info(image: str = "jpeg", text: str = "caption") -> DatasetInfo:
+    dims = (5 if image == "vector" else None, 7 if text == "vector" else None)
+    return DatasetInfo("set", image, text, *dims, ("a", "b"), {}, None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def settle(files: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
+    monkeypatch.chdir(ROOT)
+    return lambda plan, info: settle_specs(plan, info, files)
+
+
+def test_networks_are_settled_by_the_kind_of_the_data(settle: Any) -> None:  # noqa: ANN401
+    image, text = settle(plan(), info())
+    assert (image.name, text.name) == ("tiny-rn", "tiny-rn")
+    image, text = settle(plan(), info(image="vector"))
+    assert (image.kind, image.dim, image.hidden) == ("mlp", 5, 12)
+    assert (text.kind, text.vocabulary) == ("bow", ("red", "circle"))
+    image, text = settle(plan(), info(image="vector", text="vector"))
+    assert (text.kind, text.dim) == ("mlp", 7)
+
+
+def test_published_weights_want_one_whole_model(settle: Any) -> None:  # noqa: ANN401
+    image, text = settle(plan(image="ViT-B-32", text="ViT-B-32", pretrained="openai"), info())
+    assert image == text
+    assert image.config["quick_gelu"] is True
+    with pytest.raises(CrosshashError, match=r"model\.image is 'ViT-B-32' and model\.text 'bow'"):
+        settle(plan(image="ViT-B-32", text="bow", pretrained="openai"), info())
+
+
+def test_published_weights_are_refused_where_they_would_be_left_out(settle: Any) -> None:  # noqa: ANN401
+    """Vectors have no CLIP tower: the weights would go unused, and the encoders train at 1e-5."""
+    for kinds in ({"image": "vector"}, {"text": "vector"}):
+        with pytest.raises(
+            CrosshashError, match=r"this data set holds vectors\. Set model\.pretrained to null"
+        ):
+            settle(plan(pretrained="openai"), info(**kinds))
