@@ -88,7 +88,11 @@ def read_card(path: Path) -> ModelCard:
     try:
         return ModelCard(**{**raw, "image": _spec(raw["image"]), "text": _spec(raw["text"])})
     except (TypeError, KeyError) as error:
-        raise CrosshashError(f"{path}: was written by another version ({error}). {REMEDY}") from None
+        raise _of_another_version(path, error) from None
+
+
+def _of_another_version(path: Path, error: Exception) -> CrosshashError:
+    return CrosshashError(f"{path}: was written by another version ({error}). {REMEDY}")
 
 
 def _spec(raw: dict[str, Any]) -> TowerSpec:
