@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.io import loadmat
+
+from crosshash.artifacts import read_npz, write_npz
+from crosshash.codes.center_book import write_centers
+from crosshash.codes.hashcodes import unpack
+from crosshash.codes.transform import write_transform
+from crosshash.errors import CrosshashError
+from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.retrieval.codeset import check_fit, read_code_set
+from crosshash.training.model_folder import ModelCard, build_method, save_model
+from stages import encode
+from tests.stages.vector_set import (
+    BITS,
+    CLASSES,
+    COUNTS,
+    SHORT,
+    WORDS,
+    book,
+    make_items,
+    write_plans,
+    write_set,
+)
+
+NAMES = ("query", "retrieval", "query_long", "retrieval_long")
+PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
+
+
+@pytest.fixture(autouse=True)
+def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A converted set and a network of random weights; encoding asks for no better one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(encode, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
+    write_set(make_items())
+    write_plans()
+    torch.manual_seed(0)
+    image, text = TowerSpec("mlp", "mlp", 12, 5), TowerSpec("bow", "bow", 12, vocabulary=tuple(WORDS))
+    card = ModelCard("twdh", BITS, {"quan_weight": 0.5, "short_weight": 0.0}, image, text, 1)
+    method = build_method(card, build_towers(image, text), None)
+    save_model(Path("artifacts/model"), card, method.state_dict())  # type: ignore[attr-defined]
+
+
+def codes() -> dict[str, dict[str, np.ndarray]]:
+    return {name: read_npz(encode.CODES / f"{name}.npz") for name in NAMES}
+
+
+def outputs() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(encode.CODES.iterdir())}
+
+
+def test_the_files_are_laid_out_as_documented() -> None:
+    encode.main("set")
+    assert set(outputs()) == {*(f"{name}.npz" for name in NAMES), "targets.npz", "codes.mat"}
+    for name, arrays in codes().items():
+        bits = BITS if name.endswith("_long") else SHORT
+        items = COUNTS["query"] if name.startswith("query") else sum(COUNTS.values()) - COUNTS["query"]
+        assert list(arrays) == [
+            "image", "text", "labels", "ids", "bits", "classes", "has_text", "has_labels",
+        ]  # fmt: skip
+        for modality in ("image", "text"):
+            assert arrays[modality].dtype == np.uint8
+            assert arrays[modality].shape == (items, -(-bits // 8))
+        assert arrays["bits"].dtype == np.int64
+        assert int(arrays["bits"]) == bits
+        assert arrays["labels"].dtype == np.uint8
+        assert arrays["labels"].shape == (items, 3)
+        assert arrays["ids"].dtype.kind == arrays["classes"].dtype.kind == "U"
+        assert arrays["classes"].tolist() == list(CLASSES)
+        assert arrays["has_text"].dtype == arrays["has_labels"].dtype == np.bool_
+
+
+def test_the_codes_can_be_scored() -> None:
+    encode.main("set")
+    for names in (NAMES[:2], NAMES[2:]):
+        query, retrieval = (read_code_set(encode.CODES / f"{name}.npz") for name in names)
+        check_fit(query, retrieval, ("query", "retrieval"))
+
+
+def test_items_stand_in_the_order_of_the_pair_table_with_their_labels() -> None:
+    encode.main("set")
+    parts = make_items()
+    for name, arrays in codes().items():
+        items = [item for part in PARTS[name.removesuffix("_long")] for item in parts[part]]
+        items.sort(key=lambda item: item.row)
+        assert arrays["ids"].tolist() == [item.id for item in items]
+        assert arrays["labels"].tolist() == [[int(c in item.labels) for c in CLASSES] for item in items]
+
+
+def test_items_without_caption_or_label_are_marked() -> None:
+    encode.main("set")
+    for name in ("retrieval", "retrieval_long"):
+        arrays = codes()[name]
+        (captionless,) = np.flatnonzero(~arrays["has_text"])
+        (unlabelled,) = np.flatnonzero(~arrays["has_labels"])
+        assert unlabelled == captionless + 1
+        assert not arrays["text"][captionless].any()
+        assert arrays["image"][captionless].any()
+        assert not arrays["labels"][unlabelled].any()
+    assert codes()["query"]["has_text"].all()
+
+
+def test_targets_are_those_of_the_short_centres_and_zero_without_labels() -> None:
+    encode.main("set")
+    targets = read_npz(encode.CODES / "targets.npz")
+    assert bool(targets["used"])
+    for name in ("query", "retrieval"):
+        arrays = codes()[name]
+        labelled = arrays["has_labels"]
+        signs = unpack(targets[name], SHORT)
+        assert np.array_equal(signs[labelled], book(SHORT, 2).targets(arrays["labels"][labelled]))
+        assert not targets[name][~labelled].any()
+
+
+def test_the_mat_file_has_the_layout_of_published_code() -> None:
+    encode.main("set")
+    mat = loadmat(str(encode.CODES / "codes.mat"))
+    for letter, name in (("q", "query"), ("r", "retrieval")):
+        arrays = codes()[name]
+        for key, modality in (("img", "image"), ("txt", "text")):
+            assert mat[f"{letter}_{key}"].dtype == np.int8
+            assert np.array_equal(mat[f"{letter}_{key}"], unpack(arrays[modality], SHORT))
+        assert mat[f"{letter}_l"].dtype == np.uint8
+        assert np.array_equal(mat[f"{letter}_l"], arrays["labels"])
+
+
+def test_encoding_twice_gives_the_same_bytes_whatever_the_batch() -> None:
+    encode.main("set")
+    first = outputs()
+    encode.main("set")
+    assert outputs() == first
+    write_plans(batch=5)
+    encode.main("set")
+    assert outputs() == first
+
+
+def test_all_captions_change_text_codes_alone() -> None:
+    encode.main("set")
+    first = codes()
+    write_plans(caption="all")
+    encode.main("set")
+    every = codes()
+    assert not np.array_equal(first["retrieval_long"]["text"], every["retrieval_long"]["text"])
+    for name in NAMES:
+        assert np.array_equal(first[name]["image"], every[name]["image"])
+
+
+def test_without_centres_and_transform_the_trained_code_is_delivered() -> None:
+    write_centers(Path("artifacts/centers/short.npz"), None)
+    write_transform(Path("artifacts/transform.npz"), None)
+    write_plans(bits=BITS)
+    encode.main("set")
+    found = codes()
+    for name in ("query", "retrieval"):
+        assert np.array_equal(found[name]["image"], found[f"{name}_long"]["image"])
+        assert int(found[name]["bits"]) == BITS
+    targets = read_npz(encode.CODES / "targets.npz")
+    assert list(targets) == ["used"]
+    assert not targets["used"]
+
+
+def test_a_failure_leaves_the_codes_before_it() -> None:
+    encode.main("set")
+    before = outputs()
+    shard = next(Path("data/set/shards").glob("rest-*.tar"))
+    shard.write_bytes(shard.read_bytes()[:700])
+    with pytest.raises(CrosshashError, match=rf"{shard.name}: .*dvc repro convert"):
+        encode.main("set")
+    assert outputs() == before
+    assert sorted(path.name for path in Path("artifacts").iterdir()) == [
+        "centers", "codes", "model", "transform.npz", "transform_training.npz",
+    ]  # fmt: skip
+
+
+def test_a_transform_of_another_length_is_refused() -> None:
+    write_npz(
+        Path("artifacts/transform.npz"), {"used": np.array(True), "matrix": np.zeros((6, 4), np.float32)}
+    )
+    with pytest.raises(CrosshashError, match="do not fit a transform for 3 bits"):
+        encode.main("set")
+    assert not encode.CODES.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["plan/encode.yaml", "artifacts/model/model.json", "artifacts/transform.npz", "data/set/info.json"],
+)
+def test_a_missing_input_is_named_with_the_command(name: str) -> None:
+    Path(name).unlink()
+    with pytest.raises(CrosshashError, match=rf"{name}: not found\. Run `dvc repro`"):
+        encode.main("set")

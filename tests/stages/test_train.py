@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crosshash.data.shards import Item, write_shards
+from crosshash.errors import CrosshashError
+from crosshash.plans.base import read_plan
+from crosshash.plans.train import TrainPlan
+from crosshash.training.curves import Curves
+from crosshash.training.model_folder import load_model
+from stages import train
+from tests.stages.vector_set import BITS, DATA, make_items, write_plans, write_set
+
+
+@pytest.fixture(autouse=True)
+def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(train, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
+    write_set(make_items())
+    write_plans()
+
+
+def outputs() -> dict[str, bytes]:
+    return {
+        str(path): path.read_bytes()
+        for folder in (train.MODEL, train.CURVES)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def trained() -> dict[str, bytes]:
+    """Outputs of a training without anything left of one before."""
+    shutil.rmtree("dvclive", ignore_errors=True)
+    shutil.rmtree("artifacts/model", ignore_errors=True)
+    train.main("set")
+    return outputs()
+
+
+def test_a_training_leaves_model_and_curves_and_no_checkpoint() -> None:
+    files = trained()
+    assert {"artifacts/model/model.safetensors", "artifacts/model/model.json", "dvclive/metrics.json"} <= set(
+        files
+    )
+    curves = {Path(name).stem for name in files if name.endswith(".tsv")}
+    assert curves == {"loss", "entropy", "quantisation", "val_i2t", "val_t2i"}
+    assert list(Path("state").iterdir()) == []
+    card = load_model(train.MODEL).card
+    assert (card.method, card.train_bits) == ("twdh", BITS)
+    assert (card.image.kind, card.text.kind) == ("mlp", "bow")
+    assert 1 <= card.best_epoch <= 3
+
+
+def test_a_second_training_has_the_same_bytes() -> None:
+    assert trained() == trained()
+
+
+def test_the_seed_and_the_settings_reach_the_weights() -> None:
+    first = trained()
+    write_plans(seed=1)
+    assert trained() != first
+    write_plans(settings={"quan_weight": 0.1, "short_weight": 0.0})
+    assert trained() != first
+
+
+def test_queries_and_the_rest_have_no_say() -> None:
+    """Noise in place of their vectors, captions and labels leaves every byte of the model alone."""
+    parts = make_items()
+    before = trained()
+    noise = np.random.default_rng(5)
+
+    def spoilt(item: Item) -> Item:
+        vector = noise.normal(0, 9, 5).astype(np.float32)
+        return replace(item, image=vector, captions=("dog owl big",), labels=("owl",))
+
+    changed = {part: [spoilt(item) for item in parts[part]] for part in ("query", "rest")}
+    shutil.rmtree(DATA / "shards")
+    write_shards(DATA, {**parts, **changed}, 0.05)
+    assert trained() == before
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = trained()
+    add = Curves.add
+
+    def stop_after_two(self: Curves, epoch: int, row: dict[str, float]) -> None:
+        add(self, epoch, row)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Curves, "add", stop_after_two)
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+    assert not train.MODEL.exists()
+    assert len(list(Path("state").iterdir())) == 1
+    with caplog.at_level("INFO"):
+        assert trained() == whole
+    assert "training goes on at epoch 3 of 3" in caplog.text
+    assert list(Path("state").iterdir()) == []
+
+
+def test_another_plan_does_not_go_on_where_this_one_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: Curves, epoch: int, row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Curves, "add", stop)
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+    write_plans(epochs=2)
+    after_a_stop = trained()
+    shutil.rmtree("state")
+    assert trained() == after_a_stop
+
+
+def test_a_streamed_set_is_learnt_too() -> None:
+    write_plans(memory_mb=0.0)
+    assert trained() == trained()
+
+
+def test_without_validation_queries_the_last_epoch_is_kept() -> None:
+    parts = make_items()
+    shutil.rmtree("data")
+    shutil.rmtree("artifacts")
+    write_set({**parts, "val": []})
+    trained()
+    assert load_model(train.MODEL).card.best_epoch == 3
+    assert not Path("dvclive/plots/metrics/val_i2t.tsv").exists()
+
+
+def test_the_last_epoch_on_demand() -> None:
+    write_plans(select="last")
+    trained()
+    assert json.loads((train.MODEL / "model.json").read_text())["best_epoch"] == 3
+
+
+def test_all_that_decides_the_result_is_in_the_key_of_its_checkpoint() -> None:
+    plan = read_plan("train", TrainPlan)
+    names = {path.name for path in train.files_of(plan, DATA)}
+    assert names == {
+        "train.py", "train.yaml", "index.json", "train_labels.npz", "vocabulary.json", "info.json",
+        "long.npz", "transform_training.npz",
+    }  # fmt: skip
+    Path("own.safetensors").touch()
+    with_weights = plan.model_copy(
+        update={"model": plan.model.model_copy(update={"pretrained": "own.safetensors"})}
+    )
+    assert Path("own.safetensors") in train.files_of(with_weights, DATA)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch": 37}, r"train\.batch: 37 pairs a step, but there are only 36 training items"),
+        ({"model": {"image": "tiny-rn", "text": "auto", "pretrained": None, "hidden": 8}}, "use mlp or auto"),
+        (
+            {"lr_head": 1e30, "lr_backbone": 1e30, "warmup": 0.0, "clip_norm": 1e30},
+            "the loss is no longer a number",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_nothing_is_written(
+    changes: dict[str, object], message: str
+) -> None:
+    write_plans(**changes)
+    with pytest.raises(CrosshashError, match=message):
+        train.main("set")
+    assert not train.MODEL.exists()
+
+
+def test_a_set_without_labels_is_refused_by_a_supervised_method() -> None:
+    shutil.rmtree("data")
+    shutil.rmtree("artifacts")
+    write_set(make_items(), labelled=False)
+    with pytest.raises(CrosshashError, match="no training item has a label"):
+        train.main("set")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["plan/train.yaml", "data/set/info.json", "artifacts/centers/long.npz", "data/set/vocabulary.json"],
+)
+def test_a_missing_input_is_named_with_the_command(name: str) -> None:
+    Path(name).unlink()
+    with pytest.raises(CrosshashError, match=rf"{name}: not found\. Run `dvc repro`"):
+        train.main("set")
