@@ -81,11 +81,13 @@ class Hasher:
         Raises:
             CrosshashError: not exactly one of both is given, or the index is missing or of other codes.
         """
-        if (text is None) == (image is None):
+        if text is not None and image is None:
+            query, name = self.encode_text([text]), "image.faiss"
+        elif image is not None and text is None:
+            query, name = self.encode_image([image]), "text.faiss"
+        else:
             raise CrosshashError("search takes a text or an image, one of them.")
-        query = self.encode_text([text]) if text is not None else self.encode_image([image or ""])
-        found = CodeIndex.load(self.index_folder / ("image.faiss" if text is not None else "text.faiss"))
-        rows, distances = found.search(query.packed, top)
+        rows, distances = CodeIndex.load(self.index_folder / name).search(query.packed, top)
         return _hits(self.index_folder / "items.parquet", rows[0], distances[0])
 
     def _check_kind(
@@ -95,6 +97,9 @@ class Hasher:
         if spec.kind == "mlp":
             if not isinstance(given, np.ndarray) or given.ndim != 2 or given.shape[1] != spec.dim:
                 raise CrosshashError(f"this model reads vectors: give it an array float[N, {spec.dim}].")
+            broken = np.flatnonzero(~np.isfinite(given).all(axis=1))
+            if len(broken):
+                raise CrosshashError(f"vector {broken[0]} holds values that are no finite numbers.")
         elif isinstance(given, (str, np.ndarray)):
             raise CrosshashError(f"this model reads {named}: give it those.")
         if not len(given):

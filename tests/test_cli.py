@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner, Result
+
+import crosshash
+from crosshash.cli import app
+from crosshash.models.tensors import read_tensors
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def run_json(*arguments: str | Path) -> Any:  # noqa: ANN401
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def refused(*arguments: str | Path) -> str:
+    """The one message of a command that fails."""
+    done = run(*arguments)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == done.stderr.strip().count("\n") + 1
+    return done.stderr
+
+
+def test_the_installed_command_tells_its_version() -> None:
+    command = Path(sys.executable).parent / "crosshash"
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{crosshash.__version__}\n"
+
+
+def test_without_a_command_there_is_help() -> None:
+    for arguments in ((), ("--help",)):
+        output = run(*arguments).output
+        for command in ("search", "score", "scores", "weights"):
+            assert command in output
+
+
+# search
+
+
+def test_hits_are_shown_as_a_table(trained_project: Path) -> None:
+    done = run("search", "a red circle", "--top", "3", "--project", trained_project)
+    assert done.exit_code == 0
+    found = run_json("search", "a red circle", "--top", "3", "--project", trained_project)
+    for hit in found:
+        assert hit["id"] in done.stdout
+
+
+def test_hits_as_json_hold_all_that_is_known(trained_project: Path) -> None:
+    found = run_json("search", "a red circle", "--project", trained_project)
+    assert len(found) == 10
+    assert list(found[0]) == ["id", "distance", "image", "caption", "labels"]
+    assert [hit["distance"] for hit in found] == sorted(hit["distance"] for hit in found)
+    assert all(0 <= hit["distance"] <= 16 and hit["labels"] for hit in found)
+
+
+def test_a_picture_is_a_question_too(trained_project: Path) -> None:
+    picture = next((trained_project / "raw").rglob("*.jpg"))
+    found = run_json("search", "--image", picture, "--top", "2", "--project", trained_project)
+    assert len(found) == 2
+
+
+def test_more_hits_than_items_gives_all(trained_project: Path) -> None:
+    assert len(run_json("search", "star", "--top", "5000", "--project", trained_project)) == 108
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([""], "nothing to encode in text 0: it is empty"),
+        (["   "], "nothing to encode in text 0: it is empty"),
+        ([], "search takes a text or an image, one of them"),
+        (["star", "--image", "x.jpg"], "search takes a text or an image, one of them"),
+        (["--image", "x.jpg"], "x.jpg: the file is missing"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_told(
+    trained_project: Path, arguments: list[str], message: str
+) -> None:
+    assert message in refused("search", *arguments, "--project", trained_project)
+
+
+def test_a_project_that_has_not_run_is_told(tmp_path: Path) -> None:
+    message = refused("search", "star", "--project", tmp_path)
+    assert "artifacts/model/model.json: not found. Run `dvc repro`" in message
+    assert "metrics.json: not found" in refused("scores", "--project", tmp_path)
+
+
+def test_top_below_one_is_a_wrong_use() -> None:
+    assert run("search", "star", "--top", "0").exit_code == 2
+
+
+# scores
+
+
+def test_the_scores_of_the_last_run_and_the_place_of_its_report(trained_project: Path) -> None:
+    done = run("scores", "--project", trained_project)
+    assert done.exit_code == 0
+    metrics = json.loads((trained_project / "metrics.json").read_text())
+    assert f"{metrics['i2t']['mAP']:.4f}" in done.stdout
+    assert "16 bits" in done.stdout
+    assert f"{trained_project.resolve()}/report/index.html" in done.stdout.replace("\n", "")
+    assert run_json("scores", "--project", trained_project) == metrics
+
+
+def test_codes_in_files_score_as_in_the_pipeline(trained_project: Path) -> None:
+    """By this project's packed files and by the .mat file that published code would read."""
+    codes = trained_project / "artifacts" / "codes"
+    metrics = json.loads((trained_project / "metrics.json").read_text())
+    for files in ((codes / "query.npz", codes / "retrieval.npz"), (codes / "codes.mat",)):
+        found = run_json("score", *files, "--bootstrap", "50")
+        assert "16 bits" in found.pop("read_as")
+        assert found == {key: metrics[key] for key in found}
+        assert {"i2t", "t2i", "i2i", "t2t", "base_rate", "n_query", "ties"} <= set(found)
+
+
+def test_the_conventions_of_a_score_can_be_chosen(trained_project: Path) -> None:
+    mat = trained_project / "artifacts" / "codes" / "codes.mat"
+    low, middle, high = (
+        run_json("score", mat, "--bootstrap", "2", "--ties", ties)["t2i"]["mAP"]
+        for ties in ("pessimistic", "expected", "optimistic")
+    )
+    assert low < middle < high
+    assert run("score", mat, "--ties", "whatever").exit_code == 2
+
+
+def test_scores_of_files_are_shown_as_a_table_with_what_they_were_read_as(trained_project: Path) -> None:
+    done = run("score", trained_project / "artifacts" / "codes" / "codes.mat", "--bootstrap", "2")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("read as: six arrays of codes of 16 bits")
+    assert "i2t" in done.stdout
+
+
+def test_files_that_are_no_codes_are_told(trained_project: Path, tmp_path: Path) -> None:
+    assert "none.mat: not found" in refused("score", tmp_path / "none.mat")
+    query = trained_project / "artifacts" / "codes" / "query.npz"
+    assert "scored with its retrieval.npz" in refused("score", query)
+    assert "ids are in both" in refused("score", query, query)
+
+
+# weights
+
+
+def test_an_archive_is_converted_and_its_use_told(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.pt", tmp_path / "out.safetensors"
+    torch.jit.script(nn.Linear(2, 3)).save(str(source))  # type: ignore[no-untyped-call]
+    done = run("weights", "convert", source, target)
+    assert done.exit_code == 0
+    assert f"model.pretrained={target}" in done.stdout.replace("\n", "")
+    assert read_tensors(target, "").keys() == {"weight", "bias"}
+
+
+def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in.pt").write_text("text")
+    message = refused("weights", "convert", tmp_path / "in.pt", tmp_path / "out.safetensors")
+    assert "in.pt: is not a TorchScript archive" in message
+    assert "none.pt: not found" in refused(
+        "weights", "convert", tmp_path / "none.pt", tmp_path / "o.safetensors"
+    )
+    assert not (tmp_path / "out.safetensors").exists()
