@@ -39,8 +39,9 @@ def test_every_other_stage_gets_its_own_file_and_can_read_it() -> None:
     main()
     scripts = {path.stem for path in (ROOT / "stages").glob("[!_]*.py")}
     assert set(contents()) == scripts - {"plan"}
-    assert read_plan("encode", EncodePlan).bits == 32
-    assert read_plan("train", TrainPlan).lr_backbone == 3e-3
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    assert read_plan("encode", EncodePlan).bits == params["bits"]
+    assert read_plan("train", TrainPlan).epochs == params["train"]["epochs"]
 
 
 def test_a_comment_or_another_order_changes_nothing() -> None:
