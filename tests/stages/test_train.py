@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +20,8 @@ from crosshash.training.curves import Curves
 from crosshash.training.model_folder import load_model
 from stages import train
 from tests.stages.vector_set import BITS, DATA, make_items, write_plans, write_set
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +127,28 @@ def test_another_plan_does_not_go_on_where_this_one_stopped(monkeypatch: pytest.
     after_a_stop = trained()
     shutil.rmtree("state")
     assert trained() == after_a_stop
+
+
+def test_ctrl_c_ends_the_stage_with_status_130_and_no_half_written_file(tmp_path: Path) -> None:
+    write_plans(epochs=100_000)
+    stage = subprocess.Popen(
+        [sys.executable, "-m", "stages.train", "set"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert stage.stderr is not None
+    for line in stage.stderr:
+        if line.startswith("epoch 2/"):
+            break
+    stage.send_signal(signal.SIGINT)
+    rest = stage.stderr.read()
+    assert stage.wait() == 130, rest
+    assert rest.endswith("stopped by Ctrl-C; nothing half-written was left\n")
+    assert "Traceback" not in rest
+    assert not train.MODEL.exists()
+    assert not list(tmp_path.rglob("*.part"))
+    assert len(list(Path("state").glob("*/state.safetensors"))) == 1
 
 
 def test_a_streamed_set_is_learnt_too() -> None:
