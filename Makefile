@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 INSTALLED := .venv/.installed
 
-.PHONY: repro test check bench install clean
+.PHONY: repro test check lint bench install clean
 
 repro: install  ## run the pipeline, then show the scores
 	@dvc repro
@@ -14,12 +14,13 @@ repro: install  ## run the pipeline, then show the scores
 test: install  ## the whole test suite
 	@pytest -n 2 --dist loadfile
 
-check: install  ## lint, format, types, import directions, tests
+check: lint test  ## lint, format, types, import directions, tests
+
+lint: install
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest -n 2 --dist loadfile
 
 bench: install  ## speed of scoring, printed as ratios measured in one run
 	@python -m benchmarks.scoring

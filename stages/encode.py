@@ -95,12 +95,19 @@ def target_codes(book: CenterBook, labels: np.ndarray) -> np.ndarray:
 
 
 def matlab_arrays(codes: dict[str, Arrays], bits: int) -> Arrays:
-    """Lay out codes as published code writes them: +-1 int8 for images and texts, 0/1 labels."""
+    """Lay out codes as published code writes them: +-1 int8 for images and texts, 0/1 labels.
+
+    That layout has no word for an absent text or label: items that lack
+    one are left out (labels count only where some item has any).
+    """
     arrays: Arrays = {}
+    labelled = any(side["has_labels"].any() for side in codes.values())
     for letter, name in (("q", "query"), ("r", "retrieval")):
-        arrays[f"{letter}_img"] = unpack(codes[name]["image"], bits)
-        arrays[f"{letter}_txt"] = unpack(codes[name]["text"], bits)
-        arrays[f"{letter}_l"] = codes[name]["labels"]
+        side = codes[name]
+        whole = side["has_text"] & (side["has_labels"] | (not labelled))
+        arrays[f"{letter}_img"] = unpack(side["image"][whole], bits)
+        arrays[f"{letter}_txt"] = unpack(side["text"][whole], bits)
+        arrays[f"{letter}_l"] = side["labels"][whole]
     return arrays
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -51,7 +52,8 @@ def main(dataset: str) -> None:
     method = build_method(card, towers, inputs)
     train, val = open_parts(data, info, plan, towers)
     rates = Rates(plan.lr_head, plan.lr_backbone, plan.weight_decay, plan.warmup, plan.clip_norm)
-    words = (fabric.device.type, str(torch.get_num_threads()), torch.__version__)
+    networks = json.dumps([image.as_json(), text.as_json()], sort_keys=True)
+    words = (fabric.device.type, str(torch.get_num_threads()), torch.__version__, networks)
     key = training_key(files_of(plan, data), *words)
     started = time.perf_counter()
     with locked(state_folder() / key) as folder:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 TEMPLATED = {"methods": "${method}", "datasets": "${dataset}"}
 DATA = {".html", ".css", ".csv"}  # package data beside a module: templates, tables
+WHOLE = {Path("crosshash/config/methods"), Path("crosshash/config/datasets")}
 # Its one import is lazy and serves users of the package, no stage.
 NOT_FOLLOWED = {Path("crosshash/__init__.py")}
 
@@ -30,6 +31,11 @@ def code_deps(stage: str) -> set[str]:
         waiting |= _imports(SOURCE / path) - found
     deps = {f"stages/{stage}.py", "stages/__init__.py"}
     for path in found:
+        if (
+            path.parent in WHOLE
+        ):  # every file of the folder, also the next one, is read: the folder is the dep
+            deps.add(f"src/{path.parent}")
+            continue
         folder = path.parts[1] if len(path.parts) == 3 else ""
         if folder in TEMPLATED and path.stem != "__init__":
             templates.add(f"src/crosshash/{folder}/{TEMPLATED[folder]}.py")

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 import crosshash
 from crosshash.cli import app
+from crosshash.library import Hasher, Hit
 from crosshash.models.tensors import read_tensors
 
 
@@ -150,6 +151,17 @@ def test_files_that_are_no_codes_are_told(trained_project: Path, tmp_path: Path)
     query = trained_project / "artifacts" / "codes" / "query.npz"
     assert "scored with its retrieval.npz" in refused("score", query)
     assert "ids are in both" in refused("score", query, query)
+
+
+def test_captions_that_look_like_markup_are_shown_as_they_are(
+    trained_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = Hit("a", 1, "a.jpg", "a sign [/b] and [red]", ("x",))
+    monkeypatch.setattr(Hasher, "search", lambda *arguments, **options: [odd])
+    done = run("search", "a sign", "--project", trained_project)
+    assert done.exit_code == 0, done.output
+    assert "[/b]" in done.stdout
+    assert "[red]" in done.stdout
 
 
 # weights

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from crosshash import __version__
@@ -74,7 +75,8 @@ def search(
         return
     table = Table("distance", "id", "caption", "labels")
     for hit in hits:
-        table.add_row(str(hit.distance), hit.id, hit.caption, ", ".join(hit.labels))
+        cells = (str(hit.distance), hit.id, hit.caption, ", ".join(hit.labels))
+        table.add_row(*map(escape, cells))  # a caption may hold what rich takes for markup
     Console().print(table)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -188,24 +189,26 @@ with locked(Path(sys.argv[1])):
 """
 
 
-def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+def test_a_second_process_waits_until_the_first_has_ended(tmp_path: Path) -> None:
     folder = tmp_path / "key"
-    first = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as second,
+    ):
         assert first.stdout is not None
-        assert first.stdout.readline() == "held\n"
-        with (
-            pytest.raises(CrosshashError, match="same training is running in another process"),
-            locked(folder),
-        ):
-            pass
-    finally:
-        first.kill()
-        first.wait()
-    with locked(folder) as held:
-        assert held == folder
+        assert second.stdout is not None
+        ready, _, _ = select.select([first.stdout, second.stdout], [], [], 60)
+        assert len(ready) == 1  # one of both has the lock
+        holder, waiter = (first, second) if ready == [first.stdout] else (second, first)
+        assert holder.stdout is not None
+        assert waiter.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert select.select([waiter.stdout], [], [], 1)[0] == []
+        remove_checkpoint(folder)
+        holder.kill()
+        assert waiter.stdout.readline() == "held\n"
+        waiter.kill()
 
 
 def test_a_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
@@ -221,8 +224,9 @@ def test_a_state_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_a_finished_training_leaves_nothing(tmp_path: Path) -> None:
+def test_a_finished_training_leaves_only_its_empty_lock(tmp_path: Path) -> None:
     with locked(tmp_path / "key") as folder:
         save_checkpoint(folder, {"a": torch.ones(2)}, {}, [], PROGRESS)
         remove_checkpoint(folder)
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["key.lock"]
+    assert (tmp_path / "key.lock").stat().st_size == 0

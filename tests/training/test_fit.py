@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import torch
 from torch import Tensor
 
 from crosshash.errors import CrosshashError
@@ -317,3 +318,16 @@ def test_history_holds_the_mean_over_the_steps(tmp_path: Path) -> None:
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
     history = run(tmp_path, epochs=12).history
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+
+
+def test_the_step_runs_in_the_precision_that_was_asked_for(tmp_path: Path) -> None:
+    """The networks' layers give bf16 under `bf16`; the loss and the weights stay float32."""
+    model = learner()
+    seen: set[torch.dtype] = set()
+    model.image_head.pairs.register_forward_hook(lambda layer, inputs, output: seen.add(output.dtype))
+    fit(
+        open_fabric("cpu", "bf16"), model, batches(), None,
+        epochs=1, rates=RATES, select="last", seed=0, folder=tmp_path, on_epoch=nothing,
+    )  # fmt: skip
+    assert seen == {torch.bfloat16}
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())

@@ -60,3 +60,9 @@ def test_of_a_large_training_set_the_first_batches_are_searched(
     monkeypatch.setattr(selection, "DATABASE", most)
     rows = [row for batch in selection._first(batches(30)) for row in batch.index.tolist()]
     assert rows == list(range(searched))
+
+
+def test_nothing_is_chosen_where_no_query_has_a_relevant_item() -> None:
+    queries, train = batches(6, seed=1), batches(30)
+    queries.labels = torch.zeros_like(queries.labels)
+    assert validation(FABRIC, learner(), queries, train) is None

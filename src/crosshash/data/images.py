@@ -20,6 +20,10 @@ UPRIGHT = 1
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
+# Not EPS and the like, for which Pillow starts other programs on a file that may be anybody's.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+
+
 class BadImageError(Exception):
     """A picture that cannot be used; its text says why."""
 
@@ -67,7 +71,7 @@ def prepare_image(path: Path, max_side: int) -> bytes:
 
 
 def _as_jpeg(data: bytes, max_side: int) -> bytes:
-    with Image.open(io.BytesIO(data)) as picture:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         upright = picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT) == UPRIGHT
         small = max(picture.size) <= max_side
         if picture.format == "JPEG" and picture.mode in ("RGB", "L") and upright and small:

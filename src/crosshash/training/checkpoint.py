@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -22,8 +23,10 @@ from platformdirs import user_state_path
 from torch import Tensor
 from torch.optim import Optimizer
 
-from crosshash.errors import CrosshashError, full_disk_named
+from crosshash.errors import full_disk_named
 from crosshash.models.tensors import Tensors, read_note, read_tensors, write_tensors
+
+logger = logging.getLogger(__name__)
 
 Epoch = dict[str, float]
 
@@ -62,19 +65,21 @@ def training_key(files: Iterable[Path], *words: str) -> str:
 def locked(folder: Path) -> Iterator[Path]:
     """Hold a checkpoint folder for this process alone; the lock ends with the process, however it ends.
 
+    Experiments that run side by side may need the same training: the later one waits. The lock stands beside
+    the folder, which goes when a training has succeeded, and stays: removing it would let two in.
+
     Raises:
-        CrosshashError: another process trains the same thing, or the folder cannot be written.
+        CrosshashError: the folder cannot be written.
     """
     with full_disk_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
+        lock = folder.with_suffix(".lock").open("w")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CrosshashError(
-                f"{folder}: the same training is running in another process. Wait for it, or end it."
-            ) from None
+            logger.info("the same training is running in another process: waiting for it to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
 
 

@@ -8,6 +8,7 @@ from typing import Self
 
 from dvclive.live import Live
 
+from crosshash.errors import full_disk_named
 from crosshash.training.checkpoint import Epoch
 
 
@@ -24,9 +25,10 @@ class Curves:
     def add(self, epoch: int, row: Epoch) -> None:
         """Add one epoch's values; the first epoch is step 1."""
         self.live.step = epoch
-        for name, value in row.items():
-            self.live.log_metric(name, value)
-        self.live.make_summary()  # type: ignore[no-untyped-call]
+        with full_disk_named(self.live.dir):
+            for name, value in row.items():
+                self.live.log_metric(name, value)
+            self.live.make_summary()  # type: ignore[no-untyped-call]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -133,7 +133,8 @@ def _train_epoch(
             factor = rate_factor((epoch - 1) * steps + step, epochs * steps, rates.warmup)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
-            loss: StepLoss = wrapped.training_step(cpu_batch.to(fabric.device), phase)  # type: ignore[operator]
+            with fabric.autocast():  # Fabric wraps `forward` alone, a step of another name runs without
+                loss: StepLoss = wrapped.training_step(cpu_batch.to(fabric.device), phase)  # type: ignore[operator]
             optimizer.zero_grad()
             fabric.backward(loss.total)
             fabric.clip_gradients(wrapped, optimizer, max_norm=rates.clip_norm, error_if_nonfinite=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from typing import cast
@@ -16,17 +17,23 @@ from crosshash.protocols import Batches, Method, PairBatch
 from crosshash.retrieval.evaluation import mean_average_precision
 
 DATABASE = 10_000  # items searched at most: the first of the training set, whose order is drawn by seed
+logger = logging.getLogger(__name__)
 
 
 def validation(
     fabric: Fabric, method: Method, queries: Batches, train: Batches
-) -> Callable[[], dict[str, float]]:
+) -> Callable[[], dict[str, float]] | None:
     """Make the function that scores the network as it is: mAP@all of the trained code, i2t and t2i.
 
-    The validation queries search the training items; neither the query set nor its labels are read.
+    The validation queries search the training items; neither the query set nor its labels are read. None
+    where no validation query shares a label with what it searches: then nothing can be chosen.
     """
     query_labels = np.concatenate([batch.labels.numpy() for batch in queries.in_order()]).astype(np.uint8)
     database_labels = np.concatenate([batch.labels.numpy() for batch in _first(train)]).astype(np.uint8)
+
+    if not (query_labels.any(axis=0) & database_labels.any(axis=0)).any():
+        logger.warning("no validation query has a relevant training item: the last epoch is kept")
+        return None
 
     def score() -> dict[str, float]:
         query_image, query_text = pair_codes(fabric, method, queries.in_order())
