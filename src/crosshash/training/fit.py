@@ -78,8 +78,8 @@ def fit(
         logger.info("training goes on at epoch %d of %d", progress.epochs_done + 1, epochs)
     for number, row in enumerate(progress.history, start=1):
         on_epoch(number, row)
-    for epoch in range(progress.epochs_done + 1, epochs + 1):
-        started = time.perf_counter()
+    started, resumed_after = time.perf_counter(), progress.epochs_done
+    for epoch in range(resumed_after + 1, epochs + 1):
         torch.manual_seed(stream_seed(seed, "epoch", epoch))  # dropout draws from torch's own generator
         row = {}
         for phase, optimizer in zip(method.phases, stepped, strict=True):
@@ -96,7 +96,7 @@ def fit(
         save_checkpoint(folder, network.state_dict(), best, optimizers, progress)
         on_epoch(epoch, row)
         values = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
-        left = (epochs - epoch) * (time.perf_counter() - started)
+        left = (epochs - epoch) * (time.perf_counter() - started) / (epoch - resumed_after)
         logger.info("epoch %d/%d  %s  about %.0f s left", epoch, epochs, values, left)
     return Fitted(best, progress.best_epoch, progress.history)
 
