@@ -3,8 +3,8 @@
 This copy's `src` goes first on the path: inside a temporary experiment the copy's code runs, not the
 code of the checkout that was installed.
 
-OpenMP's threads sleep while they wait for one another, before torch is loaded and reads the setting: by default
-they spin, and two trainings on the same cores then take five times as long as one after the other.
+OpenMP's threads sleep while they wait for one another (torch reads the setting when it is loaded): spinning,
+two trainings on the same cores took several times as long as one after the other.
 """
 
 import os
