@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,10 @@ for stage in sys.argv[1:]:
     sys.argv = [stage, "scenes"]
     runpy.run_module(f"stages.{stage}", run_name="__main__")
 """
+
+
+# A process in the background of a shell ignores Ctrl-C, and so do its children; some tests send it to stages.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def small_project(folder: Path) -> Path:

@@ -147,7 +147,7 @@ def test_killed_training_goes_on_to_the_same_bytes(project: Path, folder: Path) 
     assert "epoch 2/4" not in resumed.stdout
     assert (folder / "killed" / "artifacts" / "model" / "model.safetensors").read_bytes() == expected
     assert (folder / "killed" / "dvclive" / "plots" / "metrics" / "loss.tsv").read_bytes() == curves
-    assert not any((folder / "killed_state" / "state").glob("*/state"))
+    assert not any((folder / "killed_state" / "state").glob("*/state.safetensors"))
 
 
 def test_stage_ends_with_the_shell_that_started_it(project: Path, folder: Path) -> None:
