@@ -28,6 +28,7 @@ class CommonParams(Section):
     bits: Annotated[int, Field(ge=1, le=2048)]
     seed: Annotated[int, Field(ge=0)]
     device: Literal["auto", "cpu", "cuda"]
+    download: stages.DownloadSection
     split: stages.SplitSection
     convert: stages.ConvertSection
     transform: stages.TransformSection

@@ -33,7 +33,11 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
             f"set {params.method}.train_bits to at least {params.bits}, or lower bits."
         )
     return {
-        "download": DownloadPlan(dataset=params.dataset, settings=dataset_settings(params)),
+        "download": DownloadPlan(
+            dataset=params.dataset,
+            settings=dataset_settings(params)
+            | (params.download.model_dump() if params.dataset_section.published else {}),
+        ),
         "convert": _convert(params),
         "centers": CentersPlan(
             used=params.method_section.uses_centers, train_bits=train_bits, bits=params.bits, seed=params.seed
@@ -68,9 +72,12 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
 
 
 def dataset_settings(params: CommonParams) -> Settings:
-    """Give the chosen data set's own section as plain values."""
+    """Give the chosen data set's own section as plain values; for a published one also its local copy.
+
+    Where else its files could be fetched from is for the download stage alone: a new mirror converts nothing.
+    """
     settings: Settings = params.dataset_section.model_dump()
-    return settings
+    return settings | ({"local": params.download.local} if params.dataset_section.published else {})
 
 
 def _convert(params: CommonParams) -> ConvertPlan:
@@ -78,6 +85,7 @@ def _convert(params: CommonParams) -> ConvertPlan:
     return ConvertPlan(
         dataset=params.dataset,
         settings=dataset_settings(params),
+        split_file=split.file,
         query=split.query,
         train=split.train,
         val=split.val,
@@ -109,6 +117,7 @@ def _check_paths(params: CommonParams) -> None:
     Those of the other data sets too: the download stage depends on each of them.
     """
     paths = {f"{name}.path": getattr(getattr(params, name), "path", None) for name in DATASETS}
+    paths |= {"download.local": params.download.local, "split.file": params.split.file}
     weights = params.model.pretrained or ""
     if "." in weights or "/" in weights:  # no tag of published weights holds either
         paths["model.pretrained"] = weights

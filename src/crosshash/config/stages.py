@@ -12,9 +12,19 @@ Share = Count | Annotated[Real, Field(gt=0, lt=1)]
 Fraction = Annotated[Real, Field(ge=0, lt=1)]
 
 
+class DownloadSection(Section):
+    """Where the files of published data sets come from."""
+
+    local: Annotated[str, Field(min_length=1)] | None
+    mirror: Annotated[str, Field(pattern=r"^https?://[^@]+$")] | None
+    checksums: Literal["known", "first"]
+    parallel: Annotated[int, Field(ge=1, le=64)]
+
+
 class SplitSection(Section):
     """Who is query, who is trained on."""
 
+    file: Annotated[str, Field(min_length=1)] | None
     query: Share | None
     train: Share | None
     val: Fraction
@@ -25,6 +35,7 @@ class SplitSection(Section):
 class ConvertSection(Section):
     """Raw files to pair table, .mat triple and shards."""
 
+    check: Literal["full", "quick"]
     max_side: Annotated[int, Field(ge=16)]
     bad_images: Literal["fail", "skip"]
     vocabulary: Count

@@ -20,7 +20,7 @@ class RawFile:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RawItem:
     """An image and its texts; `rows` are those of pairs.csv it came from (header = row 1), for messages."""
 
@@ -31,18 +31,35 @@ class RawItem:
 
 
 @dataclass(frozen=True)
+class PixelRows:
+    """Pictures kept as numbers in a .mat file: uint8, a row per item, read a few at a time.
+
+    key: name of the array; count: its rows.
+    """
+
+    path: Path
+    key: str
+    count: int
+
+
+@dataclass(frozen=True)
 class RawItems:
     """A data set before its split, in the order of its source.
 
-    images: one path per item, or float32[N, D]; text: float32[N, E], or None where captions are the text;
-    classes: in the data set's own order; warnings: what the user should know, one line each.
+    images: one path per item, pixels in a .mat file, float32[N, D], or None where only texts and labels are
+    at hand; text: a number array [N, E], or None where captions are the text; classes: in the data set's own
+    order; warnings: what the user should know, one line each; official: ids of the queries and of the
+    training items that the publisher fixed; vocabulary: the words that the publisher counts as text, else
+    those of the training captions are taken.
     """
 
     items: tuple[RawItem, ...]
     classes: tuple[str, ...]
-    images: tuple[Path, ...] | np.ndarray
+    images: tuple[Path, ...] | PixelRows | np.ndarray | None
     text: np.ndarray | None = None
     warnings: tuple[str, ...] = ()
+    official: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    vocabulary: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

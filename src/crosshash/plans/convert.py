@@ -12,11 +12,13 @@ class ConvertPlan(Plan):
 
     dataset: str
     settings: Settings
+    split_file: str | None
     query: int | float | None
     train: int | float | None
     val: float
     split_seed: int
     missing_class: Literal["error", "warn"]
+    check: Literal["full", "quick"]
     max_side: int
     bad_images: Literal["fail", "skip"]
     vocabulary: int
