@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,18 +15,20 @@ from crosshash.artifacts import write_json
 from crosshash.data.batches import Reading, check_batch, open_batches
 from crosshash.data.info import DatasetInfo, read_info
 from crosshash.errors import run_stage
+from crosshash.models.tensors import Tensors
 from crosshash.models.towers import Tower, build_towers
 from crosshash.plans.base import FOLDER, read_plan
 from crosshash.plans.train import TrainPlan
-from crosshash.protocols import Batches
+from crosshash.protocols import Batches, Method
 from crosshash.seeding import stream_seed
 from crosshash.training.checkpoint import locked, remove_checkpoint, state_folder, training_key
 from crosshash.training.curves import Curves
 from crosshash.training.device import make_deterministic
 from crosshash.training.fabric import open_fabric
-from crosshash.training.fit import Fitted, Rates, fit
+from crosshash.training.fit import Fitted, fit
 from crosshash.training.inputs import read_inputs, settle_specs
 from crosshash.training.model_folder import ModelCard, build_method, save_model
+from crosshash.training.optimizers import Rates
 from crosshash.training.parent import end_with_parent
 from crosshash.training.selection import validation
 
@@ -51,7 +54,7 @@ def main(dataset: str) -> None:
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0)
     method = build_method(card, towers, inputs)
     train, val = open_parts(data, info, plan, towers)
-    rates = Rates(plan.lr_head, plan.lr_backbone, plan.weight_decay, plan.warmup, plan.clip_norm)
+    rates = rates_of(plan)
     networks = json.dumps([image.as_json(), text.as_json()], sort_keys=True)
     words = (fabric.device.type, str(torch.get_num_threads()), torch.__version__, networks)
     key = training_key(files_of(plan, data), *words)
@@ -64,7 +67,7 @@ def main(dataset: str) -> None:
                 epochs=plan.epochs, rates=rates, select=plan.select, seed=plan.seed, folder=folder,
                 on_epoch=curves.add,
             )  # fmt: skip
-        save(card, fitted)
+        save(card, trained_state(method, fitted), fitted.best_epoch)
         remove_checkpoint(folder)
     write_timings(time.perf_counter() - started, info.counts["train"] * plan.epochs)
 
@@ -95,11 +98,32 @@ def open_parts(
     return train, open_batches(data, "val", info.counts["val"], reading, plan.memory_mb)
 
 
-def save(card: ModelCard, fitted: Fitted) -> None:
+def rates_of(plan: TrainPlan) -> Rates:
+    """Take the rates out of the plan."""
+    return Rates(
+        head=plan.lr_head,
+        backbone=plan.lr_backbone,
+        weight_decay=plan.weight_decay,
+        warmup=plan.warmup,
+        clip_norm=plan.clip_norm,
+        text=plan.lr_text,
+        optimizer=plan.optimizer,
+        momentum=plan.momentum,
+        schedule=plan.schedule,
+        end=plan.lr_end,
+    )
+
+
+def trained_state(method: Method, fitted: Fitted) -> Tensors:
+    """Give the kept epoch without what only training needed."""
+    left_out = tuple(method.training_only)
+    return {key: value for key, value in fitted.state.items() if not key.startswith(left_out)}
+
+
+def save(card: ModelCard, state: Tensors, best_epoch: int) -> None:
     """Write the kept epoch."""
-    settled = ModelCard(**{**card.__dict__, "best_epoch": fitted.best_epoch})
-    save_model(MODEL, settled, fitted.state)
-    logging.getLogger(__name__).info("kept epoch %d in %s", fitted.best_epoch, MODEL)
+    save_model(MODEL, replace(card, best_epoch=best_epoch), state)
+    logging.getLogger(__name__).info("kept epoch %d in %s", best_epoch, MODEL)
 
 
 if __name__ == "__main__":

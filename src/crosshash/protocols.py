@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,22 +62,45 @@ class Batches(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that learn at one rate: the network of a modality, or what the method puts on top of it."""
+
+    modality: Literal["image", "text"]
+    part: Literal["backbone", "head"]
+    parameters: list[Parameter]
+
+
+TrainingPairs = Callable[[], "Iterator[PairBatch]"]
+"""Starts a pass over the training set: every item once, in the order of the split, on the model's device."""
+
+
 class Method(Protocol):
-    """A hashing method: two networks, a loss, and how either modality alone becomes a code."""
+    """A hashing method: two networks, a loss, and how either modality alone becomes a code.
+
+    phases: passes over the training set in each epoch, each with an optimiser of its own. training_only:
+    names of the state that training needs and encoding does not (buffers of the size of the training set,
+    frozen copies); it is in checkpoints, not in the trained model.
+    """
 
     train_bits: int
     phases: Sequence[str]
+    training_only: Sequence[str]
 
-    def parameter_groups(self, phase: str) -> dict[str, list[Parameter]]:
-        """Trainable parameters of a phase as `backbone` and `head`, which have their own learning rates."""
+    def parameter_groups(self, phase: str) -> list[ParameterGroup]:
+        """Parameters that a phase trains."""
+        ...
+
+    def start_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
+        """What the method does before an epoch; the first is 1, but a resumed training starts later."""
         ...
 
     def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
         """Loss of one batch."""
         ...
 
-    def end_epoch(self, epoch: int) -> None:
-        """What the method does between epochs (refreshing buffers, fitting a codebook)."""
+    def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
+        """What the method does after an epoch: refreshing buffers, fitting a codebook."""
         ...
 
     def encode_image(self, image: Tensor) -> Tensor:

@@ -164,7 +164,7 @@ def test_every_parameter_is_in_one_group_and_gets_a_gradient() -> None:
     model = method()
     model.training_step(batch(8), "all").total.backward()  # type: ignore[no-untyped-call]
     groups = model.parameter_groups("all")
-    chosen = [id(parameter) for group in groups.values() for parameter in group]
+    chosen = [id(parameter) for group in groups for parameter in group.parameters]
     assert sorted(chosen) == sorted(id(parameter) for parameter in model.parameters())
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name

@@ -21,8 +21,10 @@ def write(folder: Path, stage: str, text: str) -> None:
 def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
     train = TrainPlan(
         method="twdh", supervised=True, train_bits=512, settings={"quan_weight": 0.5, "short_weight": 0.0},
-        model=ModelPlan(image="auto", text="auto", pretrained=None, hidden=512), epochs=8, batch=64,
-        lr_head=3e-3, lr_backbone=1e-5, weight_decay=0.2, warmup=0.1, clip_norm=1.0, precision="auto",
+        model=ModelPlan(image="auto", text="auto", pretrained=None, hidden=512, layers=1), epochs=8, batch=64,
+        lr_head=3e-3, lr_backbone=1e-5, lr_text=1.0,
+        optimizer="adamw", momentum=0.9, schedule="cosine", lr_end=0.0,
+        weight_decay=0.2, warmup=0.1, clip_norm=1.0, precision="auto",
         caption="random", select="best", memory_mb=4096.0, seed=0, device="auto",
     )  # fmt: skip
     write(tmp_path, "train", yaml.safe_dump(train.model_dump()))

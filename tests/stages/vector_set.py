@@ -72,8 +72,10 @@ def write_plans(**changes: Any) -> None:  # noqa: ANN401
     train: dict[str, Any] = TrainPlan(
         method="twdh", supervised=True, train_bits=BITS,
         settings={"quan_weight": 0.5, "short_weight": 0.0},
-        model=ModelPlan(image="auto", text="auto", pretrained=None, hidden=12),
-        epochs=3, batch=8, lr_head=0.01, lr_backbone=0.01, weight_decay=0.2, warmup=0.1, clip_norm=1.0,
+        model=ModelPlan(image="auto", text="auto", pretrained=None, hidden=12, layers=1),
+        epochs=3, batch=8, lr_head=0.01, lr_backbone=0.01, lr_text=1.0,
+        optimizer="adamw", momentum=0.9, schedule="cosine", lr_end=0.0,
+        weight_decay=0.2, warmup=0.1, clip_norm=1.0,
         precision="auto", caption="random", select="best", memory_mb=100.0, seed=0, device="cpu",
     ).model_dump()  # fmt: skip
     encode = EncodePlan(bits=SHORT, train_bits=BITS, caption="first", batch=16, device="cpu").model_dump()

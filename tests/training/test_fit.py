@@ -14,7 +14,8 @@ from crosshash.methods.twdh import Twdh
 from crosshash.protocols import Batches, PairBatch
 from crosshash.training.checkpoint import STATE, Epoch, cpu_copy
 from crosshash.training.fabric import open_fabric
-from crosshash.training.fit import Fitted, Rates, _optimizer, fit
+from crosshash.training.fit import Fitted, fit
+from crosshash.training.optimizers import Rates, make_optimizer
 from tests.training.cases import batches, equal, learner
 
 RATES = Rates(head=0.01, backbone=0.005, weight_decay=0.2, warmup=0.1, clip_norm=1.0)
@@ -269,7 +270,7 @@ def test_encoders_and_heads_have_learning_rates_of_their_own(tmp_path: Path) -> 
 
 def test_biases_and_scales_are_not_decayed() -> None:
     model = learner()
-    groups = _optimizer(model, "all", RATES).param_groups
+    groups = make_optimizer(model, "all", RATES).param_groups
     decayed = {id(one) for group in groups if group["weight_decay"] for one in group["params"]}
     plain = {id(one) for group in groups if not group["weight_decay"] for one in group["params"]}
     for name, parameter in model.named_parameters():

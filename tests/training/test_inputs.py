@@ -86,10 +86,12 @@ def test_centres_of_other_classes_are_refused(files: Path) -> None:
 
 
 def plan(**model: Any) -> TrainPlan:  # noqa: ANN401
-    usual = {"image": "auto", "text": "auto", "pretrained": None, "hidden": 12}
+    usual = {"image": "auto", "text": "auto", "pretrained": None, "hidden": 12, "layers": 1}
     return TrainPlan(
         method="twdh", supervised=True, train_bits=8, settings={}, model=ModelPlan(**{**usual, **model}),
-        epochs=1, batch=2, lr_head=1.0, lr_backbone=1.0, weight_decay=0.0, warmup=0.0, clip_norm=1.0,
+        epochs=1, batch=2, lr_head=1.0, lr_backbone=1.0, lr_text=1.0,
+        optimizer="adamw", momentum=0.9, schedule="cosine", lr_end=0.0,
+        weight_decay=0.0, warmup=0.0, clip_norm=1.0,
         precision="auto", caption="first", select="best", memory_mb=1.0, seed=0, device="cpu",
     )  # fmt: skip
 

@@ -32,3 +32,10 @@ def test_the_rate_rises_then_falls() -> None:
     assert 9 <= top <= 10
     assert factors[:top] == sorted(factors[:top])
     assert factors[top:] == sorted(factors[top:], reverse=True)
+
+
+def test_other_schedules_by_hand() -> None:
+    """Half way: exponential to 1e-4 is at 1e-2, constant at 1, cosine to 0.2 at 0.2 + 0.8 / 2."""
+    assert rate_factor(5, 10, 0.0, "exponential", 1e-4) == pytest.approx(1e-2)
+    assert rate_factor(5, 10, 0.0, "constant") == 1
+    assert rate_factor(5, 10, 0.0, "cosine", 0.2) == pytest.approx(0.6)

@@ -99,12 +99,20 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
     train = params.train.model_dump()
     if train["lr_backbone"] == "auto":
         train["lr_backbone"] = 1e-5 if params.model.pretrained else params.train.lr_head
+    if params.train.schedule == "exponential" and not params.train.lr_end:
+        raise CrosshashError(
+            "params.yaml: train.schedule: exponential needs a train.lr_end above 0, such as 3.16e-5."
+        )
+    layers = 4 if params.method_section.four_levels else 1
+    model = params.model.model_dump()
+    if model["layers"] == "auto":
+        model["layers"] = layers
     return TrainPlan(
         method=params.method,
         supervised=params.method_section.supervised,
         train_bits=train_bits,
         settings=params.method_section.model_dump(exclude={"train_bits"}),
-        model=ModelPlan(**params.model.model_dump()),
+        model=ModelPlan(**model),
         seed=params.seed,
         device=params.device,
         **train,

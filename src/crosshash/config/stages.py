@@ -60,6 +60,7 @@ class ModelSection(Section):
     text: Annotated[str, Field(min_length=1)]
     pretrained: str | None
     hidden: Count
+    layers: Literal["auto"] | Count
 
 
 class TrainSection(Section):
@@ -69,6 +70,11 @@ class TrainSection(Section):
     batch: Annotated[int, Field(ge=2)]
     lr_head: Positive
     lr_backbone: Literal["auto"] | Positive
+    lr_text: Positive
+    optimizer: Literal["adamw", "sgd"]
+    momentum: Fraction
+    schedule: Literal["cosine", "exponential", "constant"]
+    lr_end: Annotated[Real, Field(ge=0, le=1)]
     weight_decay: NonNegative
     warmup: Fraction
     clip_norm: Positive

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import Parameter
 
 from crosshash.errors import CrosshashError
 from crosshash.models.heads import SelectingHead, pair_entropy, quantisation
 from crosshash.models.towers import Tower
-from crosshash.protocols import PairBatch, StepLoss, TrainingInputs
+from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 
 
 class Twdh(nn.Module):
     """Two networks, a selecting head each, and a loss that pulls their bits to the targets of the labels."""
 
     phases: Sequence[str] = ("all",)
+    training_only: Sequence[str] = ()
     centers: Tensor
     ties: Tensor
     short_matrix: Tensor
@@ -62,12 +62,17 @@ class Twdh(nn.Module):
             if array is not None:
                 self.register_buffer(name, torch.from_numpy(array).float(), persistent=False)
 
-    def parameter_groups(self, phase: str) -> dict[str, list[Parameter]]:
+    def parameter_groups(self, phase: str) -> list[ParameterGroup]:
         """Give the encoders' parameters as `backbone`, the heads' as `head`."""
-        return {
-            "backbone": [*self.image.parameters(), *self.text.parameters()],
-            "head": [*self.image_head.parameters(), *self.text_head.parameters()],
-        }
+        return [
+            ParameterGroup("image", "backbone", list(self.image.parameters())),
+            ParameterGroup("image", "head", list(self.image_head.parameters())),
+            ParameterGroup("text", "backbone", list(self.text.parameters())),
+            ParameterGroup("text", "head", list(self.text_head.parameters())),
+        ]
+
+    def start_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
+        """Nothing to prepare: the targets are fixed."""
 
     def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
         """L = 1/2 [BCE(img) + BCE(txt)] + quan_weight/2 [Q(img) + Q(txt)], plus both on short codes."""
@@ -82,7 +87,7 @@ class Twdh(nn.Module):
             parts |= {"short_entropy": entropy.detach(), "short_quantisation": undecided.detach()}
         return StepLoss(total, parts)
 
-    def end_epoch(self, epoch: int) -> None:
+    def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
         """Nothing to refresh: the targets are fixed."""
 
     def encode_image(self, image: Tensor) -> Tensor:

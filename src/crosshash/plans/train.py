@@ -14,6 +14,7 @@ class ModelPlan(Plan):
     text: str
     pretrained: str | None
     hidden: int
+    layers: int
 
 
 class TrainPlan(Plan):
@@ -28,6 +29,11 @@ class TrainPlan(Plan):
     batch: int
     lr_head: float
     lr_backbone: float
+    lr_text: float
+    optimizer: Literal["adamw", "sgd"]
+    momentum: float
+    schedule: Literal["cosine", "exponential", "constant"]
+    lr_end: float
     weight_decay: float
     warmup: float
     clip_norm: float

@@ -95,7 +95,11 @@ def save_checkpoint(
     tensors |= {f"best/{key}": value for key, value in best.items()}
     for number, optimizer in enumerate(optimizers):
         for index, values in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{number}/{index}/{key}": value for key, value in values.items()}
+            tensors |= {
+                f"optimizer/{number}/{index}/{key}": value
+                for key, value in values.items()
+                if value is not None  # SGD without momentum
+            }
     write_tensors(folder / STATE, tensors, ("progress", json.dumps(asdict(progress))))
 
 

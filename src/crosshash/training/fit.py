@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -13,29 +13,18 @@ from typing import Literal, cast
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
 from crosshash.errors import CrosshashError
 from crosshash.models.tensors import Tensors
-from crosshash.protocols import Batches, Method, StepLoss
+from crosshash.protocols import Batches, Method, PairBatch, StepLoss
 from crosshash.seeding import stream_seed
 from crosshash.training.checkpoint import Epoch, Progress, cpu_copy, load_checkpoint, save_checkpoint
+from crosshash.training.optimizers import Rates, make_optimizer, set_rates
 from crosshash.training.progress import StepBar
-from crosshash.training.schedule import rate_factor
 
 CHECK_EVERY = 20  # steps between two looks at the losses: each look waits for the GPU
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Peak learning rates and what goes with them."""
-
-    head: float
-    backbone: float
-    weight_decay: float
-    warmup: float
-    clip_norm: float
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ def fit(
         CrosshashError: the loss is no longer a number; epoch, step and part are named.
     """
     network = cast(nn.Module, method)
-    optimizers = [_optimizer(method, phase, rates) for phase in method.phases]
+    optimizers = [make_optimizer(method, phase, rates) for phase in method.phases]
     wrapped, *stepped = fabric.setup(network, *optimizers)
     wrapped.mark_forward_method("training_step")
     progress, best = Progress(0, (), 0, -math.inf), cpu_copy(network.state_dict())
@@ -78,13 +67,18 @@ def fit(
         logger.info("training goes on at epoch %d of %d", progress.epochs_done + 1, epochs)
     for number, row in enumerate(progress.history, start=1):
         on_epoch(number, row)
+
+    def pairs() -> Iterator[PairBatch]:
+        return (batch.to(fabric.device) for batch in batches.in_order())
+
     started, resumed_after = time.perf_counter(), progress.epochs_done
     for epoch in range(resumed_after + 1, epochs + 1):
         torch.manual_seed(stream_seed(seed, "epoch", epoch))  # dropout draws from torch's own generator
         row = {}
+        method.start_epoch(epoch, pairs)
         for phase, optimizer in zip(method.phases, stepped, strict=True):
             row |= _train_epoch(fabric, wrapped, batches, optimizer, phase, (epoch, epochs), rates)
-        method.end_epoch(epoch)
+        method.end_epoch(epoch, pairs)
         value = float(epoch)  # without scores, later is better
         if score is not None:
             scores = score()
@@ -99,19 +93,6 @@ def fit(
         left = (epochs - epoch) * (time.perf_counter() - started) / (epoch - resumed_after)
         logger.info("epoch %d/%d  %s  about %.0f s left", epoch, epochs, values, left)
     return Fitted(best, progress.best_epoch, progress.history)
-
-
-def _optimizer(method: Method, phase: str, rates: Rates) -> Optimizer:
-    """AdamW with TwDH's constants; biases and normalisation scales are not decayed."""
-    groups = []
-    for name, parameters in method.parameter_groups(phase).items():
-        peak = rates.head if name == "head" else rates.backbone
-        for decayed in (True, False):
-            chosen = [p for p in parameters if p.requires_grad and (p.ndim > 1) == decayed]
-            decay = rates.weight_decay if decayed else 0.0
-            if chosen:
-                groups.append({"params": chosen, "lr": peak, "peak": peak, "weight_decay": decay})
-    return AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 
 def _train_epoch(
@@ -130,9 +111,7 @@ def _train_epoch(
     steps = len(batches)
     with StepBar(f"epoch {epoch}/{epochs}", steps) as bar:
         for step, cpu_batch in enumerate(batches.epoch(epoch)):
-            factor = rate_factor((epoch - 1) * steps + step, epochs * steps, rates.warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * factor
+            set_rates(optimizer, (epoch - 1) * steps + step, epochs * steps, rates)
             with fabric.autocast():  # Fabric wraps `forward` alone, a step of another name runs without
                 loss: StepLoss = wrapped.training_step(cpu_batch.to(fabric.device), phase)  # type: ignore[operator]
             optimizer.zero_grad()

@@ -14,6 +14,7 @@ class MethodSection(Section):
 
     supervised: ClassVar[bool] = True
     uses_centers: ClassVar[bool] = True
+    four_levels: ClassVar[bool] = False
 
     train_bits: Annotated[int, Field(ge=1, le=4096)]
     quan_weight: NonNegative
