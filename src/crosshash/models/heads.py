@@ -1,4 +1,4 @@
-"""The selecting head that TwDH and DCMHT share: an embedding chooses each bit from a pair of outputs."""
+"""The heads that TwDH and DCMHT share: an embedding chooses each bit from a pair of outputs."""
 
 from __future__ import annotations
 
@@ -29,6 +29,23 @@ class SelectingHead(nn.Module):
     def forward(self, embedding: Tensor) -> Tensor:
         """Give the margins, in float32 whatever the precision of the layers."""
         pairs = torch.relu(self.pairs(self.norm(self.out(self.value(embedding))))).float()
+        return pairs[:, self.bits :] - pairs[:, : self.bits]
+
+
+class MlpHead(nn.Module):
+    """float[B, D] -> float[B, K], the margins of the pairs: D -> 128 -> ReLU -> 2K, as DCMHT was first released."""
+
+    WIDTH = 128
+
+    def __init__(self, dim: int, bits: int) -> None:
+        super().__init__()
+        self.bits = bits
+        self.inner = nn.Linear(dim, self.WIDTH)
+        self.pairs = nn.Linear(self.WIDTH, 2 * bits)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Give the margins, in float32 whatever the precision of the layers."""
+        pairs = self.pairs(torch.relu(self.inner(embedding))).float()
         return pairs[:, self.bits :] - pairs[:, : self.bits]
 
 

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from crosshash.methods.dcmht import build, cosine_loss, distance_loss
+from crosshash.models.towers import build_towers
+from tests.methods.cases import BITS, IMAGE, TEXT, batch
+
+# Items a, b, c, d over 8 bits; t = 2p - 1. a, b share a label, and c, d do.
+SIGNS = torch.tensor([[1.0] * 8, [1.0] * 6 + [-1.0] * 2, [-1.0] * 8, [-1.0] * 8])
+SHARED = torch.tensor([[1.0, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]])
+
+
+def pairs(codes: np.ndarray) -> np.ndarray:
+    """p in [0, 1]^{2K}: first all negative halves, then all positive ones."""
+    return np.concatenate([(1 - codes) / 2, (1 + codes) / 2], axis=1)
+
+
+def loop_distance(first: np.ndarray, second: np.ndarray, shared: np.ndarray, margin: float) -> float:
+    total = 0.0
+    for i, p in enumerate(pairs(first)):
+        for j, q in enumerate(pairs(second)):
+            d = math.sqrt(sum((x - y) ** 2 for x, y in zip(p, q, strict=True)))
+            total += (shared[i, j] * d) ** 2 + ((1 - shared[i, j]) * (margin - min(d, margin))) ** 2
+    return total / shared.size
+
+
+def loop_cosine(first: np.ndarray, second: np.ndarray, shared: np.ndarray) -> float:
+    total = 0.0
+    for i, p in enumerate(pairs(first)):
+        for j, q in enumerate(pairs(second)):
+            cosine = float(p @ q) / math.sqrt(float(p @ p) * float(q @ q))
+            cosine = min(max(cosine, 0.1), 0.9)
+            total -= shared[i, j] * math.log(cosine) + (1 - shared[i, j]) * math.log(1 - cosine)
+    return total / shared.size
+
+
+def drawn(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    generator = np.random.default_rng(seed)
+    codes = [torch.from_numpy(generator.uniform(-1, 1, (n, 8))) for n in (5, 7)]
+    return codes[0], codes[1], torch.from_numpy((generator.random((5, 7)) < 0.4).astype(np.float64))
+
+
+@pytest.mark.parametrize("vartheta", [0.05, 0.3, 0.75])
+def test_distances_against_a_loop(vartheta: float) -> None:
+    first, second, shared = drawn()
+    margin = math.sqrt(2 * 8 * vartheta)
+    loop = loop_distance(first.numpy(), second.numpy(), shared.numpy(), margin)
+    assert float(distance_loss(first, second, shared, margin)) == pytest.approx(loop, abs=1e-10)
+
+
+def test_cosines_against_a_loop() -> None:
+    first, second, shared = drawn()
+    loop = loop_cosine(first.numpy(), second.numpy(), shared.numpy())
+    assert float(cosine_loss(first, second, shared)) == pytest.approx(loop, abs=1e-10)
+
+
+def test_distances_by_hand() -> None:
+    """Codes that differ in n bits are d^2 = 2n apart in p, so m^2 = 2 x 8 x 0.75 = 12.
+
+    Similar pairs: a-b and b-a differ in 2 bits, 4 each; the diagonal, c-d and d-c give 0: 8 in all.
+    Dissimilar pairs: a-c, a-d and back differ in 8 bits, d = 4 > m = 3.4641: 0. b-c, b-d and back differ in 6
+    bits, d = sqrt(12) = m: 0. With m^2 = 2 x 8 x 1 = 16: (4 - sqrt(12))^2 = 0.287187 four times, 1.148748.
+    """
+    assert float(distance_loss(SIGNS, SIGNS, SHARED, math.sqrt(12))) == pytest.approx(8 / 16, abs=1e-6)
+    assert float(distance_loss(SIGNS, SIGNS, SHARED, 4.0)) == pytest.approx((8 + 1.148748) / 16, abs=1e-6)
+
+
+def test_cosines_by_hand() -> None:
+    """Whole codes that differ in n of 8 bits have cosine (8 - n) / 8.
+
+    Similar: 1, clipped to 0.9, six times: -ln 0.9; 6/8 twice (a-b, b-a): -ln 0.75.
+    Dissimilar: 0, clipped to 0.1, four times (a-c, a-d and back): -ln 0.9; 2/8 four times: -ln 0.75.
+    """
+    expected = (10 * -math.log(0.9) + 6 * -math.log(0.75)) / 16
+    assert float(cosine_loss(SIGNS, SIGNS, SHARED)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_equal_codes_give_a_finite_gradient() -> None:
+    codes = SIGNS.clone().requires_grad_()
+    distance_loss(codes, codes, SHARED, 4.0).backward()  # type: ignore[no-untyped-call]
+    assert codes.grad is not None
+    assert torch.isfinite(codes.grad).all()
+
+
+def test_the_whole_loss_against_loops() -> None:
+    torch.manual_seed(0)
+    model = build(*build_towers(IMAGE, TEXT), BITS, None, "euclidean", 0.3, 0.25, "attention").double().eval()
+    items = batch(6)
+    loss = model.training_step(items, "all")
+    with torch.no_grad():
+        image = model.encode_image(items.image.double()).numpy()
+        text = model.encode_text(items.text.double()).numpy()
+    labels = items.labels.numpy()
+    shared = np.array([[float((a * b).sum() > 0) for b in labels] for a in labels])
+    margin = math.sqrt(2 * BITS * 0.3)
+    expected = sum(
+        loop_distance(a, b, shared, margin) for a, b in ((image, text), (image, image), (text, text))
+    )
+    expected += 0.25 * ((1 - (image**2).mean()) + (1 - (text**2).mean())) / 2
+    assert float(loss.total) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("head", ["attention", "mlp"])
+@pytest.mark.parametrize("similarity", ["euclidean", "cosine"])
+def test_every_parameter_gets_a_gradient(head: str, similarity: str) -> None:
+    torch.manual_seed(0)
+    model = build(*build_towers(IMAGE, TEXT), BITS, None, similarity, 0.75, 0.001, head)  # type: ignore[arg-type]
+    model.training_step(batch(8), "all").total.backward()  # type: ignore[no-untyped-call]
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
