@@ -90,12 +90,12 @@ def test_equal_codes_give_a_finite_gradient() -> None:
 
 def test_the_whole_loss_against_loops() -> None:
     torch.manual_seed(0)
-    model = build(*build_towers(IMAGE, TEXT), BITS, None, "euclidean", 0.3, 0.25, "attention").double().eval()
+    model = build(*build_towers(IMAGE, TEXT), BITS, None, "euclidean", 0.3, 0.25, "attention").eval()
     items = batch(6)
     loss = model.training_step(items, "all")
     with torch.no_grad():
-        image = model.encode_image(items.image.double()).numpy()
-        text = model.encode_text(items.text.double()).numpy()
+        image = model.encode_image(items.image).numpy()
+        text = model.encode_text(items.text).numpy()
     labels = items.labels.numpy()
     shared = np.array([[float((a * b).sum() > 0) for b in labels] for a in labels])
     margin = math.sqrt(2 * BITS * 0.3)
@@ -103,7 +103,7 @@ def test_the_whole_loss_against_loops() -> None:
         loop_distance(a, b, shared, margin) for a, b in ((image, text), (image, image), (text, text))
     )
     expected += 0.25 * ((1 - (image**2).mean()) + (1 - (text**2).mean())) / 2
-    assert float(loss.total) == pytest.approx(expected, rel=1e-5)
+    assert float(loss.total) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("head", ["attention", "mlp"])

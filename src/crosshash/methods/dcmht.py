@@ -100,7 +100,7 @@ class Dcmht(nn.Module):
 
 
 def distance_loss(first: Tensor, second: Tensor, shared: Tensor, margin: float) -> Tensor:
-    """l = mean_ij (s d)^2 + mean_ij ((1 - s)(m - min(d, m)))^2 with d the distance of the pairs p.
+    """Compute l = mean_ij (s d)^2 + mean_ij ((1 - s)(m - min(d, m)))^2, d between pairs p.
 
     first: float[B, K], second: float[N, K] soft codes t = 2p - 1; shared: float[B, N] of 0 and 1. A bit's
     pair is ((1 - t) / 2, (1 + t) / 2), so that d^2 = ||t_i - t_j||^2 / 2.

@@ -33,7 +33,7 @@ class SelectingHead(nn.Module):
 
 
 class MlpHead(nn.Module):
-    """float[B, D] -> float[B, K], the margins of the pairs: D -> 128 -> ReLU -> 2K, as DCMHT was first released."""
+    """float[B, D] -> float[B, K], margins of the pairs: D -> 128 -> ReLU -> 2K, as in the first DCMHT."""
 
     WIDTH = 128
 
