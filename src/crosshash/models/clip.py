@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
+from crosshash.models.levels import Encoder
 from crosshash.models.torchvision_cure import import_torchvision
 
 import_torchvision()
@@ -37,7 +38,7 @@ class ClipTowers:
     prepare_text: Callable[[str], np.ndarray]
 
 
-class ImageTower(nn.Module):
+class ImageTower(Encoder):
     """uint8[B, 3, S, S] pixels -> float[B, D], scaled by the mean and deviation of CLIP's training."""
 
     visual: nn.Module
@@ -56,7 +57,7 @@ class ImageTower(nn.Module):
         return embedding
 
 
-class TextTower(nn.Module):
+class TextTower(Encoder):
     """int64[B, L] tokens -> float[B, D]."""
 
     clip: nn.Module

@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from torch import nn
-
 from crosshash.errors import CrosshashError
+from crosshash.models.levels import Encoder, Widths
 from crosshash.models.vectors import VectorEncoder, bag_reader, vector_reader
 from crosshash.protocols import Prepare
 
@@ -23,7 +22,8 @@ OFFLINE = "tiny-rn"
 class TowerSpec:
     """All that is needed to build one network again, without weights: what `model.json` keeps.
 
-    kind: `clip` (config of open_clip), `mlp` (vectors of `dim` numbers) or `bow` (a vocabulary).
+    kind: `clip` (config of open_clip), `mlp` (vectors of `dim` numbers), `bow` (a vocabulary).
+    layers: hidden layers of `mlp` and `bow`.
     """
 
     kind: Literal["clip", "mlp", "bow"]
@@ -33,6 +33,7 @@ class TowerSpec:
     config: dict[str, Any] | None = None
     resize: Literal["squash", "crop"] = "squash"
     vocabulary: tuple[str, ...] = ()
+    layers: int = 1
 
     def as_json(self) -> dict[str, Any]:
         """Give plain values."""
@@ -43,12 +44,23 @@ class TowerSpec:
 class Tower:
     """One network, the width of its embedding, and how a raw value becomes its input."""
 
-    network: nn.Module
+    network: Encoder
     dim: int
     prepare: Prepare
 
+    @property
+    def level_dims(self) -> Widths:
+        """Widths of `network.levels(x)`.
 
-def image_spec(name: str, kind: str, dim: int | None, hidden: int, pretrained: str | None) -> TowerSpec:
+        Raises:
+            CrosshashError: the network has no four depths to show.
+        """
+        return self.network.level_dims
+
+
+def image_spec(
+    name: str, kind: str, dim: int | None, hidden: int, pretrained: str | None, layers: int = 1
+) -> TowerSpec:
     """Settle the image network for data of a kind (`jpeg` or `vector`).
 
     Raises:
@@ -61,7 +73,7 @@ def image_spec(name: str, kind: str, dim: int | None, hidden: int, pretrained: s
             f"params.yaml: model.image: '{settled}' cannot be used, for this data set has {held}."
         )
     if settled == "mlp":
-        return TowerSpec("mlp", settled, hidden, dim or 0)
+        return TowerSpec("mlp", settled, hidden, dim or 0, layers=layers)
     return _clip_spec(settled, pretrained)
 
 
@@ -73,6 +85,7 @@ def text_spec(
     vocabulary: list[str],
     hidden: int,
     pretrained: str | None,
+    layers: int = 1,
 ) -> TowerSpec:
     """Settle the text network: vectors take `mlp`, captions `bow` beside image vectors, else open_clip's.
 
@@ -87,13 +100,13 @@ def text_spec(
             f"params.yaml: model.text: '{settled}' cannot be used, for this data set has {held}."
         )
     if settled == "mlp":
-        return TowerSpec("mlp", settled, hidden, dim or 0)
+        return TowerSpec("mlp", settled, hidden, dim or 0, layers=layers)
     if settled == "bow":
         if not vocabulary:
             raise CrosshashError(
                 "params.yaml: model.text: bow: the training captions hold no word. Use an open_clip model."
             )
-        return TowerSpec("bow", settled, hidden, vocabulary=tuple(vocabulary))
+        return TowerSpec("bow", settled, hidden, vocabulary=tuple(vocabulary), layers=layers)
     return _clip_spec(settled, pretrained)
 
 
@@ -129,8 +142,10 @@ def _clip_tower(towers: ClipTowers, modality: Literal["image", "text"]) -> Tower
 def _plain_tower(spec: TowerSpec) -> Tower:
     """Build the encoder of vectors or of a bag of words."""
     if spec.kind == "mlp":
-        return Tower(VectorEncoder(spec.dim, spec.hidden, scaled=True), spec.hidden, vector_reader)
-    words = VectorEncoder(len(spec.vocabulary), spec.hidden, scaled=False)
+        return Tower(
+            VectorEncoder(spec.dim, spec.hidden, scaled=True, layers=spec.layers), spec.hidden, vector_reader
+        )
+    words = VectorEncoder(len(spec.vocabulary), spec.hidden, scaled=False, layers=spec.layers)
     return Tower(words, spec.hidden, bag_reader(spec.vocabulary))
 
 
