@@ -103,6 +103,8 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
         raise CrosshashError(
             "params.yaml: train.schedule: exponential needs a train.lr_end above 0, such as 3.16e-5."
         )
+    if not params.method_section.supervised:
+        train["select"] = "last"  # the best epoch would be chosen by labels
     layers = 4 if params.method_section.four_levels else 1
     model = params.model.model_dump()
     if model["layers"] == "auto":

@@ -1,0 +1,34 @@
+"""The section `djsrh` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from crosshash.config.section import NonNegative, Positive, Real, Section
+
+Share = Annotated[Real, Field(ge=0, le=1)]
+
+
+class MethodSection(Section):
+    """DJSRH's own settings (ICCV 2019); each field is explained in params.yaml."""
+
+    supervised: ClassVar[bool] = False
+    uses_centers: ClassVar[bool] = False
+    four_levels: ClassVar[bool] = False
+
+    beta: Share
+    eta: Share
+    mu: Positive
+    lambda1: NonNegative
+    lambda2: NonNegative
+    alpha: Literal["growing", "fixed"]
+
+    def trained_bits(self, bits: int) -> int:
+        """Length that the network learns: the one delivered."""
+        return bits
+
+    def training_knows_bits(self) -> bool:
+        """No loss looks at a transform: there is none."""
+        return False

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from crosshash.methods.djsrh import Djsrh, build, joint_affinity
+from crosshash.models.towers import build_towers
+from crosshash.protocols import PairBatch
+from tests.methods.cases import BITS, IMAGE, TEXT, batch, inputs
+
+
+def method(alpha: str = "growing", lambda1: float = 0.1, lambda2: float = 0.2) -> Djsrh:
+    torch.manual_seed(0)
+    towers = build_towers(IMAGE, TEXT)
+    return build(*towers, BITS, inputs(), 0.6, 0.4, 1.5, lambda1, lambda2, alpha)  # type: ignore[arg-type]
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def loop_affinity(image: np.ndarray, text: np.ndarray, beta: float, eta: float, mu: float) -> np.ndarray:
+    n = len(image)
+    mixed = [
+        [
+            beta * (2 * float(image[i] @ image[j]) - 1) + (1 - beta) * (2 * float(text[i] @ text[j]) - 1)
+            for j in range(n)
+        ]
+        for i in range(n)
+    ]
+    second = [[sum(mixed[i][k] * mixed[k][j] for k in range(n)) / n for j in range(n)] for i in range(n)]
+    return np.array(
+        [[mu * ((1 - eta) * mixed[i][j] + eta * second[i][j]) for j in range(n)] for i in range(n)]
+    )
+
+
+def loop_loss(model: Djsrh, items: PairBatch, steepness: float) -> float:
+    image = loop_codes(model.image_head(model.image(items.image)), steepness)
+    text = loop_codes(model.text_head(model.text(items.text)), steepness)
+    target = loop_affinity(
+        unit(items.image.double().numpy()), unit(items.text.double().numpy()), 0.6, 0.4, 1.5
+    )
+    n = len(image)
+    total = 0.0
+    for weight, a, b in ((0.1, image, image), (1.0, image, text), (0.2, text, text)):
+        total += (
+            weight * sum((float(a[i] @ b[j]) - target[i, j]) ** 2 for i in range(n) for j in range(n)) / n**2
+        )
+    return total
+
+
+def loop_codes(activations: Tensor, steepness: float) -> np.ndarray:
+    return unit(np.tanh(steepness * activations.detach().double().numpy()))
+
+
+def test_affinity_against_a_loop() -> None:
+    generator = np.random.default_rng(0)
+    image, text = unit(generator.normal(size=(6, 4))), unit(generator.random((6, 3)))
+    found = joint_affinity(torch.from_numpy(image), torch.from_numpy(text), 0.7, 0.4, 1.5).numpy()
+    assert np.abs(found - loop_affinity(image, text, 0.7, 0.4, 1.5)).max() < 1e-12
+
+
+def test_affinity_by_hand() -> None:
+    """Four items over 8 features: a, b alike in both, c, d alike in both, a and c at right angles.
+
+    S_I = S_T = S~: 2 x 1 - 1 = 1 within (a, b) and (c, d), 2 x 0 - 1 = -1 across. S~ S~' / 4 = S~ (each entry
+    is a sum of four products of equal sign over 4). So S = mu S~: +-1.5 whatever beta and eta.
+    """
+    rows = torch.zeros(4, 8)
+    rows[:2, 0] = rows[2:, 5] = 1
+    expected = 1.5 * torch.tensor([[1.0, 1, -1, -1], [1, 1, -1, -1], [-1, -1, 1, 1], [-1, -1, 1, 1]])
+    for beta, eta in ((0.0, 0.0), (0.3, 0.4), (1.0, 1.0)):
+        assert torch.allclose(joint_affinity(rows, rows, beta, eta, 1.5), expected)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "alpha", "steepness"), [(1, "growing", 1), (4, "growing", 2), (9, "fixed", 1)]
+)
+def test_the_whole_loss_against_a_loop(epoch: int, alpha: str, steepness: float) -> None:
+    """Epochs count from 1: a = sqrt(1) = 1 in the first, sqrt(4) = 2 in the fourth."""
+    model = method(alpha).eval()
+    items = batch(7)
+    model.start_epoch(epoch, lambda: iter([items]))
+    loss = model.training_step(items, "all").total
+    assert loss.item() == pytest.approx(loop_loss(model, items, steepness), rel=1e-5)
+
+
+def test_labels_do_not_reach_the_loss() -> None:
+    items = batch(8)
+    other = PairBatch(items.image, items.text, items.labels.flip(0) * 0 + 1, items.index)
+    first, second = method(), method()
+    for model, given in ((first, items), (second, other)):
+        model.training_step(given, "all").total.backward()  # type: ignore[no-untyped-call]
+    for one, two in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one.grad, two.grad) if one.grad is not None else two.grad is None
+
+
+def test_frozen_features_do_not_learn_and_stay_out_of_the_model() -> None:
+    model = method()
+    trained = {id(p) for group in model.parameter_groups("all") for p in group.parameters}
+    frozen = [p for n, p in model.named_parameters() if n.startswith(tuple(model.training_only))]
+    assert not trained & {id(p) for p in frozen}
+    assert math.isfinite(model.training_step(batch(4), "all").total.item())
+    assert not any(p.requires_grad for p in frozen)
+    assert not hasattr(
+        build(*build_towers(IMAGE, TEXT), BITS, None, 0.6, 0.4, 1.5, 0.1, 0.1, "fixed"), "frozen_image"
+    )
