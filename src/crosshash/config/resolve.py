@@ -113,7 +113,9 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
         method=params.method,
         supervised=params.method_section.supervised,
         train_bits=train_bits,
-        settings=params.method_section.model_dump(exclude={"train_bits"}),
+        settings=params.method_section.model_dump(
+            exclude={"train_bits", *params.method_section.after_training}
+        ),
         model=ModelPlan(**model),
         seed=params.seed,
         device=params.device,

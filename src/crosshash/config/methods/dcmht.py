@@ -15,6 +15,7 @@ class MethodSection(Section):
     supervised: ClassVar[bool] = True
     uses_centers: ClassVar[bool] = False
     four_levels: ClassVar[bool] = False
+    after_training: ClassVar[tuple[str, ...]] = ()
 
     similarity: Literal["euclidean", "cosine"]
     vartheta: Annotated[Real, Field(gt=0, le=1)]

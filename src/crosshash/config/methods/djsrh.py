@@ -17,6 +17,7 @@ class MethodSection(Section):
     supervised: ClassVar[bool] = False
     uses_centers: ClassVar[bool] = False
     four_levels: ClassVar[bool] = False
+    after_training: ClassVar[tuple[str, ...]] = ()
 
     beta: Share
     eta: Share

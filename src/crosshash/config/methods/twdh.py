@@ -15,6 +15,7 @@ class MethodSection(Section):
     supervised: ClassVar[bool] = True
     uses_centers: ClassVar[bool] = True
     four_levels: ClassVar[bool] = False
+    after_training: ClassVar[tuple[str, ...]] = ()
 
     train_bits: Annotated[int, Field(ge=1, le=4096)]
     quan_weight: NonNegative

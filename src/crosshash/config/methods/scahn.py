@@ -1,0 +1,32 @@
+"""The section `scahn` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from crosshash.config.section import NonNegative, Positive, Section
+
+
+class MethodSection(Section):
+    """SCAHN's own settings (doi 10.1016/j.neucom.2020.03.019); each field is explained in params.yaml."""
+
+    supervised: ClassVar[bool] = True
+    uses_centers: ClassVar[bool] = False
+    four_levels: ClassVar[bool] = True
+    after_training: ClassVar[tuple[str, ...]] = ("significance",)
+
+    train_bits: Annotated[int, Field(ge=1, le=4096)]
+    alpha: Positive
+    pair_weight: NonNegative
+    quan_weight: NonNegative
+    significance: Literal["auto", "weights", "activity", "discrimination"]
+
+    def trained_bits(self, bits: int) -> int:
+        """Length that the network learns: its own, whatever length is delivered."""
+        return self.train_bits
+
+    def training_knows_bits(self) -> bool:
+        """No loss looks at the delivered length."""
+        return False
