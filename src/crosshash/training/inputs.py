@@ -60,8 +60,17 @@ def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerS
             "this data set holds vectors. Set model.pretrained to null."
         )
     vocabulary = read_json(data / "vocabulary.json")
-    image = image_spec(model.image, info.image_kind, info.image_dim, model.hidden, model.pretrained)
+    image = image_spec(
+        model.image, info.image_kind, info.image_dim, model.hidden, model.pretrained, model.layers
+    )
     text = text_spec(
-        model.text, info.text_kind, info.image_kind, info.text_dim, vocabulary, model.hidden, model.pretrained
+        model.text,
+        info.text_kind,
+        info.image_kind,
+        info.text_dim,
+        vocabulary,
+        model.hidden,
+        model.pretrained,
+        model.layers,
     )
     return image, text
