@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
-from crosshash.models.levels import Encoder
+from crosshash.models.levels import Encoder, Levels, Widths, evenly, tapped
+from crosshash.models.pixels import Resize, Scaling, image_reader
+from crosshash.models.timm_network import trunk_dims, trunk_levels
 from crosshash.models.torchvision_cure import import_torchvision
 
 import_torchvision()
 import open_clip as open_clip  # noqa: E402 - the cure must come first
+from open_clip.modified_resnet import ModifiedResNet  # noqa: E402
+from open_clip.timm_model import TimmModel  # noqa: E402
 
 QUICK = "-quickgelu"
 SCALES = ("logit_scale", "logit_bias")
@@ -41,20 +43,50 @@ class ClipTowers:
 class ImageTower(Encoder):
     """uint8[B, 3, S, S] pixels -> float[B, D], scaled by the mean and deviation of CLIP's training."""
 
-    visual: nn.Module
-    mean: Tensor
-    std: Tensor
+    visual: Any
 
-    def __init__(self, visual: nn.Module) -> None:
+    def __init__(self, visual: nn.Module, dim: int) -> None:
         super().__init__()
         self.visual = visual
-        for name, values in (("mean", open_clip.OPENAI_DATASET_MEAN), ("std", open_clip.OPENAI_DATASET_STD)):
-            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1) * 255, persistent=False)
+        self.dim = dim
+        self.scaling = Scaling(open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
+
+    @property
+    def level_dims(self) -> Widths:
+        """Widths of three depths and of the embedding.
+
+        Raises:
+            CrosshashError: the network has no four depths to show.
+        """
+        if isinstance(self.visual, TimmModel):
+            return (*trunk_dims(self.visual.trunk), self.dim)
+        if isinstance(self.visual, ModifiedResNet):
+            stages = (self.visual.layer1, self.visual.layer2, self.visual.layer3)
+            first, second, third = (stage[-1].bn3.num_features for stage in stages)
+            return first, second, third, self.dim
+        width = self.visual.transformer.width
+        return width, width, width, self.dim
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed pixels."""
-        embedding: Tensor = self.visual((pixels.float() - self.mean) / self.std)
+        embedding: Tensor = self.visual(self.scaling(pixels))
         return embedding
+
+    def levels(self, pixels: Tensor) -> Levels:
+        """Give three pooled depths, stages of a ResNet or blocks of a transformer, and the embedding."""
+        pictures = self.scaling(pixels)
+        if isinstance(self.visual, TimmModel):
+            shallow, features = trunk_levels(self.visual.trunk, pictures)
+            return (*shallow, self.visual.head(features))
+        if isinstance(self.visual, ModifiedResNet):
+            passed = self.visual.forward_intermediates(pictures, indices=[1, 2, 3])
+            first, second, third = (stage.mean((2, 3)) for stage in passed["image_intermediates"])
+            return first, second, third, passed["image_features"]
+        points = _residual_points(self.visual.transformer.resblocks, self.visual.ln_post)
+        with tapped(points, lambda tokens: tokens.mean(1)) as found:
+            embedding: Tensor = self.visual(pictures)
+        first, second, third = found
+        return first, second, third, embedding
 
 
 class TextTower(Encoder):
@@ -62,17 +94,45 @@ class TextTower(Encoder):
 
     clip: nn.Module
 
-    def __init__(self, clip: nn.Module) -> None:
+    def __init__(self, clip: nn.Module, dim: int) -> None:
         super().__init__()
         del clip.visual
         for name in SCALES:  # they take no part: parameters without gradient would mislead
             setattr(clip, name, None)
         self.clip = clip
+        self.dim = dim
+
+    @property
+    def level_dims(self) -> Widths:
+        """Widths of three depths and of the embedding."""
+        width = self._inner.transformer.width
+        return width, width, width, self.dim
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Embed tokens."""
         embedding: Tensor = self.clip.encode_text(tokens)  # type: ignore[operator]
         return embedding
+
+    def levels(self, tokens: Tensor) -> Levels:
+        """Give three depths, averaged over the tokens up to the end of the text, and the embedding."""
+        inner = self._inner
+        words = (tokens != getattr(inner, "pad_id", 0)).long()
+        reached = (
+            words.flip(1).cumsum(1).flip(1).clamp(max=1)[:, :, None]
+        )  # 1 up to the last that is no padding
+        points = _residual_points(inner.transformer.resblocks, inner.ln_final)
+
+        def pool(inside: Tensor) -> Tensor:
+            return (inside[:, : tokens.shape[1]].float() * reached).sum(1) / reached.sum(1)
+
+        with tapped(points, pool) as found:
+            embedding = self(tokens)
+        first, second, third = found
+        return first, second, third, embedding
+
+    @property
+    def _inner(self) -> Any:  # noqa: ANN401 - CLIP itself, or the text network that it holds
+        return getattr(self.clip, "text", self.clip)
 
 
 def clip_config(name: str, configs: Path) -> Config:
@@ -94,7 +154,7 @@ def clip_config(name: str, configs: Path) -> Config:
     return known
 
 
-def build_clip(config: Config, name: str, resize: Literal["squash", "crop"]) -> ClipTowers:
+def build_clip(config: Config, name: str, resize: Resize) -> ClipTowers:
     """Build both towers from a config, with fresh weights.
 
     resize: how a picture becomes square, `squash` (everything stays in view) or `crop` (CLIP's own way).
@@ -109,28 +169,10 @@ def build_clip(config: Config, name: str, resize: Literal["squash", "crop"]) -> 
         )
     kind = open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
     clip = kind(**{key: value for key, value in config.items() if key != "custom_text"})
-    image = ImageTower(clip.visual).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
-    text = TextTower(clip)
+    image = ImageTower(clip.visual, config["embed_dim"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
+    text = TextTower(clip, config["embed_dim"])
     size = config["vision_cfg"]["image_size"]
     return ClipTowers(image, text, config["embed_dim"], image_reader(size, resize), text_reader(config, name))
-
-
-def image_reader(size: int, resize: Literal["squash", "crop"]) -> Callable[[bytes], np.ndarray]:
-    """Make the function that turns the bytes of a picture into uint8[3, size, size]."""
-
-    def prepare(raw: bytes) -> np.ndarray:
-        with Image.open(io.BytesIO(raw)) as picture:
-            picture.draft("RGB", (size, size))  # lets the JPEG decoder skip detail that the resize would drop
-            rgb = picture.convert("RGB")
-        if resize == "crop":
-            side = min(rgb.size)
-            left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
-            rgb = rgb.crop((left, top, left + side, top + side))
-        if rgb.size != (size, size):
-            rgb = rgb.resize((size, size), Image.Resampling.BICUBIC)
-        return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1))
-
-    return prepare
 
 
 def text_reader(config: Config, name: str) -> Callable[[str], np.ndarray]:
@@ -146,3 +188,13 @@ def text_reader(config: Config, name: str) -> Callable[[str], np.ndarray]:
         return tokens
 
     return prepare
+
+
+def _residual_points(blocks: Sequence[Any], final_norm: nn.Module) -> list[nn.Module]:
+    """Choose three layer norms, evenly spaced: what enters one is the sum of all that came before it.
+
+    Each block holds two, in front of its attention and of its MLP, so that a single block has three depths:
+    what it is given (the embedded tokens), what attention adds, and what the MLP adds.
+    """
+    norms = [norm for block in blocks for norm in (block.ln_1, block.ln_2)] + [final_norm]
+    return [norms[index] for index in evenly(len(norms))]

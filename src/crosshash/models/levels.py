@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 Levels = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -35,24 +33,6 @@ class Encoder(nn.Module):
             CrosshashError: the network has no four depths to show.
         """
         raise NotImplementedError
-
-
-class Frozen(nn.Module):
-    """A copy of an encoder as it stands now: never trained, always in evaluation mode, without gradient."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self.encoder = deepcopy(encoder).requires_grad_(False).eval()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Embed without gradient, float[B, dim]."""
-        with torch.no_grad():
-            embedding: Tensor = self.encoder(x)
-        return embedding
-
-    def train(self, mode: bool = True) -> Frozen:
-        """Stay in evaluation mode, also when a method around it is switched to training."""
-        return super().train(False)
 
 
 def evenly(count: int) -> tuple[int, int, int]:

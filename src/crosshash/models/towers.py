@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from crosshash.errors import CrosshashError
 from crosshash.models.levels import Encoder, Widths
+from crosshash.models.multiscale import MultiscaleBag
+from crosshash.models.pixels import Resize, image_reader
 from crosshash.models.vectors import VectorEncoder, bag_reader, vector_reader
 from crosshash.protocols import Prepare
 
@@ -16,22 +18,26 @@ if TYPE_CHECKING:
 
 CONFIGS = Path("configs")
 OFFLINE = "tiny-rn"
+IMAGE_ONLY = ("timm/", "torchvision/")
+MULTISCALE = "bow-multiscale"
+CAPTIONS = f"bow, {MULTISCALE} or an open_clip model"
+PICTURES = "an open_clip model, timm/<network> or torchvision/alexnet"
 
 
 @dataclass(frozen=True)
 class TowerSpec:
     """All that is needed to build one network again, without weights: what `model.json` keeps.
 
-    kind: `clip` (config of open_clip), `mlp` (vectors of `dim` numbers), `bow` (a vocabulary).
-    layers: hidden layers of `mlp` and `bow`.
+    kind: `clip` (config of open_clip), `image` (images alone; config: size, mean, deviation), `mlp` (vectors
+    of `dim` numbers) or `bow` (a vocabulary). layers: hidden layers of `mlp` and `bow`.
     """
 
-    kind: Literal["clip", "mlp", "bow"]
+    kind: Literal["clip", "image", "mlp", "bow"]
     name: str
     hidden: int = 0
     dim: int = 0
     config: dict[str, Any] | None = None
-    resize: Literal["squash", "crop"] = "squash"
+    resize: Resize = "squash"
     vocabulary: tuple[str, ...] = ()
     layers: int = 1
 
@@ -68,13 +74,13 @@ def image_spec(
     """
     settled = {"jpeg": OFFLINE, "vector": "mlp"}[kind] if name == "auto" else name
     if (settled == "mlp") != (kind == "vector"):
-        held = "vectors: use mlp or auto" if kind == "vector" else "pictures: use auto or an open_clip model"
+        held = "vectors: use mlp or auto" if kind == "vector" else f"pictures: use auto, {PICTURES}"
         raise CrosshashError(
             f"params.yaml: model.image: '{settled}' cannot be used, for this data set has {held}."
         )
     if settled == "mlp":
         return TowerSpec("mlp", settled, hidden, dim or 0, layers=layers)
-    return _clip_spec(settled, pretrained)
+    return _image_only_spec(settled, pretrained) if image_only(settled) else _clip_spec(settled, pretrained)
 
 
 def text_spec(
@@ -95,23 +101,36 @@ def text_spec(
     auto = "mlp" if kind == "vector" else "bow" if image_kind == "vector" else OFFLINE
     settled = auto if name == "auto" else name
     if (settled == "mlp") != (kind == "vector"):
-        held = "vectors: use mlp or auto" if kind == "vector" else "captions: use auto, bow or a CLIP model"
+        held = "vectors: use mlp or auto" if kind == "vector" else f"captions: use auto, {CAPTIONS}"
         raise CrosshashError(
             f"params.yaml: model.text: '{settled}' cannot be used, for this data set has {held}."
         )
     if settled == "mlp":
         return TowerSpec("mlp", settled, hidden, dim or 0, layers=layers)
-    if settled == "bow":
+    if settled in ("bow", MULTISCALE):
         if not vocabulary:
             raise CrosshashError(
-                "params.yaml: model.text: bow: the training captions hold no word. Use an open_clip model."
+                f"params.yaml: model.text: {settled}: the training captions hold no word. "
+                "Use an open_clip model."
             )
         return TowerSpec("bow", settled, hidden, vocabulary=tuple(vocabulary), layers=layers)
+    if image_only(settled):
+        raise CrosshashError(
+            f"params.yaml: model.text: '{settled}' reads pictures, not captions: use auto, {CAPTIONS}."
+        )
     return _clip_spec(settled, pretrained)
 
 
+def image_only(name: str) -> bool:
+    """Tell whether a network is one for images alone; `model.pretrained` then leaves the text network fresh."""
+    return name.startswith(IMAGE_ONLY)
+
+
 def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = None) -> tuple[Tower, Tower]:
-    """Build both networks, with fresh weights, or those of open_clip's models with published ones.
+    """Build both networks, with fresh weights or published ones.
+
+    pretrained: weights of the image network alone where it is one for images alone (the text network starts
+    fresh), else of every open_clip model.
 
     Raises:
         CrosshashError: weights that are not there or do not fit.
@@ -119,10 +138,14 @@ def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = Non
     clip: dict[str, ClipTowers] = {}
     for spec in (image, text):
         if spec.kind == "clip" and spec.name not in clip:
-            clip[spec.name] = _build_clip(spec, pretrained)
-    image_tower = _clip_tower(clip[image.name], "image") if image.kind == "clip" else _plain_tower(image)
-    text_tower = _clip_tower(clip[text.name], "text") if text.kind == "clip" else _plain_tower(text)
-    return image_tower, text_tower
+            clip[spec.name] = _build_clip(spec, None if image.kind == "image" else pretrained)
+    if image.kind == "image":
+        image_tower = _image_only_tower(image, pretrained)
+    elif image.kind == "clip":
+        image_tower = _clip_tower(clip[image.name], "image")
+    else:
+        image_tower = _plain_tower(image)
+    return image_tower, _clip_tower(clip[text.name], "text") if text.kind == "clip" else _plain_tower(text)
 
 
 def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
@@ -131,6 +154,23 @@ def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
 
     config = with_activation(clip_config(name, CONFIGS), name, pretrained)
     return TowerSpec("clip", name, config=config, resize="crop" if pretrained else "squash")
+
+
+def _image_only_spec(name: str, pretrained: str | None) -> TowerSpec:
+    from crosshash.models.image_networks import image_config
+
+    config = image_config(name, pretrained)
+    return TowerSpec("image", name, config=config, resize="crop" if pretrained else "squash")
+
+
+def _image_only_tower(spec: TowerSpec, pretrained: str | None) -> Tower:
+    from crosshash.models.image_networks import build_image_network, load_image_weights
+
+    config = spec.config or {}
+    network = build_image_network(spec.name, config)
+    if pretrained:
+        load_image_weights(network, spec.name, pretrained)
+    return Tower(network, network.dim, image_reader(config["image_size"], spec.resize))
 
 
 def _clip_tower(towers: ClipTowers, modality: Literal["image", "text"]) -> Tower:
@@ -142,11 +182,14 @@ def _clip_tower(towers: ClipTowers, modality: Literal["image", "text"]) -> Tower
 def _plain_tower(spec: TowerSpec) -> Tower:
     """Build the encoder of vectors or of a bag of words."""
     if spec.kind == "mlp":
-        return Tower(
-            VectorEncoder(spec.dim, spec.hidden, scaled=True, layers=spec.layers), spec.hidden, vector_reader
-        )
-    words = VectorEncoder(len(spec.vocabulary), spec.hidden, scaled=False, layers=spec.layers)
-    return Tower(words, spec.hidden, bag_reader(spec.vocabulary))
+        network = VectorEncoder(spec.dim, spec.hidden, scaled=True, layers=spec.layers)
+        return Tower(network, spec.hidden, vector_reader)
+    words = len(spec.vocabulary)
+    if spec.name == MULTISCALE:
+        scales = MultiscaleBag(words)
+        return Tower(scales, scales.dim, bag_reader(spec.vocabulary))
+    bag = VectorEncoder(words, spec.hidden, scaled=False, layers=spec.layers)
+    return Tower(bag, spec.hidden, bag_reader(spec.vocabulary))
 
 
 def _build_clip(spec: TowerSpec, pretrained: str | None) -> ClipTowers:

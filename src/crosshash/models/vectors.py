@@ -60,7 +60,7 @@ class VectorEncoder(Encoder):
 
 
 def _layer(width: int) -> nn.Linear:
-    """Make a layer that keeps the size of its input through the ReLU, which the usual weights let fade away."""
+    """Make a layer whose ReLU keeps the size of its input; torch's usual weights would let it fade."""
     layer = nn.Linear(width, width)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)

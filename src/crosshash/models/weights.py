@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from crosshash.errors import CrosshashError, listed
+from crosshash.errors import CrosshashError
 from crosshash.models.clip import QUICK, SCALES, ClipTowers, Config, open_clip
-from crosshash.models.tensors import Tensors, read_note, read_tensors, write_tensors
+from crosshash.models.tensors import Tensors, read_note, write_tensors
+from crosshash.models.weight_files import (
+    REMEDY,
+    SUFFIX,
+    check_there,
+    download_failed,
+    first_line,
+    load_parts,
+    names_file,
+    read_state,
+)
 
 OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
 NOTE = "activation"
-SUFFIX = ".safetensors"
-REMEDY = "model.pretrained takes a tag (openai) or the path of a whole weight file."
 logger = logging.getLogger(__name__)
 
 
@@ -55,10 +62,10 @@ def weights_quick_gelu(name: str, pretrained: str) -> bool | None:
         CrosshashError: a missing or damaged file, or an unknown tag.
     """
     path = Path(pretrained)
-    if not _names_file(pretrained):
+    if not names_file(pretrained):
         return bool(_tag_config(name, pretrained).get("quick_gelu", False))
     if path.suffix != SUFFIX:
-        state = _read_state(path)
+        state = read_state(path)
         return True if all(key in state for key in OPENAI_EXTRAS) else None
     activation = read_note(path, REMEDY, NOTE)
     return None if activation is None else activation == "quick_gelu"
@@ -70,19 +77,16 @@ def load_weights(towers: ClipTowers, name: str, pretrained: str) -> None:
     Raises:
         CrosshashError: a missing file, an unknown tag, no network, or tensors of other names or shapes.
     """
-    path = Path(pretrained) if _names_file(pretrained) else _download(name, pretrained)
-    state = {key: value for key, value in _read_state(path).items() if key not in (*OPENAI_EXTRAS, *SCALES)}
+    path = Path(pretrained) if names_file(pretrained) else _download(name, pretrained)
+    state = {key: value for key, value in read_state(path).items() if key not in (*OPENAI_EXTRAS, *SCALES)}
     visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
     text = {key: value for key, value in state.items() if not key.startswith("visual.")}
+    image_network, text_network = towers.image.visual, towers.text.clip
     parts = [
-        (prefix, network, _without_made(network, part))
-        for prefix, network, part in (("visual.", towers.image.visual, visual), ("", towers.text.clip, text))
+        ("visual.", image_network, _without_made(image_network, visual)),
+        ("", text_network, _without_made(text_network, text)),
     ]
-    problems = [problem for prefix, network, part in parts for problem in _misfits(network, part, prefix)]
-    if problems:
-        raise CrosshashError(f"{path}: does not fit the model '{name}':\n{listed(sorted(problems))}")
-    for _, network, part in parts:
-        network.load_state_dict(part)
+    load_parts(parts, path, name)
 
 
 def convert_openai(source: Path, target: Path) -> int:
@@ -98,45 +102,17 @@ def convert_openai(source: Path, target: Path) -> int:
         raise CrosshashError(
             f"{target}: the file to write has to end in {SUFFIX}, by which it is known later."
         )
-    _check_there(source)
+    check_there(source)
     try:
         state = torch.jit.load(str(source), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         raise CrosshashError(
-            f"{source}: is not a TorchScript archive ({_first_line(error)}). Only OpenAI's own .pt files "
+            f"{source}: is not a TorchScript archive ({first_line(error)}). Only OpenAI's own .pt files "
             "need this command; other files go into model.pretrained as they are."
         ) from None
     tensors = {key: value.clone() for key, value in state.items() if key not in OPENAI_EXTRAS}
     write_tensors(target, tensors, (NOTE, "quick_gelu"))
     return len(tensors)
-
-
-def _names_file(pretrained: str) -> bool:
-    """Tell a path from a tag: no tag of open_clip has a dot or a slash."""
-    return "." in pretrained or "/" in pretrained
-
-
-def _check_there(path: Path) -> None:
-    if not path.is_file():
-        raise CrosshashError(f"{path}: not found. {REMEDY}")
-
-
-def _read_state(path: Path) -> Tensors:
-    """Read all tensors of a weight file."""
-    if path.suffix == SUFFIX:
-        return read_tensors(path, REMEDY)
-    _check_there(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        state = state.get("state_dict", state)
-        return {
-            key.removeprefix("module."): value for key, value in state.items() if isinstance(value, Tensor)
-        }
-    except Exception as error:  # torch raises many kinds here, all of them "not a plain dict of tensors"
-        raise CrosshashError(
-            f"{path}: cannot be read as plain weights ({_first_line(error)}). If it is OpenAI's own "
-            f"archive, run `crosshash weights convert {path} {path.with_suffix(SUFFIX)}` once."
-        ) from None
 
 
 def _tag_config(name: str, tag: str) -> dict[str, Any]:
@@ -156,31 +132,10 @@ def _download(name: str, tag: str) -> Path:
     try:
         return Path(open_clip.download_pretrained(config))
     except Exception as error:  # every layer of the download has errors of its own
-        raise CrosshashError(
-            f"params.yaml: model.pretrained: the weights '{tag}' of '{name}' could not be downloaded "
-            f"({type(error).__name__}: {_first_line(error)}). Give model.pretrained the path of a local file."
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+        raise download_failed(name, tag, error) from None
 
 
 def _without_made(network: torch.nn.Module, state: Tensors) -> Tensors:
     """Leave out buffers that the network makes itself; TorchScript archives hold them too."""
     made = {name for name, _ in network.named_buffers()} - network.state_dict().keys()
     return {key: value for key, value in state.items() if key not in made}
-
-
-def _misfits(network: torch.nn.Module, state: Tensors, prefix: str) -> list[str]:
-    """Compare names and shapes before anything is loaded."""
-    own = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    given = {key: tuple(value.shape) for key, value in state.items()}
-    problems = [f"{prefix}{key}: missing" for key in own.keys() - given.keys()]
-    problems += [f"{prefix}{key}: not part of the model" for key in given.keys() - own.keys()]
-    problems += [
-        f"{prefix}{key}: shape {given[key]}, the model has {own[key]}"
-        for key in own.keys() & given.keys()
-        if own[key] != given[key]
-    ]
-    return problems

@@ -1,0 +1,51 @@
+"""Pictures as the image networks read them: squares of bytes, scaled to the numbers of their training."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+Resize = Literal["squash", "crop"]
+
+
+class Scaling(nn.Module):
+    """uint8[B, 3, S, S] pixels -> float, by the mean and deviation of each channel on a scale of 0 to 1."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1) * 255, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Scale pixels."""
+        return (pixels.float() - self.mean) / self.std
+
+
+def image_reader(size: int, resize: Resize) -> Callable[[bytes], np.ndarray]:
+    """Make the function that turns the bytes of a picture into uint8[3, size, size].
+
+    resize: how it becomes square, `squash` (everything stays in view) or `crop` (CLIP's way: the middle).
+    """
+
+    def prepare(raw: bytes) -> np.ndarray:
+        with Image.open(io.BytesIO(raw)) as picture:
+            picture.draft("RGB", (size, size))  # lets the JPEG decoder skip detail that the resize would drop
+            rgb = picture.convert("RGB")
+        if resize == "crop":
+            side = min(rgb.size)
+            left, top = (rgb.width - side) // 2, (rgb.height - side) // 2
+            rgb = rgb.crop((left, top, left + side, top + side))
+        if rgb.size != (size, size):
+            rgb = rgb.resize((size, size), Image.Resampling.BICUBIC)
+        return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1))
+
+    return prepare

@@ -1,0 +1,147 @@
+"""Image networks of timm by name, such as `timm/resnet34`: pooled features, and their four depths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from crosshash.errors import CrosshashError
+from crosshash.models.levels import Encoder, Levels, Widths, evenly, tapped
+from crosshash.models.pixels import Scaling
+from crosshash.models.torchvision_cure import import_torchvision
+from crosshash.models.weight_files import names_file
+
+import_torchvision()
+import timm  # noqa: E402 - the cure must come first
+from timm.models import get_arch_pretrained_cfgs  # noqa: E402
+
+PREFIX = "timm/"
+Shallow = tuple[Tensor, Tensor, Tensor]
+
+
+class TimmEncoder(Encoder):
+    """uint8[B, 3, S, S] pixels -> float[B, D], the features in front of timm's classifier."""
+
+    trunk: Any
+
+    def __init__(self, name: str, scaling: Scaling) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.trunk = timm.create_model(name.removeprefix(PREFIX), pretrained=False, num_classes=0)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
+
+    @property
+    def dim(self) -> int:
+        """Width of the embedding."""
+        return int(getattr(self.trunk, "head_hidden_size", None) or self.trunk.num_features)
+
+    @property
+    def level_dims(self) -> Widths:
+        """Widths of three depths and of the embedding.
+
+        Raises:
+            CrosshashError: the network has no four depths to show.
+        """
+        return (*trunk_dims(self.trunk), self.dim)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Embed pixels."""
+        embedding: Tensor = self.trunk(self.scaling(pixels))
+        return embedding
+
+    def levels(self, pixels: Tensor) -> Levels:
+        """Give three pooled depths and the embedding."""
+        shallow, embedding = trunk_levels(self.trunk, self.scaling(pixels))
+        return (*shallow, embedding)
+
+
+def timm_config(name: str, pretrained: str | None) -> dict[str, Any]:
+    """Give input size, mean and deviation of a network, those of the weights where `pretrained` is a tag.
+
+    Raises:
+        CrosshashError: no such network or tag, or one that does not read square pictures of three channels.
+    """
+    architecture = name.removeprefix(PREFIX)
+    if "." in architecture or not timm.is_model(architecture):
+        close = get_close_matches(architecture.partition(".")[0], timm.list_models(), 5)
+        raise CrosshashError(
+            f"params.yaml: model.image: '{name}' is no network of timm (close to it: "
+            f"{', '.join(PREFIX + known for known in close) or 'none'}). The tag of its weights, if any, "
+            "belongs into model.pretrained."
+        )
+    known = {key.partition(".")[2]: config for key, config in get_arch_pretrained_cfgs(architecture).items()}
+    config: Any = timm.get_pretrained_cfg(architecture)
+    if pretrained is not None and not names_file(pretrained):
+        if pretrained not in known:
+            raise CrosshashError(
+                f"params.yaml: model.pretrained: '{pretrained}' is no file, and timm has no such weights for "
+                f"'{name}'. Known tags: {', '.join(known) or 'none'}."
+            )
+        config = known[pretrained]
+    channels, height, width = config.input_size
+    if channels != 3 or height != width:
+        raise CrosshashError(
+            f"params.yaml: model.image: '{name}' reads {channels} x {height} x {width} numbers, not square "
+            "pictures of three channels. Use another network."
+        )
+    return {"image_size": width, "mean": list(config.mean), "std": list(config.std)}
+
+
+def trunk_dims(trunk: nn.Module) -> tuple[int, int, int]:
+    """Widths of what `trunk_levels` gives in front of the features.
+
+    Raises:
+        CrosshashError: the network has no four depths to show.
+    """
+    depths = _depths(trunk)
+    chosen = depths[-4:-1] if _is_pyramid(depths) else [depths[index] for index in evenly(len(depths))]
+    first, second, third = (int(depth["num_chs"]) for depth in chosen)
+    return first, second, third
+
+
+def trunk_levels(trunk: nn.Module, pictures: Tensor) -> tuple[Shallow, Tensor]:
+    """Three pooled depths and the pooled features of one pass of a timm network.
+
+    Networks that shrink the picture in stages (ResNet) give the three before the last stage, averaged over
+    the picture; the last one averaged is their embedding. Others (ViT) give what enters three evenly spaced
+    blocks, the first being the embedded patches, averaged over the tokens.
+    """
+    depths = _depths(trunk)
+    if _is_pyramid(depths):
+        count = len(depths)
+        last, maps = trunk.forward_intermediates(pictures, indices=[count - 4, count - 3, count - 2])  # type: ignore[operator]
+        features: Tensor = trunk.forward_head(last)  # type: ignore[operator]
+        first, second, third = (stage.mean((2, 3)) for stage in maps)
+        return (first, second, third), features
+    blocks = [trunk.get_submodule(depths[index]["module"]) for index in evenly(len(depths))]
+    with tapped(blocks, _pool(getattr(trunk, "output_fmt", "NCHW"))) as found:
+        features = trunk(pictures)
+    first, second, third = found
+    return (first, second, third), features
+
+
+def _depths(trunk: nn.Module) -> list[dict[str, Any]]:
+    """List timm's own description of the depths of a network: `num_chs`, `reduction`, `module`."""
+    found: Any = getattr(trunk, "feature_info", [])
+    depths: list[dict[str, Any]] = found.get_dicts() if hasattr(found, "get_dicts") else list(found)
+    if len(depths) < 3 or not hasattr(trunk, "forward_intermediates"):
+        raise CrosshashError(
+            f"params.yaml: model.image: {type(trunk).__name__} of timm has no four depths to show, which "
+            "this method looks at. Use another network, such as timm/resnet34."
+        )
+    return depths
+
+
+def _is_pyramid(depths: list[dict[str, Any]]) -> bool:
+    """Tell whether the depths shrink the picture step by step."""
+    return len({depth["reduction"] for depth in depths}) >= 4
+
+
+def _pool(layout: str) -> Callable[[Tensor], Tensor]:
+    """Make the function that averages tokens float[B, L, C] or maps (`NCHW` or `NHWC`) to float[B, C]."""
+    places = (1, 2) if layout == "NHWC" else (2, 3)
+    return lambda inside: inside.mean(1 if inside.dim() == 3 else places)
