@@ -39,11 +39,13 @@ class Codebook:
 
     def decode(self, words: Words) -> Vectors:
         """Give the sums of the words: int[N, M] to float32[N, d]."""
-        parts = [dictionary[words[:, m]] for m, dictionary in enumerate(self.dictionaries)]
-        return np.sum(parts, axis=0, dtype=np.float32)
+        total = np.zeros((len(words), self.dictionaries.shape[2]), np.float32)
+        for m, dictionary in enumerate(self.dictionaries):
+            total += dictionary[words[:, m]]
+        return total
 
     def encode(self, vectors: Vectors, sweeps: int = 3) -> Words:
-        """Find words for vectors float[N, d]: greedily, one dictionary by one, then `sweeps` rounds of ICM."""
+        """Find words for vectors float[N, d]: greedily, one by one, then `sweeps` rounds of ICM."""
         words = np.zeros((len(vectors), len(self.dictionaries)), np.int64)
         for start in range(0, len(vectors), BLOCK):
             rows = slice(start, start + BLOCK)

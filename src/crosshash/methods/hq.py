@@ -145,9 +145,8 @@ class Hq(nn.Module):
         """Encode the training set as it would be encoded later: float32[N, d] of each modality, by row."""
         learning = self.training
         self.eval()
-        vectors = {
-            m: np.zeros((len(self.words_image), self.train_bits), np.float32) for m in ("image", "text")
-        }  # type: ignore[arg-type]
+        count = len(self._words("image"))
+        vectors = {name: np.zeros((count, self.train_bits), np.float32) for name in ("image", "text")}
         with torch.no_grad():
             for batch in pairs():
                 rows = batch.index.cpu().numpy()
