@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from crosshash.models.levels import Encoder, Levels, Widths, tapped
+from crosshash.models.levels import Encoder, Levels, Widths, map_mean, tapped
 from crosshash.models.pixels import Scaling
 from crosshash.models.torchvision_cure import import_torchvision
 
@@ -39,7 +39,7 @@ class AlexNetEncoder(Encoder):
     def levels(self, pixels: Tensor) -> Levels:
         """Give the pooled outputs of the convolutions 1, 3 and 5, averaged over the picture, and fc7."""
         layers: list[nn.Module] = [self.trunk.features[CONV2], self.trunk.features[CONV4], self.trunk.avgpool]
-        with tapped(layers, lambda maps: maps.mean((2, 3))) as found:
+        with tapped(layers, map_mean) as found:
             embedding = self(pixels)
         first, second, third = found
         return first, second, third, embedding

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
-from crosshash.models.levels import Encoder, Levels, Widths, evenly, tapped
+from crosshash.models.levels import Encoder, Levels, Pool, Widths, evenly, map_mean, tapped, token_mean
 from crosshash.models.pixels import Resize, Scaling, image_reader
 from crosshash.models.timm_network import trunk_dims, trunk_levels
 from crosshash.models.torchvision_cure import import_torchvision
@@ -79,11 +79,12 @@ class ImageTower(Encoder):
             shallow, features = trunk_levels(self.visual.trunk, pictures)
             return (*shallow, self.visual.head(features))
         if isinstance(self.visual, ModifiedResNet):
-            passed = self.visual.forward_intermediates(pictures, indices=[1, 2, 3])
-            first, second, third = (stage.mean((2, 3)) for stage in passed["image_intermediates"])
-            return first, second, third, passed["image_features"]
-        points = _residual_points(self.visual.transformer.resblocks, self.visual.ln_post)
-        with tapped(points, lambda tokens: tokens.mean(1)) as found:
+            pool: Pool = map_mean
+            points = [self.visual.layer2, self.visual.layer3, self.visual.layer4]
+        else:
+            pool = token_mean
+            points = _residual_points(self.visual.transformer.resblocks, self.visual.ln_post)
+        with tapped(points, pool) as found:
             embedding: Tensor = self.visual(pictures)
         first, second, third = found
         return first, second, third, embedding

@@ -40,6 +40,16 @@ def evenly(count: int) -> tuple[int, int, int]:
     return 0, count // 3, 2 * count // 3
 
 
+def token_mean(tokens: Tensor) -> Tensor:
+    """Average float[B, L, C] over the tokens."""
+    return tokens.mean(1)
+
+
+def map_mean(maps: Tensor) -> Tensor:
+    """Average float[B, C, H, W] over the picture."""
+    return maps.mean((2, 3))
+
+
 @contextmanager
 def tapped(modules: Sequence[nn.Module], pool: Pool) -> Iterator[list[Tensor]]:
     """Collect what enters each of the modules during one forward pass, pooled on the spot.

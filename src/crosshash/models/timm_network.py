@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
-from crosshash.models.levels import Encoder, Levels, Widths, evenly, tapped
+from crosshash.models.levels import Encoder, Levels, Widths, evenly, map_mean, tapped, token_mean
 from crosshash.models.pixels import Scaling
 from crosshash.models.torchvision_cure import import_torchvision
 from crosshash.models.weight_files import names_file
@@ -115,10 +115,10 @@ def trunk_levels(trunk: nn.Module, pictures: Tensor) -> tuple[Shallow, Tensor]:
         count = len(depths)
         last, maps = trunk.forward_intermediates(pictures, indices=[count - 4, count - 3, count - 2])  # type: ignore[operator]
         features: Tensor = trunk.forward_head(last)  # type: ignore[operator]
-        first, second, third = (stage.mean((2, 3)) for stage in maps)
+        first, second, third = map(map_mean, maps)
         return (first, second, third), features
     blocks = [trunk.get_submodule(depths[index]["module"]) for index in evenly(len(depths))]
-    with tapped(blocks, _pool(getattr(trunk, "output_fmt", "NCHW"))) as found:
+    with tapped(blocks, partial(_pool, getattr(trunk, "output_fmt", "NCHW"))) as found:
         features = trunk(pictures)
     first, second, third = found
     return (first, second, third), features
@@ -141,7 +141,8 @@ def _is_pyramid(depths: list[dict[str, Any]]) -> bool:
     return len({depth["reduction"] for depth in depths}) >= 4
 
 
-def _pool(layout: str) -> Callable[[Tensor], Tensor]:
-    """Make the function that averages tokens float[B, L, C] or maps (`NCHW` or `NHWC`) to float[B, C]."""
-    places = (1, 2) if layout == "NHWC" else (2, 3)
-    return lambda inside: inside.mean(1 if inside.dim() == 3 else places)
+def _pool(layout: str, inside: Tensor) -> Tensor:
+    """Average tokens float[B, L, C] or maps (`NCHW` or `NHWC`) to float[B, C]."""
+    if inside.dim() == 3:
+        return token_mean(inside)
+    return inside.mean((1, 2)) if layout == "NHWC" else map_mean(inside)

@@ -122,7 +122,7 @@ def text_spec(
 
 
 def image_only(name: str) -> bool:
-    """Tell whether a network is one for images alone; `model.pretrained` then leaves the text network fresh."""
+    """Tell whether a network is one for images alone, so that published weights leave the text's fresh."""
     return name.startswith(IMAGE_ONLY)
 
 
