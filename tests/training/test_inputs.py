@@ -132,3 +132,13 @@ def test_published_weights_are_refused_where_they_would_be_left_out(settle: Any)
             CrosshashError, match=r"this data set holds vectors\. Set model\.pretrained to null"
         ):
             settle(plan(pretrained="openai"), info(**kinds))
+
+
+def test_weights_of_an_image_network_leave_the_text_network_to_itself(settle: Any) -> None:  # noqa: ANN401
+    for text, kind in (("tiny-rn", "caption"), ("bow", "caption"), ("mlp", "vector")):
+        chosen = plan(image="timm/resnet34", text=text, pretrained="tv_in1k")
+        image, settled = settle(chosen, info(text=kind))
+        assert (image.kind, image.name, image.resize) == ("image", "timm/resnet34", "crop")
+        assert (settled.name, settled.resize) == (text, "squash")
+    with pytest.raises(CrosshashError, match="'timm/resnet34' cannot be used, for this data set has vectors"):
+        settle(plan(image="timm/resnet34", pretrained="tv_in1k"), info(image="vector"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from crosshash.artifacts import read_json, read_npz
 from crosshash.data.info import DatasetInfo
 from crosshash.errors import CrosshashError
-from crosshash.models.towers import TowerSpec, image_spec, text_spec
+from crosshash.models.towers import TowerSpec, image_only, image_spec, text_spec
 from crosshash.plans.train import TrainPlan
 from crosshash.protocols import TrainingInputs
 
@@ -48,15 +48,16 @@ def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerS
         CrosshashError: a network that does not read this kind, published weights for half a model or vectors.
     """
     model = plan.model
-    if model.pretrained and model.image != model.text:
+    for_both = None if image_only(model.image) else model.pretrained
+    if for_both and model.image != model.text:
         raise CrosshashError(
-            f"params.yaml: model.pretrained: '{model.pretrained}' are weights of one whole model, but "
+            f"params.yaml: model.pretrained: '{for_both}' are weights of one whole model, but "
             f"model.image is '{model.image}' and model.text '{model.text}'. Give both the same name, such as "
             "ViT-B-32."
         )
-    if model.pretrained and "vector" in (info.image_kind, info.text_kind):
+    if for_both and "vector" in (info.image_kind, info.text_kind):
         raise CrosshashError(
-            f"params.yaml: model.pretrained: '{model.pretrained}' are weights for pictures and captions, but "
+            f"params.yaml: model.pretrained: '{for_both}' are weights for pictures and captions, but "
             "this data set holds vectors. Set model.pretrained to null."
         )
     vocabulary = read_json(data / "vocabulary.json")
@@ -70,7 +71,7 @@ def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerS
         info.text_dim,
         vocabulary,
         model.hidden,
-        model.pretrained,
+        for_both,
         model.layers,
     )
     return image, text
