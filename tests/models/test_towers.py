@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from crosshash.errors import CrosshashError
-from crosshash.models.clip import build_clip, clip_config, image_reader
+from crosshash.models.clip import build_clip, clip_config
+from crosshash.models.pixels import image_reader
 from crosshash.models.towers import TowerSpec, build_towers, image_spec, text_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,27 @@ def test_the_image_network_follows_the_data(kind: str, settled: str, network: st
 )
 def test_the_text_network_follows_the_data(kind: str, image_kind: str, network: str) -> None:
     assert text("auto", kind, image_kind).kind == network
+
+
+def test_layers_are_those_of_the_plain_networks() -> None:
+    image = image_spec("auto", "vector", 5, 12, None, 4)
+    words = text_spec("bow", "caption", "vector", None, WORDS, 12, None, 4)
+    towers = build_towers(image, words)
+    assert [tower.level_dims for tower in towers] == [(12, 12, 12, 12)] * 2
+    assert image_spec("auto", "jpeg", None, 12, None, 4).layers == 1
+
+
+def test_the_multiscale_bag_reads_the_words_that_bow_reads() -> None:
+    image = image_spec("auto", "jpeg", None, 12, None)
+    (_, plain), (_, scales) = (
+        build_towers(image, text(name, "caption", "jpeg")) for name in ("bow", "bow-multiscale")
+    )
+    assert (scales.dim, scales.level_dims) == (256, (256, 256, 256, 256))
+    assert scales.prepare("A red, RED square.").tolist() == plain.prepare("A red, RED square.").tolist()
+    with pytest.raises(
+        CrosshashError, match=r"model\.text: bow-multiscale: the training captions hold no word"
+    ):
+        text("bow-multiscale", "caption", "jpeg", [])
 
 
 def test_a_network_may_be_chosen_where_it_fits() -> None:
@@ -191,7 +213,12 @@ def test_a_large_jpeg_is_decoded_at_a_coarser_scale_without_visible_difference()
 
 def test_towers_are_built_again_from_their_description_as_json() -> None:
     image, words = image_spec("auto", "jpeg", None, 12, None), text("bow", "caption", "jpeg")
-    for spec in (image, words, image_spec("auto", "vector", 5, 12, None)):
+    deep = image_spec("auto", "vector", 5, 12, None, 4)
+    network, scales = (
+        image_spec("timm/resnet34", "jpeg", None, 12, None),
+        text("bow-multiscale", "caption", "jpeg"),
+    )
+    for spec in (image, words, deep, network, scales):
         raw = json.loads(json.dumps(spec.as_json()))
         assert TowerSpec(**{**raw, "vocabulary": tuple(raw["vocabulary"])}) == spec
 
@@ -216,7 +243,10 @@ def test_vit_b_32_learns_from_fresh_weights() -> None:
     parameters = [*image.network.parameters(), *words.network.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.01)  # its state is no larger than the model
     optimizer.zero_grad()
-    before = (image.network(pixels) - words.network(tokens)).square().mean()
+    seen, read = image.network.levels(pixels), words.network.levels(tokens)
+    assert [level.shape[1] for level in seen] == [*image.level_dims] == [768, 768, 768, 512]
+    assert [level.shape[1] for level in read] == [*words.level_dims] == [512, 512, 512, 512]
+    before = (seen[-1] - read[-1]).square().mean()
     before.backward()
     optimizer.step()
     with torch.no_grad():

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
+from torch import nn
 
 from crosshash.models.vectors import VectorEncoder, bag_reader, vector_reader
 
@@ -56,3 +58,29 @@ def test_integers_and_half_precision_are_taken_too() -> None:
     encoder = VectorEncoder(3, 2, scaled=True).eval()
     assert encoder(torch.ones(1, 3, dtype=torch.int64)).dtype == torch.float32
     assert encoder(torch.ones(1, 3, dtype=torch.float16)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_one_layer_is_the_encoder_that_older_models_hold(scaled: bool) -> None:
+    """The same names, and the same weights from the same seed, as a scaling and a linear layer alone."""
+    torch.manual_seed(3)
+    plain = nn.ModuleDict({"hidden": nn.Linear(5, 8)})
+    torch.manual_seed(3)
+    encoder = VectorEncoder(5, 8, scaled=scaled)
+    after = torch.rand(1)
+    torch.manual_seed(3)
+    nn.Linear(5, 8)
+    assert torch.equal(torch.rand(1), after)
+    scale = {"scale.running_mean", "scale.running_var", "scale.num_batches_tracked"} if scaled else set()
+    assert encoder.state_dict().keys() == plain.state_dict().keys() | scale
+    assert all(torch.equal(value, encoder.state_dict()[key]) for key, value in plain.state_dict().items())
+    vectors = torch.randn(4, 5)
+    assert torch.equal(encoder.eval()(vectors), torch.relu(plain["hidden"](encoder.scale(vectors))))
+
+
+def test_a_signal_keeps_its_size_through_many_layers() -> None:
+    torch.manual_seed(0)
+    encoder = VectorEncoder(50, 256, scaled=False, layers=8)
+    levels = encoder.levels(torch.randn(64, 50))
+    sizes = [level.square().mean().item() for level in levels]
+    assert max(sizes) < 3 * min(sizes)
