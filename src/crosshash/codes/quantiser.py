@@ -6,16 +6,22 @@ least squares for the words.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve
+from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from crosshash.errors import CrosshashError
+from crosshash.seeding import stream, stream_seed
 
 RIDGE = 1e-3
-BLOCK = 16384  # vectors whose words are looked for at once
-KMEANS_ITEMS = 256  # vectors per word that k-means looks at, at most
+CELLS = 1 << 22  # distances between vectors and words that are held at once
+KMEANS_ITEMS = 128  # vectors per word that k-means looks at, at most
+KMEANS_ROUNDS = 25
 
 Vectors = NDArray[np.float32]
 Words = NDArray[np.int64]
@@ -32,12 +38,13 @@ class Codebook:
     dictionaries: Vectors
 
     def __post_init__(self) -> None:
-        if self.dictionaries.ndim != 3 or not np.isfinite(self.dictionaries).all():
-            raise CrosshashError(
-                f"a codebook is float[M, W, d] of finite numbers, not {list(self.dictionaries.shape)}."
-            )
+        shape = self.dictionaries.shape
+        if len(shape) != 3 or not all(shape):
+            raise CrosshashError(f"a codebook is float[M, W, d], not {list(shape)}.")
+        if not np.isfinite(self.dictionaries).all():
+            raise CrosshashError("the codebook holds values that are no finite numbers.")
 
-    def decode(self, words: Words) -> Vectors:
+    def decode(self, words: NDArray[np.integer]) -> Vectors:
         """Give the sums of the words: int[N, M] to float32[N, d]."""
         total = np.zeros((len(words), self.dictionaries.shape[2]), np.float32)
         for m, dictionary in enumerate(self.dictionaries):
@@ -45,11 +52,13 @@ class Codebook:
         return total
 
     def encode(self, vectors: Vectors, sweeps: int = 3) -> Words:
-        """Find words for vectors float[N, d]: greedily, one by one, then `sweeps` rounds of ICM."""
+        """Find words int[N, M] for vectors float[N, d]: greedily, one by one, then `sweeps` rounds of ICM."""
         words = np.zeros((len(vectors), len(self.dictionaries)), np.int64)
-        for start in range(0, len(vectors), BLOCK):
-            rows = slice(start, start + BLOCK)
-            words[rows] = self._greedy(vectors[rows])
+        for rows in self._blocks(len(vectors)):
+            rest = vectors[rows].astype(np.float32)
+            for m, dictionary in enumerate(self.dictionaries):
+                words[rows, m] = _nearest(rest, dictionary)
+                rest -= dictionary[words[rows, m]]
         for _ in range(sweeps):
             words = self.sweep(vectors, words)
         return words
@@ -57,8 +66,7 @@ class Codebook:
     def sweep(self, vectors: Vectors, words: Words) -> Words:
         """One round of ICM: each dictionary in turn takes the nearest word to what the others leave over."""
         new = words.copy()
-        for start in range(0, len(vectors), BLOCK):
-            rows = slice(start, start + BLOCK)
+        for rows in self._blocks(len(vectors)):
             rest = vectors[rows] - self.decode(new[rows])
             for m, dictionary in enumerate(self.dictionaries):
                 rest += dictionary[new[rows, m]]
@@ -66,19 +74,23 @@ class Codebook:
                 rest -= dictionary[new[rows, m]]
         return new
 
-    def _greedy(self, vectors: Vectors) -> Words:
-        rest = vectors.astype(np.float32, copy=True)
-        found = []
-        for dictionary in self.dictionaries:
-            found.append(_nearest(rest, dictionary))
-            rest -= dictionary[found[-1]]
-        return np.stack(found, axis=1)
+    def errors(self, vectors: Vectors, words: Words) -> NDArray[np.float32]:
+        """Squared distance of each vector to the sum of its words: float32[N]."""
+        parts = [
+            np.square(vectors[rows] - self.decode(words[rows])).sum(1) for rows in self._blocks(len(words))
+        ]
+        return np.concatenate(parts)
+
+    def _blocks(self, count: int) -> Iterator[slice]:
+        step = max(1, CELLS // max(self.dictionaries.shape[1:]))
+        return (slice(start, start + step) for start in range(0, count, step))
 
 
 def start_codebook(vectors: Vectors, dictionaries: int, words: int, seed: int) -> Codebook:
     """k-means on each of M blocks of d / M dimensions; zeros elsewhere.
 
-    vectors: float32[N, d].
+    vectors: float32[N, d]. k-means sees some of them where there are many. It runs on one thread: the sums of
+    several are added up in the order in which they end.
 
     Raises:
         CrosshashError: M does not divide d, or there are fewer vectors than words.
@@ -95,34 +107,49 @@ def start_codebook(vectors: Vectors, dictionaries: int, words: int, seed: int) -
             f"params.yaml: hq.words: {words} words, but only {len(vectors)} training vectors. Lower hq.words."
         )
     width = dim // dictionaries
-    chosen = np.random.default_rng(seed).permutation(len(vectors))[: KMEANS_ITEMS * words]
+    chosen = stream(seed, "k-means", "items").permutation(len(vectors))[: KMEANS_ITEMS * words]
     book = np.zeros((dictionaries, words, dim), np.float32)
-    for m in range(dictionaries):
-        block = slice(m * width, (m + 1) * width)
-        means = KMeans(words, n_init=1, max_iter=50, random_state=seed % 2**32)
-        book[m, :, block] = means.fit(vectors[chosen][:, block]).cluster_centers_
+    with threadpool_limits(1):
+        for m in range(dictionaries):
+            block = slice(m * width, (m + 1) * width)
+            state = stream_seed(seed, "k-means", m) % 2**32
+            means = KMeans(words, n_init=1, max_iter=KMEANS_ROUNDS, random_state=state)
+            book[m, :, block] = means.fit(vectors[chosen, block]).cluster_centers_
     return Codebook(book)
 
 
 def fit_codebook(vectors: Vectors, words: Words, size: int) -> Codebook:
     """Least squares for the words, given their numbers: Cb = (H'H + 0.001 I)^-1 H'U.
 
-    vectors: U float[N, d]; words: int[N, M]; size: W. H'H is counted, H never made.
+    vectors: U float[N, d]; words: int[N, M]; size: W. H is a sparse matrix [N, M W], 1 where a vector uses a
+    word. A word that no vector uses comes out as zero.
     """
-    count = words.shape[1]
-    columns = words + np.arange(count) * size
-    gram = np.zeros((count * size, count * size))
-    for m in range(count):
-        for other in range(count):
-            np.add.at(gram, (columns[:, m], columns[:, other]), 1.0)
-    right = np.zeros((count * size, vectors.shape[1]))
-    for m in range(count):
-        np.add.at(right, columns[:, m], vectors)
-    solved = np.linalg.solve(gram + RIDGE * np.eye(len(gram)), right)
+    items, count = words.shape
+    columns = (words + np.arange(count) * size).ravel()
+    starts = np.arange(0, items * count + 1, count)
+    chosen = csr_array((np.ones(items * count), columns, starts), shape=(items, count * size))
+    gram = (chosen.T @ chosen).toarray()
+    gram[np.diag_indices(len(gram))] += RIDGE
+    solved = solve(gram, chosen.T @ vectors, assume_a="pos")
     return Codebook(solved.reshape(count, size, -1).astype(np.float32))
+
+
+def revived(book: Codebook, vectors: Vectors, words: Words) -> Codebook:
+    """Give every word that no vector uses a use: it becomes what one of the worst coded vectors lacks.
+
+    The code of no vector changes here; the next sweep may choose the new words.
+    """
+    count, size, _ = book.dictionaries.shape
+    unused = [(m, word) for m in range(count) for word in np.setdiff1d(np.arange(size), words[:, m])]
+    worst = np.argsort(-book.errors(vectors, words), kind="stable")[: len(unused)]
+    lacking = vectors[worst] - book.decode(words[worst])
+    dictionaries = book.dictionaries.copy()
+    for (m, word), item, lack in zip(unused, worst, lacking, strict=False):  # as far as there are vectors
+        dictionaries[m, word] = book.dictionaries[m, words[item, m]] + lack
+    return Codebook(dictionaries)
 
 
 def _nearest(vectors: Vectors, dictionary: Vectors) -> Words:
     """Number of the nearest word for each vector; of equally near ones the first."""
-    distances = np.square(dictionary).sum(1) - 2 * vectors @ dictionary.T
+    distances = np.square(dictionary).sum(1) - 2 * (vectors @ dictionary.T)
     return np.asarray(distances.argmin(axis=1))

@@ -13,20 +13,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, softplus
 
-from crosshash.codes.quantiser import Codebook, fit_codebook, start_codebook
+from crosshash.codes.quantiser import Codebook, fit_codebook, revived, start_codebook
 from crosshash.errors import CrosshashError
 from crosshash.models.likelihood import pair_likelihood
 from crosshash.models.similarity import similar
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 
+MODALITIES = ("image", "text")
+
 
 class Hq(nn.Module):
-    """Two networks, a linear layer each, and a codebook that both modalities share."""
+    """Two networks, a linear layer each, and a codebook that both modalities share.
+
+    codebook: float[M, W, bits], zeros until the first epoch is over; words_image, words_text: int16[N, M],
+    each training item's words in it, -1 until then.
+    """
 
     phases: Sequence[str] = ("all",)
     training_only: Sequence[str] = ("words_",)
     codebook: Tensor
+    words_image: Tensor
+    words_text: Tensor
 
     def __init__(
         self,
@@ -35,29 +43,25 @@ class Hq(nn.Module):
         train_bits: int,
         weights: tuple[float, float, float, float],
         pairs: Literal["aligned", "all"],
-        dictionaries: int,
-        words: int,
+        alpha: float,
+        codebook: tuple[int, int],
         dropout: float,
     ) -> None:
         super().__init__()
-        if train_bits % dictionaries:
-            raise CrosshashError(
-                f"params.yaml: hq.dictionaries: {dictionaries} does not divide bits: {train_bits}; "
-                "choose a divisor."
-            )
         self.train_bits = train_bits
         self.weights = weights
         self.pairs = pairs
+        self.alpha = alpha * train_bits / 32
         self.image = image.network
         self.text = text.network
-        self.image_head = nn.Linear(image.dim, train_bits)
+        self.image_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(image.dim, train_bits))
         self.text_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(text.dim, train_bits))
-        self.register_buffer("codebook", torch.zeros(dictionaries, words, train_bits))
+        self.register_buffer("codebook", torch.zeros(*codebook, train_bits))
 
     def make_buffers(self, count: int) -> None:
-        """Make room for the word numbers of all training items; -1: there is no codebook yet."""
-        for modality in ("image", "text"):
-            words = torch.full((count, len(self.codebook)), -1, dtype=torch.int64)
+        """Make room for the words of all training items."""
+        for modality in MODALITIES:
+            words = torch.full((count, len(self.codebook)), -1, dtype=torch.int16)
             self.register_buffer(f"words_{modality}", words)
 
     def parameter_groups(self, phase: str) -> list[ParameterGroup]:
@@ -79,31 +83,30 @@ class Hq(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             parts = {
                 "similarity": self._similarity(image, text, batch.labels),
-                "hash": mse_loss(_signs(image), image) + mse_loss(_signs(text), text),
-                "balance": (image + text).sum(0).norm(),
+                "hash": hash_loss(image) + hash_loss(text),
+                "balance": balance_loss(image, text),
                 "quantisation": self._quantisation(image, text, batch.index),
             }
-        total = torch.stack(
-            [weight * part for weight, part in zip(self.weights, parts.values(), strict=True)]
-        )
-        return StepLoss(total.sum(), {name: part.detach() for name, part in parts.items()})
+            total = sum(weight * part for weight, part in zip(self.weights, parts.values(), strict=True))
+        assert isinstance(total, Tensor)  # noqa: S101 - tells mypy that there are parts
+        return StepLoss(total, {name: part.detach() for name, part in parts.items()})
 
     def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
         """One sweep of ICM over the training items' vectors, then new words; k-means the first time."""
         vectors = self._vectors(pairs)
-        both = np.concatenate(list(vectors.values()))
-        numbers = np.concatenate([self._words(modality).cpu().numpy() for modality in vectors])
+        words = torch.cat([self.words_image, self.words_text]).cpu().numpy().astype(np.int64)
         count, size, _ = self.codebook.shape
-        if (numbers < 0).any():
-            book = start_codebook(both, count, size, epoch)
-            numbers = book.encode(both, sweeps=0)
+        if (words < 0).any():
+            # Torch's generator was seeded by the epoch's named stream, and goes on from there.
+            book = start_codebook(vectors, count, size, seed=int(torch.randint(2**62, ())))
+            words = book.encode(vectors, sweeps=0)
         else:
             book = Codebook(self.codebook.cpu().numpy())
-        numbers = book.sweep(both, numbers)
-        book = fit_codebook(both, numbers, size)
+        words = book.sweep(vectors, words)
+        book = revived(fit_codebook(vectors, words, size), vectors, words)
         self.codebook.copy_(torch.from_numpy(book.dictionaries))
-        for modality, rows in zip(vectors, np.split(numbers, 2), strict=True):
-            self._words(modality).copy_(torch.from_numpy(rows))
+        for buffer, rows in zip((self.words_image, self.words_text), np.split(words, 2), strict=True):
+            buffer.copy_(torch.from_numpy(rows))
 
     def encode_image(self, image: Tensor) -> Tensor:
         """Real vectors float[B, bits] of images, whose signs are the hash code."""
@@ -116,49 +119,68 @@ class Hq(nn.Module):
         return vector
 
     def _similarity(self, image: Tensor, text: Tensor, labels: Tensor) -> Tensor:
-        """L_sim = mean [softplus(x) - s x], x = f . g: over items and shuffled texts, or over all pairs."""
         if self.pairs == "all":
-            return pair_likelihood(image, text, similar(labels, labels), alpha=1.0)
+            return pair_likelihood(image, text, similar(labels, labels), self.alpha)
         order = torch.randperm(len(image)).to(image.device)
-        shared = ((labels * labels[order]).sum(1) > 0).float()
-        products = (image * text[order]).sum(1)
-        return (softplus(products) - shared * products).mean()
+        return aligned_likelihood(image, text[order], labels, labels[order], self.alpha)
 
     def _quantisation(self, image: Tensor, text: Tensor, index: Tensor) -> Tensor:
-        """L_q = sum_i ||f_i - b_i Cb||^2, the same for texts; zero until there is a codebook."""
         if not self.codebook.any():
             return image.new_zeros(())
         terms = [
-            (vectors - self._decoded(self._words(modality)[index])).square().sum()
-            for modality, vectors in (("image", image), ("text", text))
+            quantisation_loss(vectors, self.codebook, words[index].long())
+            for vectors, words in ((image, self.words_image), (text, self.words_text))
         ]
         return terms[0] + terms[1]
 
-    def _decoded(self, words: Tensor) -> Tensor:
-        parts = [dictionary[words[:, m]] for m, dictionary in enumerate(self.codebook)]
-        return torch.stack(parts).sum(0)
-
-    def _words(self, modality: str) -> Tensor:
-        return self.get_buffer(f"words_{modality}")
-
-    def _vectors(self, pairs: TrainingPairs) -> dict[str, np.ndarray]:
-        """Encode the training set as it would be encoded later: float32[N, d] of each modality, by row."""
+    def _vectors(self, pairs: TrainingPairs) -> np.ndarray:
+        """Encode the training set as it would be encoded later: float32[2N, d], images, then texts."""
         learning = self.training
         self.eval()
-        count = len(self._words("image"))
-        vectors = {name: np.zeros((count, self.train_bits), np.float32) for name in ("image", "text")}
+        count = len(self.words_image)
+        vectors = np.zeros((2 * count, self.train_bits), np.float32)
         with torch.no_grad():
             for batch in pairs():
                 rows = batch.index.cpu().numpy()
-                vectors["image"][rows] = self.encode_image(batch.image).cpu().numpy()
-                vectors["text"][rows] = self.encode_text(batch.text).cpu().numpy()
+                vectors[rows] = self.encode_image(batch.image).cpu().numpy()
+                vectors[count + rows] = self.encode_text(batch.text).cpu().numpy()
         self.train(learning)
         return vectors
 
 
-def _signs(vectors: Tensor) -> Tensor:
-    """The hash code as constants +-1, zero as +1."""
-    return torch.where(vectors.detach() >= 0, 1.0, -1.0)
+def aligned_likelihood(
+    image: Tensor, text: Tensor, labels: Tensor, text_labels: Tensor, alpha: float
+) -> Tensor:
+    """L_sim: mean over i of softplus(x_i) - s_i x_i, x_i = f_i . g_i / alpha.
+
+    image, text: float[B, d], row by row of any two items; labels, text_labels: float[B, C] of 0 and 1;
+    s_i = 1 where the two of a row share a label.
+    """
+    products = (image * text).sum(1) / alpha
+    shared = ((labels * text_labels).sum(1) > 0).to(products.dtype)
+    return (softplus(products) - shared * products).mean()
+
+
+def hash_loss(vectors: Tensor) -> Tensor:
+    """L_h of one modality: the mean of (sign(f) - f)^2; signs are constants, that of zero is +1."""
+    signs = torch.where(vectors.detach() >= 0, 1.0, -1.0).to(vectors.dtype)
+    loss: Tensor = mse_loss(vectors, signs)
+    return loss
+
+
+def balance_loss(image: Tensor, text: Tensor) -> Tensor:
+    """L_b: || sum_i (f_i + g_i) || over the batch, so that each bit is +1 as often as -1."""
+    norm: Tensor = (image + text).sum(0).norm()
+    return norm
+
+
+def quantisation_loss(vectors: Tensor, codebook: Tensor, words: Tensor) -> Tensor:
+    """L_q of one modality: sum_i || f_i - b_i Cb ||^2, words and codebook being constants.
+
+    vectors: float[B, d]; codebook: float[M, W, d]; words: int64[B, M].
+    """
+    decoded = torch.stack([dictionary[words[:, m]] for m, dictionary in enumerate(codebook)]).sum(0)
+    return (vectors - decoded).square().sum()
 
 
 def build(
@@ -171,17 +193,23 @@ def build(
     balance_weight: float,
     quan_weight: float,
     pairs: Literal["aligned", "all"],
+    alpha: float,
     dictionaries: int,
     words: int,
     dropout: float,
 ) -> Hq:
-    """Make the method, for training with buffers for the word numbers of all training items.
+    """Make the method, for training with buffers for the words of all training items.
 
     Raises:
-        CrosshashError: the number of dictionaries does not divide the code's length.
+        CrosshashError: fewer training items than words, of which each starts as the mean of some vectors.
     """
     weights = (similarity_weight, hash_weight, balance_weight, quan_weight)
-    method = Hq(image, text, train_bits, weights, pairs, dictionaries, words, dropout)
+    method = Hq(image, text, train_bits, weights, pairs, alpha, (dictionaries, words), dropout)
     if inputs is not None:
+        if len(inputs.labels) < words:
+            raise CrosshashError(
+                f"params.yaml: hq.words: {words} words, but only {len(inputs.labels)} training items. "
+                f"Lower hq.words to {len(inputs.labels)} or less."
+            )
         method.make_buffers(len(inputs.labels))
     return method

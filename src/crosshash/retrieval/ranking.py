@@ -96,6 +96,21 @@ def rank(query: Side, retrieval: Side, rows: range, ties: Ties, grades: int) -> 
     return by_distance, Ranking.of_counts(_split(counts, ties))
 
 
+def rank_groups(relevant: NDArray[np.bool_], starts: NDArray[np.bool_], ties: Ties) -> Ranking:
+    """Rank items in an order that is found already; by relevance alone, not by number of shared labels.
+
+    relevant: bool[Q, N] in that order; starts: bool[Q, N], where a group of ties begins; the first place does.
+    """
+    if ties == "by_id":
+        starts = np.ones_like(starts)
+    group = np.cumsum(starts, axis=1) - 1
+    width = int(group[:, -1].max()) + 1
+    cell = 2 * (group + width * np.arange(len(group))[:, None]) + relevant
+    counts = np.bincount(cell.ravel(), minlength=2 * group.shape[0] * width).astype(np.int32)
+    counts = counts.reshape(-1, width, 2)
+    return Ranking.of_counts(_split(counts, ties) if ties in ("optimistic", "pessimistic") else counts)
+
+
 def _split(counts: NDArray[np.int32], ties: Ties) -> NDArray[np.int32]:
     """Split each distance into one group per number of shared labels: int32[Q, D * G, G]."""
     queries, distances, grades = counts.shape

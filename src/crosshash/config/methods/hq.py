@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from crosshash.config.section import Count, NonNegative, Real, Section
+from crosshash.config.section import Count, NonNegative, Positive, Real, Section
 
 
 class MethodSection(Section):
@@ -22,6 +22,7 @@ class MethodSection(Section):
     balance_weight: NonNegative
     quan_weight: NonNegative
     pairs: Literal["aligned", "all"]
+    alpha: Positive
     dictionaries: Count
     words: Annotated[int, Field(ge=2, le=65536)]
     dropout: Annotated[Real, Field(ge=0, lt=1)]
