@@ -1,0 +1,187 @@
+"""Side by side: ranked by hash code, by quantised or real vector, and by hash code, then quantised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from crosshash.codes.hamming import distances
+from crosshash.codes.quantiser import Codebook
+from crosshash.errors import CrosshashError
+from crosshash.retrieval.codeset import CodeSet, Modality
+from crosshash.retrieval.evaluation import TASKS
+from crosshash.retrieval.measures import AP, Measure
+from crosshash.retrieval.parallel import over_blocks
+from crosshash.retrieval.quantised import QuantisedSet
+from crosshash.retrieval.ranking import CELLS, QUERIES, Ranking, Ties, rank_groups
+from crosshash.retrieval.rerank import quantised_scores, rerank
+from crosshash.retrieval.scores import DIGITS
+from crosshash.retrieval.tasks import Undefined, scored_queries
+
+MEASURES: tuple[Measure, ...] = (AP(), AP(50, "min"), AP(50, "hits"))
+CANDIDATES = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000)
+"""Numbers of candidates at which the two stages are scored, as far as the retrieval set reaches."""
+
+Scores = dict[str, float]
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Search:
+    """Queries and items of one task.
+
+    codes: packed uint8[Q, W] and uint8[N, W]; labels: [Q, C] and [N, C] of 0 and 1; names: `<U`[Q], what
+    messages call the queries; vectors: real ones of the queries, float32[Q, d]; words: uint[N, M] in the
+    codebook; real: real vectors of the items, float32[N, d].
+    """
+
+    codes: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    labels: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    names: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+    words: NDArray[np.integer]
+    codebook: Codebook
+    real: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TwoStageScores:
+    """Means over the queries by measure; `by_candidates` for each number of candidates, 0 being hash only."""
+
+    quantised: Scores
+    real: Scores
+    by_candidates: dict[int, Scores]
+
+    def section(self, r_h: int) -> dict[str, Scores]:
+        """Give the four ways as in metrics.json, `r_h` candidates for the last."""
+        return {
+            "hash": self.by_candidates[0],
+            "quantised": self.quantised,
+            "real": self.real,
+            "reranked": self.by_candidates[r_h],
+        }
+
+
+def two_stage_search(
+    query: CodeSet,
+    retrieval: CodeSet,
+    quantised: QuantisedSet,
+    real: Mapping[Modality, NDArray[np.float32]],
+    task: str,
+) -> Search:
+    """Gather the labelled items of a task, those that have what it needs."""
+    asks, answers = TASKS[task]
+    rows = np.flatnonzero(query.has_labels & query.has(asks))
+    items = np.flatnonzero(retrieval.has_labels & retrieval.has(answers))
+    return Search(
+        (query.packed(asks)[rows], retrieval.packed(answers)[items]),
+        (query.labels[rows], retrieval.labels[items]),
+        query.ids[rows],
+        quantised.queries[asks][rows],
+        quantised.words[answers][items],
+        quantised.codebook,
+        real[answers][items],
+    )
+
+
+def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -> TwoStageScores:
+    """Score all ways to rank, re-ranking `r_h` candidates and other numbers of them.
+
+    Ties: equal distances, or equal scores where all items are ranked by them, as `ties` says; equal scores
+    among candidates fall back to the distance, then the row. A block of queries at a time.
+
+    Raises:
+        CrosshashError: `r_h` is more than there are items, or no query has a relevant item.
+    """
+    count = len(search.words)
+    if r_h > count:
+        raise CrosshashError(
+            f"params.yaml: hq.rerank: {r_h} candidates, but only {count} items are searched. Lower hq.rerank."
+        )
+    sizes = sorted({r_h, count, *(size for size in CANDIDATES if size < count)})
+    parts = over_blocks(lambda rows: _score(search, rows, sizes, ties), _blocks(search))
+    defined = np.concatenate([part[0] for part in parts])
+    scored = scored_queries(defined, undefined, search.names.tolist())
+    means = np.sum([part[1] for part in parts], axis=0) / int(scored.sum())
+    names = ["mAP", *(str(measure) for measure in MEASURES[1:])]
+    found = [dict(zip(names, row, strict=True)) for row in means.round(DIGITS).tolist()]
+    return TwoStageScores(found[0], found[1], dict(zip(sizes, found[2:], strict=True)))
+
+
+def candidate_table(found: Mapping[str, TwoStageScores]) -> pd.DataFrame:
+    """Give columns task, r_h, AP@50[hits], mAP: one row per task and number of candidates."""
+    rows = [
+        (task, size, scores["AP@50[hits]"], scores["mAP"])
+        for task, part in found.items()
+        for size, scores in part.by_candidates.items()
+    ]
+    return pd.DataFrame(rows, columns=["task", "r_h", "AP@50[hits]", "mAP"])
+
+
+def _blocks(search: Search) -> list[range]:
+    queries, step = len(search.vectors), min(QUERIES, max(1, CELLS // len(search.words)))
+    return [range(start, min(start + step, queries)) for start in range(0, queries, step)]
+
+
+def _score(
+    search: Search, rows: range, sizes: Iterable[int], ties: Ties
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which queries of a block have a relevant item, and sums over them: float64[2 + sizes, measures]."""
+    block = slice(rows.start, rows.stop)
+    relevant = search.labels[0][block].astype(np.float32) @ search.labels[1].T.astype(np.float32) > 0
+    defined = np.asarray(relevant.any(axis=1))
+    rankings = [
+        *_by_scores(search, block, relevant, ties),
+        *_by_candidates(search, block, relevant, sizes, ties),
+    ]
+    sums = [[measure(part).sum() for measure in MEASURES] for part in (r.take(defined) for r in rankings)]
+    return defined, np.array(sums)
+
+
+def _by_scores(search: Search, block: slice, relevant: NDArray[np.bool_], ties: Ties) -> Iterable[Ranking]:
+    """Rank all items by their quantised vectors, then by their real ones."""
+    vectors = search.vectors[block]
+    everything = np.broadcast_to(np.arange(len(search.words)), relevant.shape)
+    yield _falling(
+        quantised_scores(vectors, everything, search.words, search.codebook.dictionaries), relevant, ties
+    )
+    yield _falling(vectors @ search.real.T, relevant, ties)
+
+
+def _falling(scores: NDArray[np.float32], relevant: NDArray[np.bool_], ties: Ties) -> Ranking:
+    order = np.argsort(-scores, axis=1, kind="stable")
+    return rank_groups(_at(relevant, order), _changes(_at(scores, order)), ties)
+
+
+def _by_candidates(
+    search: Search, block: slice, relevant: NDArray[np.bool_], sizes: Iterable[int], ties: Ties
+) -> Iterable[Ranking]:
+    """Rank by Hamming distance, the first of each number of items once more by their quantised vectors."""
+    table = distances(search.codes[0][block], search.codes[1])
+    nearest = np.argsort(table, axis=1, kind="stable")
+    table = _at(table, nearest)
+    for size in sizes:
+        top = nearest[:, :size]
+        again = rerank(
+            search.vectors[block], top, search.words, search.codebook.dictionaries, table[:, :size]
+        )
+        starts = _changes(table)
+        starts[:, : size + 1] = True
+        order = np.concatenate([_at(top, again), nearest[:, size:]], axis=1)
+        yield rank_groups(_at(relevant, order), starts, ties)
+
+
+def _at(table: NDArray[T], order: NDArray[np.int64]) -> NDArray[T]:
+    return np.take_along_axis(table, order, axis=1)
+
+
+def _changes(table: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Where a value differs from the one before it, and at the start: bool[Q, N]."""
+    changes = np.ones(table.shape, np.bool_)
+    changes[:, 1:] = table[:, 1:] != table[:, :-1]
+    return changes
