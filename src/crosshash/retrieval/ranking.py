@@ -99,7 +99,7 @@ def rank(query: Side, retrieval: Side, rows: range, ties: Ties, grades: int) -> 
 def rank_groups(relevant: NDArray[np.bool_], starts: NDArray[np.bool_], ties: Ties) -> Ranking:
     """Rank items in an order that is found already; by relevance alone, not by number of shared labels.
 
-    relevant: bool[Q, N] in that order; starts: bool[Q, N], where a group of ties begins; the first place does.
+    relevant: bool[Q, N] in that order; starts: bool[Q, N], where groups of ties begin; the first place does.
     """
     if ties == "by_id":
         starts = np.ones_like(starts)
