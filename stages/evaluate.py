@@ -13,14 +13,23 @@ from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
 from crosshash.retrieval.codeset import CodeSet, check_fit, read_code_set
 from crosshash.retrieval.evaluation import evaluate, have_labels, mean_average_precision, task_map
+from crosshash.retrieval.quantised import read_quantised, read_real
 from crosshash.retrieval.scores import DIGITS, RetrievalReport
 from crosshash.retrieval.tables import precision_table, query_table, radius_table, score_table
+from crosshash.retrieval.two_stage import (
+    TwoStageScores,
+    candidate_table,
+    compare_stages,
+    two_stage_search,
+    two_stage_section,
+    two_stage_table,
+)
 
 CODES = Path("artifacts/codes")
 
 
 def main() -> None:
-    """Read codes and plan, score, and write the four outputs."""
+    """Read codes and plan, score, and write the five outputs."""
     plan = read_plan("evaluate", EvaluatePlan)
     query, retrieval = _read("query", "retrieval", plan.bits)
     long = _read("query_long", "retrieval_long", plan.train_bits)
@@ -32,6 +41,7 @@ def main() -> None:
         bootstrap=plan.bootstrap,
         seed=plan.seed,
     )
+    stages = _two_stages(query, retrieval, plan)
     metrics = {
         "method": plan.method,
         "dataset": plan.dataset,
@@ -40,10 +50,13 @@ def main() -> None:
         **report.counts(),
         "target_mAP": _target_map(query, retrieval, plan),
         "train_bits_mAP": _long_map(*long, plan),
+        "rerank": two_stage_section(stages, plan.rerank),
         **report.scores(),
     }
-    _write(report, metrics)
+    _write(report, stages, metrics)
     Console().print(score_table(metrics))
+    if metrics["rerank"]:
+        Console().print(two_stage_table(metrics["rerank"]))
 
 
 def _read(query_name: str, retrieval_name: str, bits: int) -> tuple[CodeSet, CodeSet]:
@@ -89,10 +102,24 @@ def _long_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[st
     }
 
 
-def _write(report: RetrievalReport, metrics: dict[str, Any]) -> None:
+def _two_stages(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[str, TwoStageScores]:
+    """Score the vectors of a method that quantises beside its codes; nothing for others, or without labels."""
+    found = read_quantised(CODES / "quantised.npz", len(query), len(retrieval))
+    if found is None or plan.rerank is None or not have_labels(query, retrieval):
+        return {}
+    real = read_real(CODES / "real.npz", len(retrieval), found.codebook.dictionaries.shape[2])
+    searches = {task: two_stage_search(query, retrieval, found, real, task) for task in ("i2t", "t2i")}
+    return {
+        task: compare_stages(search, plan.rerank, plan.ties, plan.undefined)
+        for task, search in searches.items()
+    }
+
+
+def _write(report: RetrievalReport, stages: dict[str, TwoStageScores], metrics: dict[str, Any]) -> None:
     for path, table in (
         (Path("plots/pr.csv"), radius_table(report)),
         (Path("plots/precision_at_n.csv"), precision_table(report)),
+        (Path("plots/rerank.csv"), candidate_table(stages)),
     ):
         with atomic_path(path) as temporary:
             table.to_csv(temporary, index=False)

@@ -57,6 +57,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
             dataset=params.dataset,
             bits=params.bits,
             train_bits=train_bits,
+            rerank=getattr(params.method_section, "rerank", None),
             seed=params.seed,
             **params.evaluate.model_dump(),
         ),

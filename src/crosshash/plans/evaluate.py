@@ -8,12 +8,16 @@ from crosshash.plans.base import Plan
 
 
 class EvaluatePlan(Plan):
-    """Conventions of the scores, and what stands beside them in metrics.json."""
+    """Conventions of the scores, and what stands beside them in metrics.json.
+
+    rerank: candidates that a method which quantises orders anew; None for the others.
+    """
 
     method: str
     dataset: str
     bits: int
     train_bits: int
+    rerank: int | None
     ties: Literal["expected", "by_id", "optimistic", "pessimistic"]
     undefined: Literal["skip", "zero", "error"]
     bootstrap: int

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
 
 from crosshash.codes.hamming import distances
 from crosshash.codes.quantiser import Codebook
@@ -57,15 +60,6 @@ class TwoStageScores:
     real: Scores
     by_candidates: dict[int, Scores]
 
-    def section(self, r_h: int) -> dict[str, Scores]:
-        """Give the four ways as in metrics.json, `r_h` candidates for the last."""
-        return {
-            "hash": self.by_candidates[0],
-            "quantised": self.quantised,
-            "real": self.real,
-            "reranked": self.by_candidates[r_h],
-        }
-
 
 def two_stage_search(
     query: CodeSet,
@@ -111,6 +105,32 @@ def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -
     names = ["mAP", *(str(measure) for measure in MEASURES[1:])]
     found = [dict(zip(names, row, strict=True)) for row in means.round(DIGITS).tolist()]
     return TwoStageScores(found[0], found[1], dict(zip(sizes, found[2:], strict=True)))
+
+
+def two_stage_section(found: Mapping[str, TwoStageScores], r_h: int | None) -> dict[str, Any] | None:
+    """Lay out the four ways by task as in metrics.json, `r_h` candidates for the last; None without any."""
+    if not found or r_h is None:
+        return None
+    return {"r_h": r_h} | {
+        task: {
+            "hash": scores.by_candidates[0],
+            "quantised": scores.quantised,
+            "real": scores.real,
+            "reranked": scores.by_candidates[r_h],
+        }
+        for task, scores in found.items()
+    }
+
+
+def two_stage_table(section: Mapping[str, Any]) -> Table:
+    """Lay out that section for people: a row per task and way."""
+    names = list(section["i2t"]["hash"])
+    title = f"hash code, then the first {section['r_h']} by quantised vectors"
+    table = Table("task", "ranked by", *(escape(name) for name in names), box=SIMPLE_HEAD, title=title)
+    for task in ("i2t", "t2i"):
+        for way, scores in section[task].items():
+            table.add_row(task, way, *(f"{scores[name]:.4f}" for name in names))
+    return table
 
 
 def candidate_table(found: Mapping[str, TwoStageScores]) -> pd.DataFrame:
