@@ -194,11 +194,14 @@ def test_too_few_layers_are_named(layers: int) -> None:
     assert tower.network(torch.zeros(2, 3)).shape == (2, 4)
 
 
-def test_a_timm_network_that_shows_no_depths_is_named() -> None:
+def test_timm_networks_that_show_no_four_depths_are_named() -> None:
+    """LeViT has three stages; ConvMixer's blocks hold maps and no tokens, which one pass shows."""
+    message = r"model\.image: \w+ of timm has no four depths to show"
     tower: Tower = build_towers(timm("levit_128s"), BAG)[0]
-    del tower.network.trunk.feature_info[2:]  # type: ignore[union-attr, operator]
-    with pytest.raises(CrosshashError, match=r"model\.image: Levit\w* of timm has no four depths to show"):
+    with pytest.raises(CrosshashError, match=message):
         _ = tower.level_dims
+    with pytest.raises(CrosshashError, match=message):
+        build_towers(timm("convmixer_768_32"), BAG)[0].network.eval().levels(torch.zeros(1, 3, 28, 28))
 
 
 # Tapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from timm.models import get_arch_pretrained_cfgs  # noqa: E402
 
 PREFIX = "timm/"
 Shallow = tuple[Tensor, Tensor, Tensor]
+Depth = dict[str, Any]
 
 
 class TimmEncoder(Encoder):
@@ -97,9 +97,8 @@ def trunk_dims(trunk: nn.Module) -> tuple[int, int, int]:
     Raises:
         CrosshashError: the network has no four depths to show.
     """
-    depths = _depths(trunk)
-    chosen = depths[-4:-1] if _is_pyramid(depths) else [depths[index] for index in evenly(len(depths))]
-    first, second, third = (int(depth["num_chs"]) for depth in chosen)
+    stages, blocks = _depths(trunk)
+    first, second, third = (int(depth["num_chs"]) for depth in stages or blocks)
     return first, second, third
 
 
@@ -109,40 +108,40 @@ def trunk_levels(trunk: nn.Module, pictures: Tensor) -> tuple[Shallow, Tensor]:
     Networks that shrink the picture in stages (ResNet) give the three before the last stage, averaged over
     the picture; the last one averaged is their embedding. Others (ViT) give what enters three evenly spaced
     blocks, the first being the embedded patches, averaged over the tokens.
+
+    Raises:
+        CrosshashError: the network has no four depths to show.
     """
-    depths = _depths(trunk)
-    if _is_pyramid(depths):
-        count = len(depths)
-        last, maps = trunk.forward_intermediates(pictures, indices=[count - 4, count - 3, count - 2])  # type: ignore[operator]
+    stages, blocks = _depths(trunk)
+    if stages:
+        last, maps = trunk.forward_intermediates(pictures)  # type: ignore[operator]
         features: Tensor = trunk.forward_head(last)  # type: ignore[operator]
-        first, second, third = map(map_mean, maps)
+        first, second, third = map(map_mean, maps[-4:-1])
         return (first, second, third), features
-    blocks = [trunk.get_submodule(depths[index]["module"]) for index in evenly(len(depths))]
-    with tapped(blocks, partial(_pool, getattr(trunk, "output_fmt", "NCHW"))) as found:
+    with tapped([trunk.get_submodule(block["module"]) for block in blocks], token_mean) as found:
         features = trunk(pictures)
     first, second, third = found
+    if any(
+        level.shape != (len(pictures), depth["num_chs"]) for level, depth in zip(found, blocks, strict=True)
+    ):
+        raise _no_depths(trunk)  # blocks of something else than plain tokens
     return (first, second, third), features
 
 
-def _depths(trunk: nn.Module) -> list[dict[str, Any]]:
-    """List timm's own description of the depths of a network: `num_chs`, `reduction`, `module`."""
+def _depths(trunk: nn.Module) -> tuple[list[Depth], list[Depth]]:
+    """Choose three stages, or else three blocks, as timm describes them: `num_chs`, `reduction`, `module`."""
     found: Any = getattr(trunk, "feature_info", [])
-    depths: list[dict[str, Any]] = found.get_dicts() if hasattr(found, "get_dicts") else list(found)
-    if len(depths) < 3 or not hasattr(trunk, "forward_intermediates"):
-        raise CrosshashError(
-            f"params.yaml: model.image: {type(trunk).__name__} of timm has no four depths to show, which "
-            "this method looks at. Use another network, such as timm/resnet34."
-        )
-    return depths
+    depths: list[Depth] = found.get_dicts() if hasattr(found, "get_dicts") else list(found)
+    shrinks = len({depth["reduction"] for depth in depths})
+    if shrinks >= 4 and hasattr(trunk, "forward_intermediates"):
+        return depths[-4:-1], []
+    if shrinks == 1 and len(depths) >= 3:
+        return [], [depths[index] for index in evenly(len(depths))]
+    raise _no_depths(trunk)
 
 
-def _is_pyramid(depths: list[dict[str, Any]]) -> bool:
-    """Tell whether the depths shrink the picture step by step."""
-    return len({depth["reduction"] for depth in depths}) >= 4
-
-
-def _pool(layout: str, inside: Tensor) -> Tensor:
-    """Average tokens float[B, L, C] or maps (`NCHW` or `NHWC`) to float[B, C]."""
-    if inside.dim() == 3:
-        return token_mean(inside)
-    return inside.mean((1, 2)) if layout == "NHWC" else map_mean(inside)
+def _no_depths(trunk: nn.Module) -> CrosshashError:
+    return CrosshashError(
+        f"params.yaml: model.image: {type(trunk).__name__} of timm has no four depths to show, which this "
+        "method looks at. Use another network, such as timm/resnet34."
+    )
