@@ -103,8 +103,8 @@ def _long_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[st
 
 
 def _two_stages(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[str, TwoStageScores]:
-    """Score the vectors of a method that quantises beside its codes; nothing for others, or without labels."""
-    found = read_quantised(CODES / "quantised.npz", len(query), len(retrieval))
+    """Score the vectors of a method that quantises beside its codes; none for others, or without labels."""
+    found = read_quantised(CODES / "quantised.npz", len(retrieval), len(query))
     if found is None or plan.rerank is None or not have_labels(query, retrieval):
         return {}
     real = read_real(CODES / "real.npz", len(retrieval), found.codebook.dictionaries.shape[2])

@@ -10,20 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crosshash.artifacts import atomic_path, missing, write_json
+from crosshash.artifacts import atomic_path, missing, write_json, write_npz
 from crosshash.codes.hashcodes import unpack
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.plans.base import read_plan
 from crosshash.plans.index import IndexPlan
 from crosshash.retrieval.codeset import CodeSet, Modality, read_code_set
 from crosshash.retrieval.index import CodeIndex
+from crosshash.retrieval.quantised import QuantisedSet, read_quantised
 
 CODES = Path("artifacts/codes/retrieval.npz")
+QUANTISED = Path("artifacts/codes/quantised.npz")
 MODALITIES: tuple[Modality, ...] = ("image", "text")
 
 
 def main() -> None:
-    """Write artifacts/index: an index per modality, the items, statistics."""
+    """Write artifacts/index: an index per modality, the quantiser if there is one, the items, statistics."""
     if len(sys.argv) != 2:
         raise CrosshashError("the index stage takes the data set's name: python -m stages.index scenes")
     plan = read_plan("index", IndexPlan)
@@ -33,6 +35,7 @@ def main() -> None:
             f"{CODES} has {codes.bits} bits, plan/index.yaml says {plan.bits}; run `dvc repro`."
         )
     items = _items(Path("data") / sys.argv[1] / "pairs.parquet", codes)
+    quantised = read_quantised(QUANTISED, len(codes))
     with atomic_path(Path("artifacts/index")) as folder:
         folder.mkdir()
         statistics: dict[str, Any] = {"bits": codes.bits}
@@ -42,9 +45,20 @@ def main() -> None:
             index.save(folder / f"{modality}.faiss")
             size = (folder / f"{modality}.faiss").stat().st_size
             statistics[modality] = _statistics(codes.packed(modality)[rows], codes.bits, size)
+        if quantised is not None:
+            write_npz(folder / "quantiser.npz", quantiser(quantised))
         pq.write_table(items, folder / "items.parquet")
         write_json(folder / "statistics.json", statistics)
     print(f"indexed {statistics['image']['items']} images and {statistics['text']['items']} texts")
+
+
+def quantiser(found: QuantisedSet) -> dict[str, np.ndarray]:
+    """Keep what a second stage of search needs of the items: codebook and words, never a real vector."""
+    return {
+        "codebook": found.codebook.dictionaries,
+        "image": found.words["image"],
+        "text": found.words["text"],
+    }
 
 
 def _items(path: Path, codes: CodeSet) -> pa.Table:

@@ -52,11 +52,11 @@ class QuantisedSet:
             raise CrosshashError(f"these arrays are no quantised set:\n{listed(problems)}")
 
 
-def read_quantised(path: Path, queries: int, items: int) -> QuantisedSet | None:
+def read_quantised(path: Path, items: int, queries: int | None = None) -> QuantisedSet | None:
     """Read `quantised.npz`; None where the method does not quantise.
 
     Raises:
-        CrosshashError: the file is missing, cut, or not of so many queries and items.
+        CrosshashError: the file is missing, cut, or not of so many items and queries.
     """
     arrays = _read(path, KEYS)
     if arrays is None:
@@ -70,7 +70,8 @@ def read_quantised(path: Path, queries: int, items: int) -> QuantisedSet | None:
     except CrosshashError as error:
         raise CrosshashError(f"{path}: {error} {REMEDY}") from None
     _check_rows(path, found.words, items)
-    _check_rows(path, found.queries, queries)
+    if queries is not None:
+        _check_rows(path, found.queries, queries)
     return found
 
 
