@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -13,8 +13,10 @@ import torch
 from torch import nn
 
 from crosshash.artifacts import atomic_path, write_npz
+from crosshash.codes.bit_index import BitIndex, cut, write_bit_index
 from crosshash.codes.center_book import CenterBook, read_centers
 from crosshash.codes.hashcodes import pack, unpack
+from crosshash.codes.quantiser import Codebook
 from crosshash.codes.transform import read_transform
 from crosshash.data.info import read_info
 from crosshash.data.labels import label_matrix
@@ -24,9 +26,11 @@ from crosshash.data.shards import read_items
 from crosshash.errors import run_stage
 from crosshash.plans.base import read_plan
 from crosshash.plans.encode import EncodePlan
+from crosshash.protocols import BitScalable, Method, Quantising
+from crosshash.training.bit_choice import choose_bits
 from crosshash.training.device import make_deterministic, settled_device
-from crosshash.training.encoding import EncodedItems, encode_items
-from crosshash.training.model_folder import load_model
+from crosshash.training.encoding import EncodedItems, encode_items, joined
+from crosshash.training.model_folder import Model, load_model
 from crosshash.training.parent import end_with_parent
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
@@ -45,29 +49,81 @@ def main(dataset: str) -> None:
     cast(nn.Module, model.method).to(device)
     transform = read_transform(Path("artifacts/transform.npz"))
     book = read_centers(Path("artifacts/centers/short.npz"))
-    classes = read_info(data).classes
+    info = read_info(data)
+    encoded = {
+        part: encode_items(
+            model.method,
+            prepared(read_items(data, part), model.prepare_image, model.prepare_text),
+            transform,
+            plan.caption,
+            plan.batch,
+            torch.device(device),
+            keep_real=isinstance(model.method, Quantising),
+        )
+        for part in ("query", *PARTS["retrieval"])
+        if info.counts[part]
+    }
+    chosen = bit_index(model, encoded, info.classes, plan)
     targets: Arrays = {"used": np.array(book is not None)}
     delivered: dict[str, Arrays] = {}
+    sides: dict[str, EncodedItems] = {}
     with atomic_path(CODES) as folder:
         folder.mkdir()
         for name, parts in PARTS.items():
-            items = chain.from_iterable(read_items(data, part) for part in parts)
-            ready = prepared(items, model.prepare_image, model.prepare_text)
-            encoded = encode_items(
-                model.method, ready, transform, plan.caption, plan.batch, torch.device(device)
-            )
-            labels = label_matrix(encoded.labels, classes)
-            delivered[name] = code_arrays(encoded, labels, classes, plan.bits, short=True)
-            write_npz(folder / f"{name}.npz", delivered[name])
-            long = code_arrays(encoded, labels, classes, plan.train_bits, short=False)
+            sides[name] = items = joined([encoded[part] for part in parts if part in encoded])
+            labels = label_matrix(items.labels, info.classes)
+            long = code_arrays(items, labels, info.classes, plan.train_bits, short=False)
             write_npz(folder / f"{name}_long.npz", long)
+            items = items if chosen is None else shortened_to(chosen, items, plan.train_bits)
+            delivered[name] = code_arrays(items, labels, info.classes, plan.bits, short=True)
+            write_npz(folder / f"{name}.npz", delivered[name])
             if book is not None:
                 targets[name] = target_codes(book, labels)
             logging.getLogger(__name__).info(
                 "%s: %d items, %d bits on %s", name, len(labels), plan.bits, device
             )
         write_npz(folder / "targets.npz", targets)
+        write_quantised(folder, model.method, sides["query"], sides["retrieval"])
         write_mat(folder / "codes.mat", matlab_arrays(delivered, plan.bits))
+        write_bit_index(folder, chosen)
+
+
+def bit_index(
+    model: Model, encoded: dict[str, EncodedItems], classes: tuple[str, ...], plan: EncodePlan
+) -> BitIndex | None:
+    """Choose which bits are delivered, where the method's code is one that is cut."""
+    if not isinstance(model.method, BitScalable) or plan.significance is None:
+        return None
+    significances = {
+        name: values.double().cpu().numpy() for name, values in model.method.significances().items()
+    }
+    val, train = encoded.get("val"), encoded["train"]
+    return choose_bits(significances, plan.significance, plan.bits, val, train, classes)
+
+
+def shortened_to(chosen: BitIndex, items: EncodedItems, bits: int) -> EncodedItems:
+    """Deliver the chosen bits of the trained codes."""
+    return replace(
+        items,
+        image_short=cut(items.image_long, bits, chosen.index),
+        text_short=cut(items.text_long, bits, chosen.index),
+    )
+
+
+def write_quantised(folder: Path, method: Method, query: EncodedItems, retrieval: EncodedItems) -> None:
+    """Write words and real vectors of a method that quantises; for the others, that there are none."""
+    quantised: Arrays = {"used": np.array(isinstance(method, Quantising))}
+    real = quantised.copy()
+    if isinstance(method, Quantising):
+        book = Codebook(method.dictionaries().cpu().numpy())
+        kind = np.uint8 if book.dictionaries.shape[1] <= 256 else np.uint16
+        quantised["codebook"] = book.dictionaries
+        for modality in ("image", "text"):
+            real[modality] = getattr(retrieval, f"{modality}_real")
+            quantised[modality] = book.encode(real[modality]).astype(kind)
+            quantised[f"query_{modality}"] = getattr(query, f"{modality}_real")
+    write_npz(folder / "quantised.npz", quantised)
+    write_npz(folder / "real.npz", real)
 
 
 def code_arrays(

@@ -13,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from crosshash.artifacts import missing
+from crosshash.codes.bit_index import Index, read_bit_index
 from crosshash.codes.hashcodes import HashCodes
 from crosshash.codes.transform import read_transform
 from crosshash.data.images import BadImageError, prepare_image
 from crosshash.errors import CrosshashError
 from crosshash.models.towers import TowerSpec
+from crosshash.protocols import BitScalable
 from crosshash.retrieval.index import CodeIndex
 from crosshash.training.encoding import shortened, soft_codes
 from crosshash.training.model_folder import Model, load_model
@@ -40,15 +42,21 @@ class Hit:
 
 @dataclass(frozen=True)
 class Hasher:
-    """A trained model with its transform, and the index of the retrieval set if there is one."""
+    """A trained model, how its codes are shortened, and the index of the retrieval set if there is one.
+
+    matrix: the transform; kept: int64[k], the bits that are delivered; None for methods without.
+    """
 
     model: Model
     matrix: NDArray[np.float32] | None
+    kept: Index | None
     index_folder: Path
 
     @property
     def bits(self) -> int:
         """Length of the delivered codes."""
+        if self.kept is not None:
+            return len(self.kept)
         return self.model.card.train_bits if self.matrix is None else self.matrix.shape[1] // 2
 
     def encode_text(self, texts: Sequence[str] | NDArray[np.floating]) -> HashCodes:
@@ -107,7 +115,8 @@ class Hasher:
 
     def _codes(self, soft: NDArray[np.float32]) -> HashCodes:
         ids = np.array([str(row) for row in range(len(soft))])
-        return HashCodes(shortened(soft, self.matrix), self.bits, ids)
+        delivered = soft if self.kept is None else soft[:, self.kept]
+        return HashCodes(shortened(delivered, self.matrix), self.bits, ids)
 
 
 def load(folder: str | Path = ".") -> Hasher:
@@ -118,7 +127,20 @@ def load(folder: str | Path = ".") -> Hasher:
     """
     artifacts = Path(folder) / "artifacts"
     model = load_model(artifacts / "model")
-    return Hasher(model, read_transform(artifacts / "transform.npz"), artifacts / "index")
+    kept = _kept_bits(artifacts / "codes", model) if isinstance(model.method, BitScalable) else None
+    return Hasher(model, read_transform(artifacts / "transform.npz"), kept, artifacts / "index")
+
+
+def _kept_bits(codes: Path, model: Model) -> Index:
+    """Read which bits are delivered.
+
+    Raises:
+        CrosshashError: the codes were cut from those of another model.
+    """
+    chosen = read_bit_index(codes)
+    if chosen is None or chosen.trained_bits != model.card.train_bits:
+        raise CrosshashError(f"{codes}: codes of another model. Run `dvc repro encode`.")
+    return chosen.index
 
 
 def _picture(path: Path) -> bytes:

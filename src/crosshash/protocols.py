@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,6 +109,24 @@ class Method(Protocol):
 
     def encode_text(self, text: Tensor) -> Tensor:
         """Soft codes float[B, train_bits] of texts."""
+        ...
+
+
+@runtime_checkable
+class BitScalable(Protocol):
+    """A method whose trained code is cut: the delivered code is its most significant bits."""
+
+    def significances(self) -> dict[str, Tensor]:
+        """How much each bit matters, by measure: float[train_bits], larger is kept first."""
+        ...
+
+
+@runtime_checkable
+class Quantising(Protocol):
+    """A method whose real vectors are also approximated by sums of words, one of each dictionary."""
+
+    def dictionaries(self) -> Tensor:
+        """The words: float[M, W, train_bits]."""
         ...
 
 

@@ -56,7 +56,10 @@ def outputs() -> dict[str, bytes]:
 
 def test_the_files_are_laid_out_as_documented() -> None:
     encode.main("set")
-    assert set(outputs()) == {*(f"{name}.npz" for name in NAMES), "targets.npz", "codes.mat"}
+    assert set(outputs()) == {
+        *(f"{name}.npz" for name in NAMES), "targets.npz", "codes.mat", "bit_index.npz", "bit_index.json",
+        "quantised.npz", "real.npz",
+    }  # fmt: skip
     for name, arrays in codes().items():
         bits = BITS if name.endswith("_long") else SHORT
         items = COUNTS["query"] if name.startswith("query") else sum(COUNTS.values()) - COUNTS["query"]

@@ -78,7 +78,9 @@ def write_plans(**changes: Any) -> None:  # noqa: ANN401
         weight_decay=0.2, warmup=0.1, clip_norm=1.0,
         precision="auto", caption="random", select="best", memory_mb=100.0, seed=0, device="cpu",
     ).model_dump()  # fmt: skip
-    encode = EncodePlan(bits=SHORT, train_bits=BITS, caption="first", batch=16, device="cpu").model_dump()
+    encode = EncodePlan(
+        bits=SHORT, train_bits=BITS, significance=None, caption="first", batch=16, device="cpu"
+    ).model_dump()
     Path("plan").mkdir(exist_ok=True)
     for name, plan in (("train", train), ("encode", encode)):
         plan |= {key: value for key, value in changes.items() if key in plan}

@@ -50,7 +50,11 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
         ),
         "train": _train(params, train_bits),
         "encode": EncodePlan(
-            bits=params.bits, train_bits=train_bits, device=params.device, **params.encode.model_dump()
+            bits=params.bits,
+            train_bits=train_bits,
+            significance=getattr(params.method_section, "significance", None),
+            device=params.device,
+            **params.encode.model_dump(),
         ),
         "evaluate": EvaluatePlan(
             method=params.method,

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
+from crosshash.models.alignment import bit_alignment
 from crosshash.models.likelihood import buffer_likelihood, pair_likelihood
 from crosshash.models.similarity import similar
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 
 LEVELS = 4
-SAMPLE = 2000  # training items between which the bits' discrimination is measured
+SAMPLE = 4000  # training items between which the alignment of the bits is measured
 
 Modality = Literal["image", "text"]
 
@@ -52,12 +53,12 @@ class Scahn(nn.Module):
     """Two networks trained in turn against buffers of the fused codes of all training items."""
 
     phases: Sequence[str] = ("image", "text")
-    training_only: Sequence[str] = ("buffer_", "labels", "target")
+    training_only: Sequence[str] = ("buffer_",)
     labels: Tensor
     target: Tensor
     image_activity: Tensor
     text_activity: Tensor
-    discrimination: Tensor
+    alignment: Tensor
 
     def __init__(
         self,
@@ -77,12 +78,17 @@ class Scahn(nn.Module):
         self.text = LevelCodes(text, train_bits)
         self.register_buffer("image_activity", torch.zeros(LEVELS, train_bits))
         self.register_buffer("text_activity", torch.zeros(LEVELS, train_bits))
-        self.register_buffer("discrimination", torch.zeros(train_bits))
+        self.register_buffer("alignment", torch.zeros(train_bits))
 
     def make_buffers(self, labels: Tensor) -> None:
-        """Make room for the fused codes of all training items, per modality; labels: uint8[N, C]."""
-        self.register_buffer("labels", labels)
-        for name in ("buffer_image", "buffer_text", "target"):  # three separate tensors
+        """Make room for the fused codes of all training items, per modality; labels: uint8[N, C].
+
+        Labels and targets are known again at the start of an epoch, so checkpoints are spared them.
+        """
+        self.register_buffer("labels", labels, persistent=False)
+        signs = torch.ones(len(labels), self.train_bits, dtype=torch.int8)
+        self.register_buffer("target", signs, persistent=False)
+        for name in ("buffer_image", "buffer_text"):  # two tensors, not one of two names
             self.register_buffer(name, torch.zeros(len(labels), self.train_bits))
 
     def parameter_groups(self, phase: str) -> list[ParameterGroup]:
@@ -99,15 +105,21 @@ class Scahn(nn.Module):
         if epoch == 1:
             self._refresh(pairs)
         sums = self._buffer("image") + self._buffer("text")
-        self.target.copy_(torch.where(sums >= 0, 1.0, -1.0))
+        self.target.copy_(torch.where(sums >= 0, 1, -1))
 
     def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
-        """Inter + intra + pair_weight pair + quan_weight (2 / K) quantisation, for the phase's modality."""
+        """Inter + intra + pair_weight pair + quan_weight (2 / K) quantisation, for the phase's modality.
+
+        Raises:
+            CrosshashError: a batch of one.
+        """
+        if len(batch.index) < 2:
+            raise CrosshashError("SCAHN compares the two halves of a batch: it needs two items or more.")
         modality: Modality = "image" if phase == "image" else "text"
         codes = self._codes(modality)(batch.image if modality == "image" else batch.text)
+        self._buffer(modality)[batch.index] = codes[-1].detach()
         with torch.autocast(codes.device.type, enabled=False):
             parts = self._losses(codes, batch, modality)
-        self._buffer(modality)[batch.index] = codes[-1].detach()
         total = parts["inter"] + parts["intra"] + self.pair_weight * parts["pair"]
         total = total + self.quan_weight * 2 / self.train_bits * parts["quantisation"]
         return StepLoss(total, {f"{phase}_{name}": part.detach() for name, part in parts.items()})
@@ -115,21 +127,21 @@ class Scahn(nn.Module):
     def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
         """Refresh the buffers, and how much each bit matters."""
         self._refresh(pairs)
-        image, text = (self._buffer(modality)[:SAMPLE] for modality in ("image", "text"))
-        self.discrimination.copy_(discrimination(image, text, self.labels[:SAMPLE]))
+        image, text = self._buffer("image")[:SAMPLE], self._buffer("text")[:SAMPLE]
+        self.alignment.copy_(bit_alignment(image, text, self.labels[:SAMPLE]))
 
     def significances(self) -> dict[str, Tensor]:
         """How much each bit matters, by three measures float[K]; a larger one is kept first.
 
         weights: sum over modalities and levels of |w|. activity: the same with each |w| times the mean |h| of
-        its level. discrimination: how much more alike the bit is between items that share a label.
+        its level. alignment: how long the bit stays while those are left out that the others can do without.
         """
         image, text = self.image.fusion.detach().abs(), self.text.fusion.detach().abs()
         activity = image * self.image_activity + text * self.text_activity
         return {
             "weights": (image + text).sum(0),
             "activity": activity.sum(0),
-            "discrimination": self.discrimination,
+            "alignment": self.alignment,
         }
 
     def encode_image(self, image: Tensor) -> Tensor:
@@ -149,30 +161,16 @@ class Scahn(nn.Module):
         return self.get_buffer(f"buffer_{modality}")
 
     def _losses(self, codes: Tensor, batch: PairBatch, modality: Modality) -> dict[str, Tensor]:
-        """The four terms over two disjoint halves of the batch; codes: float[5, B, K]."""
-        half = (len(batch.index) + 1) // 2
-        inter, intra, quantisation = [], [], []
-        for part in (slice(0, half), slice(half, None)):
-            if not len(batch.index[part]):  # a batch of one
-                continue
-            mine, labels = codes[:, part], batch.labels[part]
-            other = self._buffer("text" if modality == "image" else "image")
-            inter.append(buffer_likelihood(mine, other, labels, self.labels, self.alpha))
-            own = self._buffer(modality)
-            intra.append(buffer_likelihood(mine, own, labels, self.labels, self.alpha))
-            target = self.target[batch.index[part]]
-            quantisation.append((target - mine[-1]).square().sum(1).mean())
+        """The four terms; codes: float[5, B, K], of which the two halves of B are B1 and B2."""
+        other = self._buffer("text" if modality == "image" else "image")
+        half = len(batch.index) // 2
         shared = similar(batch.labels[:half], batch.labels[half:])
-        pair = [
-            pair_likelihood(level[:half], level[half:], shared, self.alpha)
-            for level in codes
-            if shared.numel()
-        ]
+        pair = [pair_likelihood(level[:half], level[half:], shared, self.alpha) for level in codes]
         return {
-            "inter": torch.stack(inter).mean(),
-            "intra": torch.stack(intra).mean(),
-            "pair": torch.stack(pair).mean() if pair else codes.new_zeros(()),
-            "quantisation": torch.stack(quantisation).mean(),
+            "inter": buffer_likelihood(codes, other, batch.labels, self.labels, self.alpha),
+            "intra": buffer_likelihood(codes, self._buffer(modality), batch.labels, self.labels, self.alpha),
+            "pair": torch.stack(pair).mean(),
+            "quantisation": (self.target[batch.index] - codes[-1]).square().sum(1).mean(),
         }
 
     def _refresh(self, pairs: TrainingPairs) -> None:
@@ -191,20 +189,6 @@ class Scahn(nn.Module):
         self.train(learning)
 
 
-def discrimination(image: Tensor, text: Tensor, labels: Tensor) -> Tensor:
-    """Mean of f_ib g_jb over pairs that share a label, less that over the others: float[K].
-
-    image, text: float[N, K] fused codes; labels: [N, C]. Zero where all or none of the pairs share one.
-    """
-    shared = similar(labels, labels)
-    count, others = shared.sum(), shared.numel() - shared.sum()
-    alike = (image * (shared @ text)).sum(0)
-    whole = image.sum(0) * text.sum(0)
-    if not count or not others:
-        return torch.zeros_like(whole)
-    return alike / count - (whole - alike) / others
-
-
 def build(
     image: Tower,
     text: Tower,
@@ -221,7 +205,10 @@ def build(
     """
     method = Scahn(image, text, train_bits, alpha, pair_weight, quan_weight)
     if inputs is not None:
-        if not inputs.labels.any(axis=1).all():
-            raise CrosshashError("SCAHN learns from labels, and there are training items without any.")
+        if unlabelled := int((~inputs.labels.any(axis=1)).sum()):
+            raise CrosshashError(
+                f"{unlabelled} of {len(inputs.labels)} training items have no label, and SCAHN learns from "
+                "labels: leave them out of training, or choose an unsupervised method."
+            )
         method.make_buffers(torch.from_numpy(inputs.labels))
     return method

@@ -12,6 +12,7 @@ class EncodePlan(Plan):
 
     bits: int
     train_bits: int
+    significance: Literal["auto", "weights", "activity", "alignment"] | None
     caption: Literal["first", "all"]
     batch: int
     device: Literal["auto", "cpu", "cuda"]

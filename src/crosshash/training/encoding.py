@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Literal
 
@@ -24,7 +24,8 @@ class EncodedItems:
     """Codes of N items in one order.
 
     rows: int64[N] of the pair table; ids `<U`[N]; labels: names per item; has_text: bool[N]. The rest are
-    packed codes uint8[N, ceil(K/8)]: `long` as trained, `short` as delivered; zeros where there is no text.
+    packed codes uint8[N, ceil(K/8)]: `long` as trained, `short` as delivered; zeros where there is no text;
+    `real` is what the trained code is the sign of, float32[N, K], or float32[N, 0] where nobody asks for it.
     """
 
     rows: np.ndarray
@@ -35,6 +36,8 @@ class EncodedItems:
     text_long: np.ndarray
     image_short: np.ndarray
     text_short: np.ndarray
+    image_real: np.ndarray
+    text_real: np.ndarray
 
 
 def soft_codes(
@@ -74,12 +77,14 @@ def encode_items(
     caption: Literal["first", "all"],
     batch: int,
     device: torch.device,
+    keep_real: bool = False,
 ) -> EncodedItems:
     """Encode items of both modalities, holding no more than a batch of pictures; sorted by row.
 
     matrix: float32[2K, 2k] of the transform, or None: the delivered code is the trained one.
     """
     parts = []
+    kept = method.train_bits if keep_real else 0
     for chunk in _chunks(items, batch):
         image = soft_codes(method.encode_image, [item.image for item in chunk], batch, device)
         shown = [item.texts if caption == "all" else item.texts[:1] for item in chunk]
@@ -95,18 +100,21 @@ def encode_items(
                 text_long=pack(text) * has_text[:, None],
                 image_short=shortened(image, matrix),
                 text_short=shortened(text, matrix) * has_text[:, None],
+                image_real=image[:, :kept].copy(),  # a view would hold the rest
+                text_real=text[:, :kept].copy(),
             )
         )
-    return _joined(parts)
+    return joined(parts)
 
 
-def _joined(parts: list[EncodedItems]) -> EncodedItems:
+def joined(parts: Sequence[EncodedItems]) -> EncodedItems:
+    """Put parts of the same data set together, sorted by row."""
     rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows, kind="stable")
     labels = [names for part in parts for names in part.labels]
     arrays = {
         name: np.concatenate([getattr(part, name) for part in parts])[order]
-        for name in ("ids", "has_text", "image_long", "text_long", "image_short", "text_short")
+        for name in (field.name for field in fields(EncodedItems) if field.name not in ("rows", "labels"))
     }
     return EncodedItems(rows=rows[order], labels=[labels[place] for place in order], **arrays)
 

@@ -21,7 +21,7 @@ class MethodSection(Section):
     alpha: Positive
     pair_weight: NonNegative
     quan_weight: NonNegative
-    significance: Literal["auto", "weights", "activity", "discrimination"]
+    significance: Literal["auto", "weights", "activity", "alignment"]
 
     def trained_bits(self, bits: int) -> int:
         """Length that the network learns: its own, whatever length is delivered."""
