@@ -108,6 +108,10 @@ class Hq(nn.Module):
         for buffer, rows in zip((self.words_image, self.words_text), np.split(words, 2), strict=True):
             buffer.copy_(torch.from_numpy(rows))
 
+    def dictionaries(self) -> Tensor:
+        """Words of the codebook: float[M, W, bits]."""
+        return self.codebook
+
     def encode_image(self, image: Tensor) -> Tensor:
         """Real vectors float[B, bits] of images, whose signs are the hash code."""
         vector: Tensor = self.image_head(self.image(image)).float()
