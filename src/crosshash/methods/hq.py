@@ -92,8 +92,17 @@ class Hq(nn.Module):
         return StepLoss(total, {name: part.detach() for name, part in parts.items()})
 
     def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
-        """One sweep of ICM over the training items' vectors, then new words; k-means the first time."""
+        """One sweep of ICM over the training items' vectors, then new words; k-means the first time.
+
+        Raises:
+            CrosshashError: the vectors are no longer numbers.
+        """
         vectors = self._vectors(pairs)
+        if not np.isfinite(vectors).all():
+            raise CrosshashError(
+                f"HQ's vectors are no longer numbers after epoch {epoch}, so that they cannot be quantised. "
+                "Lower train.lr_head and train.lr_backbone; the state after the epoch before is kept."
+            )
         words = torch.cat([self.words_image, self.words_text]).cpu().numpy().astype(np.int64)
         count, size, _ = self.codebook.shape
         if (words < 0).any():
