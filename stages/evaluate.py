@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from crosshash.artifacts import atomic_path, read_npz, write_json
+from crosshash.codes.bit_index import BitIndex, read_bit_index
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
@@ -15,6 +16,7 @@ from crosshash.retrieval.codeset import CodeSet, check_fit, read_code_set
 from crosshash.retrieval.evaluation import evaluate, have_labels, mean_average_precision, task_map
 from crosshash.retrieval.quantised import read_quantised, read_real
 from crosshash.retrieval.scores import DIGITS, RetrievalReport
+from crosshash.retrieval.significance import significance_section, significance_table
 from crosshash.retrieval.tables import precision_table, query_table, radius_table, score_table
 from crosshash.retrieval.two_stage import (
     TwoStageScores,
@@ -29,7 +31,7 @@ CODES = Path("artifacts/codes")
 
 
 def main() -> None:
-    """Read codes and plan, score, and write the five outputs."""
+    """Read codes and plan, score, and write the six outputs."""
     plan = read_plan("evaluate", EvaluatePlan)
     query, retrieval = _read("query", "retrieval", plan.bits)
     long = _read("query_long", "retrieval_long", plan.train_bits)
@@ -42,6 +44,7 @@ def main() -> None:
         seed=plan.seed,
     )
     stages = _two_stages(query, retrieval, plan)
+    kept = read_bit_index(CODES)
     metrics = {
         "method": plan.method,
         "dataset": plan.dataset,
@@ -50,10 +53,11 @@ def main() -> None:
         **report.counts(),
         "target_mAP": _target_map(query, retrieval, plan),
         "train_bits_mAP": _long_map(*long, plan),
+        "significance": significance_section(kept, *long, plan.ties, plan.undefined, plan.seed),
         "rerank": two_stage_section(stages, plan.rerank),
         **report.scores(),
     }
-    _write(report, stages, metrics)
+    _write(report, stages, kept, metrics)
     Console().print(score_table(metrics))
     if metrics["rerank"]:
         Console().print(two_stage_table(metrics["rerank"]))
@@ -115,11 +119,17 @@ def _two_stages(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[
     }
 
 
-def _write(report: RetrievalReport, stages: dict[str, TwoStageScores], metrics: dict[str, Any]) -> None:
+def _write(
+    report: RetrievalReport,
+    stages: dict[str, TwoStageScores],
+    kept: BitIndex | None,
+    metrics: dict[str, Any],
+) -> None:
     for path, table in (
         (Path("plots/pr.csv"), radius_table(report)),
         (Path("plots/precision_at_n.csv"), precision_table(report)),
         (Path("plots/rerank.csv"), candidate_table(stages)),
+        (Path("plots/significance.csv"), significance_table(kept)),
     ):
         with atomic_path(path) as temporary:
             table.to_csv(temporary, index=False)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from crosshash.artifacts import write_npz
+from crosshash.codes.bit_index import write_bit_index
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.evaluation import mean_average_precision
 from crosshash.retrieval.score_files import score
@@ -35,6 +36,7 @@ def prepare(labelled: bool = True, used: bool = True, **changes: Any) -> None:  
         side: generator.integers(0, 256, (n, 2), np.uint8) for side, n in (("query", 12), ("retrieval", 130))
     }
     write_npz(CODES / "targets.npz", {**targets, "used": np.array(used)})
+    write_bit_index(CODES, None)
     plan = {
         "method": "twdh",
         "dataset": "scenes",

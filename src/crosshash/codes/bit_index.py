@@ -13,6 +13,8 @@ from crosshash.artifacts import read_json, read_npz, write_json, write_npz
 from crosshash.errors import CrosshashError
 
 ARRAYS, CHOICE = "bit_index.npz", "bit_index.json"
+MEASURES = ("weights", "activity", "alignment")
+"""Of how much a bit matters; each says in its method what it is."""
 
 Index = NDArray[np.int64]
 Scores = Mapping[str, Mapping[str, float]]
@@ -23,8 +25,9 @@ class BitIndex:
     """Delivered bits of a trained code, the same for images and texts.
 
     index: int64[k], the most significant first; all bits in their own order where none is cut. significances:
-    by measure, float64[K], larger is kept first. chosen: the measure that decided, None where none is cut.
-    validation: mAP of the cut code on the validation queries, by measure and task; None where not scored.
+    float64[K] for each of MEASURES, larger is kept first. chosen: the measure that decided, None where none
+    is cut. validation: mAP of the cut code on the validation queries, by measure and task; None where not
+    scored.
     """
 
     index: Index

@@ -13,7 +13,7 @@ from crosshash.data.labels import label_matrix
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codeset import CodeSet
 from crosshash.retrieval.scores import DIGITS
-from crosshash.retrieval.subsets import subset_maps
+from crosshash.retrieval.significance import subset_maps
 from crosshash.training.encoding import EncodedItems
 
 UNSCORED = "alignment"  # what decides where the validation queries cannot
