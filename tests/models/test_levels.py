@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import copy
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -232,20 +232,17 @@ def test_nothing_is_left_on_the_network() -> None:
 def test_passes_of_other_threads_are_not_mixed_in() -> None:
     network, given = build("image", "vit").network.eval(), inputs("image", "vit")
     expected = [network.levels(given[item : item + 1]) for item in range(4)]
-    wrong: list[int] = []
 
-    def work(item: int) -> None:
-        for _ in range(10):
-            found = network.levels(given[item : item + 1])
-            if not all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, expected[item], strict=True)):
-                wrong.append(item)
+    def agrees(item: int) -> bool:
+        found = [network.levels(given[item : item + 1]) for _ in range(10)]
+        return all(
+            torch.allclose(*pair, atol=1e-5)
+            for levels in found
+            for pair in zip(levels, expected[item], strict=True)
+        )
 
-    threads = [threading.Thread(target=work, args=(item,)) for item in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(agrees, range(4)))
 
 
 def test_a_class_token_of_a_text_is_none_of_its_words() -> None:

@@ -66,7 +66,7 @@ class WindowAverage(nn.Module):
 
     def __init__(self, window: int) -> None:
         super().__init__()
-        self.pool = nn.AvgPool1d(window, ceil_mode=True, count_include_pad=False)
+        self.pool = nn.AvgPool1d(window, ceil_mode=True)
         self.weight = nn.Conv1d(1, 1, 1)
         nn.init.ones_(self.weight.weight)
         nn.init.zeros_(self.weight.bias)  # type: ignore[arg-type]
