@@ -1,19 +1,45 @@
-"""A small TwDH over vectors and bags of words, with labels, centres and a transform drawn from a seed."""
+"""Small methods over vectors and bags of words, or pictures and captions; everything drawn from a seed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
+import yaml
 
+from crosshash.config.params import Params
+from crosshash.config.resolve import resolve
 from crosshash.methods.twdh import Twdh, build
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.protocols import PairBatch, TrainingInputs
+from crosshash.seeding import stream
+from crosshash.training.model_folder import ModelCard, build_method
+
+ROOT = Path(__file__).resolve().parents[2]
 
 DIM, HIDDEN, BITS, SHORT = 5, 16, 8, 4
 CLASSES = 3
 WORDS = tuple("abcdefg")
 IMAGE = TowerSpec("mlp", "mlp", HIDDEN, DIM)
 TEXT = TowerSpec("bow", "bow", HIDDEN, vocabulary=WORDS)
+SIDE, LENGTH, TOKENS = 16, 6, 40
+CLIP = TowerSpec(
+    "clip",
+    "small",
+    config={
+        "embed_dim": 24,
+        "vision_cfg": {"image_size": SIDE, "layers": 3, "width": 16, "head_width": 8, "patch_size": 8},
+        "text_cfg": {"context_length": LENGTH, "vocab_size": TOKENS, "width": 16, "heads": 2, "layers": 3},
+    },
+)
+KINDS = ("vectors", "pictures")
+SMALL = {"train_bits": BITS, "words": 4}
+"""Settings that say how large something is, whichever method they belong to."""
 
 
 def signs(generator: np.random.Generator, *shape: int) -> np.ndarray:
@@ -49,3 +75,71 @@ def batch(items: int, seed: int = 0) -> PairBatch:
         torch.from_numpy(known.labels).float(),
         torch.arange(items),
     )
+
+
+# Any method, by its own section of params.yaml
+
+
+def plans(name: str) -> dict[str, Any]:
+    """Resolve params.yaml for a method, all that is large made small."""
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw |= {"method": name, "bits": BITS, "device": "cpu"}
+    raw[name] |= {key: value for key, value in SMALL.items() if key in raw[name]}
+    with chdir(ROOT):
+        return dict(resolve(Params.model_validate(raw)))
+
+
+def card(name: str, kind: str = "vectors") -> ModelCard:
+    """Describe the small model of a method."""
+    plan = plans(name)["train"]
+    layers = plan.model.layers
+    vectors = (
+        TowerSpec("mlp", "mlp", HIDDEN, DIM, layers=layers),
+        TowerSpec("bow", "bow", HIDDEN, vocabulary=WORDS, layers=layers),
+    )
+    specs = vectors if kind == "vectors" else (CLIP, CLIP)
+    return ModelCard(name, plan.train_bits, plan.settings, *specs, best_epoch=0)
+
+
+def make(name: str, kind: str = "vectors", items: int = 40, seed: int = 0) -> Any:  # noqa: ANN401
+    """Build a method for training on the items of `pairs`; a module as well as a Method."""
+    torch.manual_seed(seed)
+    model = card(name, kind)
+    return build_method(model, build_towers(model.image, model.text), inputs(items))
+
+
+def pairs(kind: str, items: int, seed: int = 0) -> PairBatch:
+    """Items with the labels of `inputs`, which their vectors and pictures show a little."""
+    vectors = batch(items, seed)
+    if kind == "vectors":
+        shown = vectors.image + vectors.labels @ torch.eye(CLASSES, DIM)
+        return PairBatch(shown, vectors.text, vectors.labels, vectors.index)
+    generator = np.random.default_rng(seed)
+    pixels = torch.from_numpy(generator.integers(0, 200, (items, 3, SIDE, SIDE)).astype(np.uint8))
+    pixels += (50 * vectors.labels[:, :, None, None]).to(torch.uint8)
+    tokens = torch.zeros(items, LENGTH, dtype=torch.int64)
+    tokens[:, 0], tokens[:, 3] = TOKENS - 2, TOKENS - 1
+    tokens[:, 1:3] = torch.from_numpy(generator.integers(1, TOKENS - 2, (items, 2)))
+    return PairBatch(pixels, tokens, vectors.labels, vectors.index)
+
+
+def rows_of(whole: PairBatch, rows: torch.Tensor) -> PairBatch:
+    return PairBatch(whole.image[rows], whole.text[rows], whole.labels[rows], whole.index[rows])
+
+
+@dataclass(frozen=True)
+class FixedBatches:
+    """Items as they are, in batches of `size`; the last one holds what is left."""
+
+    whole: PairBatch
+    size: int = 8
+
+    def __len__(self) -> int:
+        return -(-len(self.whole.index) // self.size)
+
+    def epoch(self, epoch: int) -> Iterator[PairBatch]:
+        order = torch.from_numpy(stream(0, "order", epoch).permutation(len(self.whole.index)))
+        return (rows_of(self.whole, rows) for rows in order.split(self.size))
+
+    def in_order(self) -> Iterator[PairBatch]:
+        return (rows_of(self.whole, rows) for rows in self.whole.index.split(self.size))
