@@ -11,7 +11,7 @@ Q, R, N, D = 4, 12, 30, 6
 
 
 def drawn(seed: int, dictionaries: int = 2, words: int = 3) -> tuple[np.ndarray, ...]:
-    """Queries, candidates, words, codebook, distances; few words and small whole numbers, so that many tie."""
+    """Queries, candidates, words, codebook, distances; few words and small numbers, so that many tie."""
     generator = np.random.default_rng(seed)
     return (
         generator.integers(-2, 3, (Q, D)).astype(np.float32),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from scipy.io import loadmat
 
 from crosshash.artifacts import read_npz, write_npz
 from crosshash.codes.center_book import write_centers
-from crosshash.codes.hashcodes import unpack
+from crosshash.codes.hashcodes import pack, unpack
+from crosshash.codes.quantiser import Codebook
 from crosshash.codes.transform import write_transform
 from crosshash.errors import CrosshashError
 from crosshash.models.towers import TowerSpec, build_towers
@@ -167,6 +169,48 @@ def test_without_centres_and_transform_the_trained_code_is_delivered() -> None:
     targets = read_npz(encode.CODES / "targets.npz")
     assert list(targets) == ["used"]
     assert not targets["used"]
+
+
+@pytest.mark.parametrize(("words", "kind"), [(4, np.uint8), (300, np.uint16)])
+def test_a_method_that_quantises_gives_words_and_real_vectors(words: int, kind: type) -> None:
+    image, text = TowerSpec("mlp", "mlp", 12, 5), TowerSpec("bow", "bow", 12, vocabulary=tuple(WORDS))
+    weights = {f"{part}_weight": 0.1 for part in ("similarity", "hash", "balance", "quan")}
+    own = {"pairs": "all", "alpha": 1.0, "dictionaries": 2, "words": words, "dropout": 0.0}
+    card = ModelCard("hq", BITS, {**weights, **own}, image, text, 1)
+    method: Any = build_method(card, build_towers(image, text), None)
+    method.codebook.normal_()
+    save_model(Path("artifacts/model"), card, method.state_dict())
+    write_centers(Path("artifacts/centers/short.npz"), None)
+    write_transform(Path("artifacts/transform.npz"), None)
+    write_plans(bits=BITS)
+    encode.main("set")
+    found, real = (read_npz(encode.CODES / f"{name}.npz") for name in ("quantised", "real"))
+    assert list(found) == ["used", "codebook", "image", "query_image", "text", "query_text"]
+    assert list(real) == ["used", "image", "text"]
+    assert found["used"]
+    assert real["used"]
+    assert np.array_equal(found["codebook"], method.codebook.numpy())
+    book = Codebook(found["codebook"])
+    for modality in ("image", "text"):
+        for side, vectors in (("retrieval", real[modality]), ("query", found[f"query_{modality}"])):
+            arrays = codes()[side]
+            there = arrays["has_text"] if modality == "text" else np.ones(len(vectors), bool)
+            assert vectors.dtype == np.float32
+            assert np.array_equal(pack(vectors[there]), arrays[modality][there])
+            assert not vectors[~there].any()
+        assert found[modality].dtype == kind
+        assert np.array_equal(found[modality], book.encode(real[modality]))
+    first = outputs()
+    encode.main("set")
+    assert outputs() == first
+
+
+def test_other_methods_have_no_words() -> None:
+    encode.main("set")
+    for name in ("quantised", "real"):
+        arrays = read_npz(encode.CODES / f"{name}.npz")
+        assert list(arrays) == ["used"]
+        assert not arrays["used"]
 
 
 def test_a_failure_leaves_the_codes_before_it() -> None:

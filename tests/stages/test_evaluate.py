@@ -18,7 +18,10 @@ from stages.evaluate import main
 from tests.retrieval.sets import code_set, random_set, write_set
 
 CODES = Path("artifacts/codes")
-OUTPUTS = ("metrics.json", "plots/pr.csv", "plots/precision_at_n.csv", "artifacts/per_query.parquet")
+OUTPUTS = (
+    "metrics.json", "plots/pr.csv", "plots/precision_at_n.csv", "plots/rerank.csv", "plots/significance.csv",
+    "artifacts/per_query.parquet",
+)  # fmt: skip
 
 
 def prepare(labelled: bool = True, used: bool = True, **changes: Any) -> None:  # noqa: ANN401
@@ -37,11 +40,13 @@ def prepare(labelled: bool = True, used: bool = True, **changes: Any) -> None:  
     }
     write_npz(CODES / "targets.npz", {**targets, "used": np.array(used)})
     write_bit_index(CODES, None)
+    write_npz(CODES / "quantised.npz", {"used": np.array(False)})
     plan = {
         "method": "twdh",
         "dataset": "scenes",
         "bits": 16,
         "train_bits": 64,
+        "rerank": None,
         "ties": "expected",
         "undefined": "skip",
         "bootstrap": 100,
@@ -66,7 +71,8 @@ def test_the_keys_of_metrics_json() -> None:
     found = metrics()
     assert list(found) == [
         "method", "dataset", "bits", "train_bits", "n_query", "n_retrieval", "n_undefined", "n_unlabelled",
-        "n_captionless", "base_rate", "ties", "target_mAP", "train_bits_mAP", "i2t", "t2i", "i2i", "t2t",
+        "n_captionless", "base_rate", "ties", "target_mAP", "train_bits_mAP", "significance", "rerank",
+        "i2t", "t2i", "i2i", "t2t",
     ]  # fmt: skip
     for task in ("i2t", "t2i", "i2i", "t2t"):
         assert list(found[task]) == [
@@ -139,6 +145,74 @@ def test_without_targets_their_score_is_null() -> None:
     prepare(used=False)
     main()
     assert metrics()["target_mAP"] is None
+
+
+def quantise(**changes: Any) -> None:  # noqa: ANN401
+    """Words and real vectors beside the codes, whose signs they have nothing to do with."""
+    generator = np.random.default_rng(1)
+    rows = {side: len(np.load(CODES / f"{side}.npz")["ids"]) for side in ("query", "retrieval")}
+    words = {name: generator.integers(0, 4, (rows["retrieval"], 2), np.uint8) for name in ("image", "text")}
+    queries = {
+        f"query_{name}": generator.normal(0, 1, (rows["query"], 16)).astype(np.float32) for name in words
+    }
+    book = generator.normal(0, 1, (2, 4, 16)).astype(np.float32)
+    write_npz(
+        CODES / "quantised.npz", {"used": np.array(True), "codebook": book, **words, **queries, **changes}
+    )
+    real = {name: generator.normal(0, 1, (rows["retrieval"], 16)).astype(np.float32) for name in words}
+    write_npz(CODES / "real.npz", {"used": np.array(True), **real})
+
+
+def test_without_a_quantiser_there_is_no_section_and_a_table_without_rows() -> None:
+    prepare()
+    main()
+    assert metrics()["rerank"] is None
+    assert Path("plots/rerank.csv").read_text() == "task,r_h,AP@50[hits],mAP\n"
+
+
+def test_hash_quantised_real_and_both_side_by_side() -> None:
+    prepare(method="hq", rerank=60)
+    quantise()
+    main()
+    found = metrics()
+    assert list(found["rerank"]) == ["r_h", "i2t", "t2i"]
+    assert found["rerank"]["r_h"] == 60
+    table = pd.read_csv("plots/rerank.csv")
+    for task in ("i2t", "t2i"):
+        ways = found["rerank"][task]
+        assert list(ways) == ["hash", "quantised", "real", "reranked"]
+        for name in ("mAP", "AP@50[min]", "AP@50[hits]"):
+            assert ways["hash"][name] == pytest.approx(found[task][name], abs=1.1e-6)
+        rows = table[table["task"] == task].set_index("r_h")
+        assert rows.index.tolist() == [0, 50, 60, 100, 130]
+        for size, way in ((0, "hash"), (60, "reranked")):
+            assert rows.loc[size, "mAP"] == ways[way]["mAP"]
+            assert rows.loc[size, "AP@50[hits]"] == ways[way]["AP@50[hits]"]
+    first = [Path(path).read_bytes() for path in OUTPUTS]
+    main()
+    assert [Path(path).read_bytes() for path in OUTPUTS] == first
+
+
+def test_more_candidates_than_the_database_holds_are_refused() -> None:
+    prepare(method="hq", rerank=131)
+    quantise()
+    with pytest.raises(CrosshashError, match=r"hq\.rerank: 131 candidates, but only 130 items"):
+        main()
+    assert not any(Path(path).exists() for path in OUTPUTS)
+
+
+def test_a_quantiser_of_another_run_is_refused() -> None:
+    prepare(method="hq", rerank=60)
+    quantise(image=np.zeros((129, 2), np.uint8))
+    with pytest.raises(CrosshashError, match=r"quantised\.npz: its rows are not those of the codes"):
+        main()
+
+
+def test_quantised_vectors_of_a_set_without_labels_are_not_scored() -> None:
+    prepare(labelled=False, method="hq", rerank=60)
+    quantise()
+    main()
+    assert metrics()["rerank"] is None
 
 
 def test_a_set_without_labels() -> None:

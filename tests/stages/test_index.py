@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crosshash.artifacts import read_npz, write_npz
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codeset import CodeSet
 from crosshash.retrieval.index import CodeIndex
@@ -16,6 +17,7 @@ from stages.index import main
 from tests.retrieval.sets import code_set, write_set
 
 INDEX = Path("artifacts/index")
+QUANTISED = Path("artifacts/codes/quantised.npz")
 
 
 def prepare(bits: int = 12, has_text: bool = True, first: int = 1) -> CodeSet:
@@ -33,6 +35,7 @@ def prepare(bits: int = 12, has_text: bool = True, first: int = 1) -> CodeSet:
         names=[first, *chosen[1:].tolist()],
     )
     write_set(Path("artifacts/codes/retrieval.npz"), codes)
+    write_npz(QUANTISED, {"used": np.array(False)})
     table = {
         "id": [f"p{row}" for row in range(30)],
         "image": [f"{row}.jpg" for row in range(30)],
@@ -94,6 +97,40 @@ def test_equal_input_gives_equal_bytes() -> None:
     assert set(first) == {"image.faiss", "text.faiss", "items.parquet", "statistics.json"}
     main()
     assert {path.name: path.read_bytes() for path in INDEX.iterdir()} == first
+
+
+def quantised(items: int = 10) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(2)
+    return {
+        "used": np.array(True),
+        "codebook": generator.normal(0, 1, (2, 3, 12)).astype(np.float32),
+        "image": generator.integers(0, 3, (items, 2), np.uint8),
+        "text": generator.integers(0, 3, (items, 2), np.uint8),
+        "query_image": generator.normal(0, 1, (4, 12)).astype(np.float32),
+        "query_text": generator.normal(0, 1, (4, 12)).astype(np.float32),
+    }
+
+
+def test_of_a_quantiser_the_index_holds_codebook_and_words_never_a_real_vector() -> None:
+    prepare()
+    arrays = quantised()
+    write_npz(QUANTISED, arrays)
+    main()
+    held = read_npz(INDEX / "quantiser.npz")
+    assert list(held) == ["codebook", "image", "text"]
+    assert held["codebook"].shape == (2, 3, 12)
+    assert held["image"].dtype == held["text"].dtype == np.uint8
+    assert held["image"].shape == held["text"].shape == (10, 2)
+    for name, array in held.items():
+        assert np.array_equal(array, arrays[name])
+
+
+def test_a_quantiser_of_other_items_is_refused() -> None:
+    prepare()
+    write_npz(QUANTISED, quantised(items=9))
+    with pytest.raises(CrosshashError, match=r"quantised\.npz: its rows are not those of the codes"):
+        main()
+    assert not INDEX.exists()
 
 
 def test_a_set_without_any_text_has_an_empty_text_index() -> None:
