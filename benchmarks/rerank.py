@@ -1,4 +1,4 @@
-"""What a second stage costs and gains, on the artifacts of a trained HQ: `python -m benchmarks.rerank [PROJECT]`.
+"""Cost and gain of a second stage, on the artifacts of a trained HQ: `python -m benchmarks.rerank [PROJECT]`.
 
 Prints the median time of a query for each way to rank the whole retrieval set, and the scores of each. All
 ways do their work in numpy and FAISS on one query at a time, with the threads that these libraries take.
