@@ -139,7 +139,7 @@ class FixedBatches:
 
     def epoch(self, epoch: int) -> Iterator[PairBatch]:
         order = torch.from_numpy(stream(0, "order", epoch).permutation(len(self.whole.index)))
-        return (rows_of(self.whole, rows) for rows in order.split(self.size))
+        return (rows_of(self.whole, rows) for rows in torch.split(order, self.size))
 
     def in_order(self) -> Iterator[PairBatch]:
-        return (rows_of(self.whole, rows) for rows in self.whole.index.split(self.size))
+        return (rows_of(self.whole, rows) for rows in torch.split(self.whole.index, self.size))
