@@ -27,13 +27,13 @@ CLASSES = 3
 WORDS = tuple("abcdefg")
 IMAGE = TowerSpec("mlp", "mlp", HIDDEN, DIM)
 TEXT = TowerSpec("bow", "bow", HIDDEN, vocabulary=WORDS)
-SIDE, LENGTH, TOKENS = 16, 6, 40
-CLIP = TowerSpec(
+SIDE, LENGTH, TOKENS = 32, 6, 40
+CLIP = TowerSpec(  # a ResNet, whose BatchNorms hold running statistics, and a transformer
     "clip",
     "small",
     config={
         "embed_dim": 24,
-        "vision_cfg": {"image_size": SIDE, "layers": 3, "width": 16, "head_width": 8, "patch_size": 8},
+        "vision_cfg": {"image_size": SIDE, "layers": [1, 1, 1, 1], "width": 4, "head_width": 32},
         "text_cfg": {"context_length": LENGTH, "vocab_size": TOKENS, "width": 16, "heads": 2, "layers": 3},
     },
 )

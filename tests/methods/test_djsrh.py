@@ -20,7 +20,7 @@ def method(alpha: str = "growing", lambda1: float = 0.1, lambda2: float = 0.2) -
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
 
 def loop_affinity(image: np.ndarray, text: np.ndarray, beta: float, eta: float, mu: float) -> np.ndarray:
@@ -87,16 +87,6 @@ def test_the_whole_loss_against_a_loop(epoch: int, alpha: str, steepness: float)
     model.start_epoch(epoch, lambda: iter([items]))
     loss = model.training_step(items, "all").total
     assert loss.item() == pytest.approx(loop_loss(model, items, steepness), rel=1e-5)
-
-
-def test_labels_do_not_reach_the_loss() -> None:
-    items = batch(8)
-    other = PairBatch(items.image, items.text, items.labels.flip(0) * 0 + 1, items.index)
-    first, second = method(), method()
-    for model, given in ((first, items), (second, other)):
-        model.training_step(given, "all").total.backward()  # type: ignore[no-untyped-call]
-    for one, two in zip(first.parameters(), second.parameters(), strict=True):
-        assert torch.equal(one.grad, two.grad) if one.grad is not None else two.grad is None
 
 
 def test_frozen_features_do_not_learn_and_stay_out_of_the_model() -> None:

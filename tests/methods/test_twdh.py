@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from crosshash.codes.center_book import CenterBook
 from crosshash.codes.hashcodes import pack
@@ -160,77 +159,6 @@ def test_items_without_labels_are_refused(labels: np.ndarray) -> None:
 # The networks
 
 
-def test_every_parameter_is_in_one_group_and_gets_a_gradient() -> None:
-    model = method()
-    model.training_step(batch(8), "all").total.backward()  # type: ignore[no-untyped-call]
-    groups = model.parameter_groups("all")
-    chosen = [id(parameter) for group in groups for parameter in group.parameters]
-    assert sorted(chosen) == sorted(id(parameter) for parameter in model.parameters())
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
-
-
-def test_every_parameter_of_the_small_towers_gets_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the second step on: residual branches begin as zero, so that the first leaves them out."""
-    monkeypatch.chdir(ROOT)
-    model, items = picture_model()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for _ in range(2):
-        optimizer.zero_grad()
-        model.training_step(items, "all").total.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
-
-
-def picture_model(items: int = 6) -> tuple[Twdh, PairBatch]:
-    """TwDH over the small towers for pictures and captions, and random pairs."""
-    config = json.loads((ROOT / "configs" / "tiny-rn.json").read_text())
-    spec = TowerSpec("clip", "tiny-rn", config=config)
-    torch.manual_seed(0)
-    model = build(*build_towers(spec, spec), BITS, inputs(), quan_weight=0.5, short_weight=0.0)
-    side, length = config["vision_cfg"]["image_size"], config["text_cfg"]["context_length"]
-    pixels = torch.randint(0, 256, (items, 3, side, side), dtype=torch.uint8)
-    tokens = torch.zeros(items, length, dtype=torch.int64)
-    tokens[:, 0], tokens[:, 1], tokens[:, 2] = 49406, torch.randint(300, 3000, (items,)), 49407
-    return model, PairBatch(
-        pixels, tokens, torch.from_numpy(inputs(items).labels).float(), torch.arange(items)
-    )
-
-
-@pytest.mark.parametrize("items", [1, 2, 3, 4, 5])
-def test_the_batch_axis_stays(items: int) -> None:
-    model = method().eval()
-    assert model.encode_image(batch(items).image).shape == (items, BITS)
-    assert model.encode_text(batch(items).text).shape == (items, BITS)
-    if items > 1:
-        assert torch.isfinite(model.train().training_step(batch(items), "all").total)
-
-
-def test_codes_do_not_depend_on_the_neighbours_in_a_batch() -> None:
-    """BatchNorm in training mode would mix them."""
-    model, items = picture_model(7)
-    for small, values in ((model, items), (method(), batch(7))):
-        small.train().training_step(values, "all")
-        small.eval()
-        for encode, many in ((small.encode_image, values.image), (small.encode_text, values.text)):
-            with torch.no_grad():
-                together = encode(many)
-                alone = torch.cat([encode(many[row : row + 1]) for row in range(7)])
-                backwards = encode(many.flip(0)).flip(0)
-            assert torch.allclose(together, alone, atol=1e-5)
-            assert torch.allclose(together, backwards, atol=1e-5)
-
-
-def test_one_modality_is_encoded_without_the_other() -> None:
-    model = method().eval()
-    whole = model.encode_text(batch(3).text)
-    del model.image, model.image_head
-    assert torch.equal(model.encode_text(batch(3).text), whole)
-
-
 def test_soft_codes_are_twice_the_probability_minus_one() -> None:
     model = method().eval()
     margin = model.image_head(model.image(batch(5).image))
@@ -273,22 +201,6 @@ def test_centres_follow_the_network_but_are_not_stored_with_its_weights() -> Non
 # Training
 
 
-def two_steps(seed: int) -> dict[str, Tensor]:
-    model = method(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
-    for step in range(2):
-        optimizer.zero_grad()
-        model.training_step(batch(12, step), "all").total.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return model.state_dict()
-
-
-def test_building_and_two_steps_give_the_same_numbers_each_time() -> None:
-    first, second, other = two_steps(0), two_steps(0), two_steps(1)
-    assert all(torch.equal(first[key], second[key]) for key in first)
-    assert not torch.equal(first["image.hidden.weight"], other["image.hidden.weight"])
-
-
 @pytest.mark.parametrize("short_weight", [0.0, 1.0])
 def test_a_few_items_are_learnt_by_heart(short_weight: float) -> None:
     """Vectors and words are one-hot, so that every item can be told apart."""
@@ -320,13 +232,6 @@ def test_a_few_items_are_learnt_by_heart(short_weight: float) -> None:
         for encode in (model.encode_image, model.encode_text):
             # Not all: where ReLU has cut both outputs of a pair, no gradient brings them back.
             assert (encode(one_hot).sign() == wanted).float().mean() > 0.85
-
-
-def test_float32_and_float64_agree() -> None:
-    single, double = method().eval(), method().eval()
-    double.image_head.double()
-    embedding = single.image(batch(16).image)
-    assert torch.allclose(single.image_head(embedding), double.image_head(embedding.double()), atol=1e-5)
 
 
 @pytest.mark.gpu

@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from crosshash.models.multiscale import MultiscaleBag
 from crosshash.models.vectors import VectorEncoder
 
 
@@ -16,7 +17,7 @@ class Frozen(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        plain = isinstance(network, VectorEncoder)
+        plain = isinstance(network, VectorEncoder | MultiscaleBag)
         self.network = nn.Identity() if plain else copy.deepcopy(network).requires_grad_(False)
         self.eval()
 
