@@ -74,7 +74,7 @@ def read_bit_index(folder: Path) -> BitIndex | None:
         return None
     index = arrays.pop("index", np.empty(0))
     shapes = {values.shape for values in arrays.values()}
-    if len(shapes) != 1 or not _chooses(index, shapes.pop()):
+    if not choice["used"] or len(shapes) != 1 or not _chooses(index, shapes.pop()):
         raise CrosshashError(f"{path}: holds no index of bits. Delete it and run `dvc repro encode`.")
     return BitIndex(index, arrays, choice["significance"], choice["validation"])
 
