@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from crosshash.models import likelihood
 from crosshash.models.likelihood import buffer_likelihood, pair_likelihood
@@ -88,3 +91,33 @@ def test_large_products_stay_finite() -> None:
     assert value.item() == pytest.approx(512 / 2)  # half of the pairs are wrong by 512
     assert codes.grad is not None
     assert codes.grad.isfinite().all()
+
+
+class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Watches the results of all operations: the most numbers that one of them holds."""
+
+    numbers = 0
+
+    def __torch_dispatch__(
+        self,
+        operation: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - torch's own
+        result = operation(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and not result._is_view():
+            self.numbers = max(self.numbers, result.numel())
+        return result
+
+
+def test_no_matrix_of_all_pairs_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held at once follows the block and the batch, not the number of training items."""
+    monkeypatch.setattr(likelihood, "BLOCK", 16)
+    seen = []
+    for stored in (64, 640):
+        codes, buffer, labels, stored_labels = case(5, 4, stored)
+        with Largest() as watched:  # type: ignore[no-untyped-call]
+            buffer_likelihood(codes.requires_grad_(), buffer, labels, stored_labels, 0.7).backward()  # type: ignore[no-untyped-call]
+        seen.append(watched.numbers)
+    assert seen == [5 * 4 * 16] * 2

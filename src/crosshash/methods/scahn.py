@@ -104,8 +104,7 @@ class Scahn(nn.Module):
         """Fill the buffers before the first epoch; b_j = sign(f_j + g_j) for each."""
         if epoch == 1:
             self._refresh(pairs)
-        sums = self._buffer("image") + self._buffer("text")
-        self.target.copy_(torch.where(sums >= 0, 1, -1))
+        self.target.copy_(self._buffer("image") + self._buffer("text") >= 0).mul_(2).sub_(1)
 
     def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
         """Inter + intra + pair_weight pair + quan_weight (2 / K) quantisation, for the phase's modality.
