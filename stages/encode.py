@@ -116,11 +116,12 @@ def write_quantised(folder: Path, method: Method, query: EncodedItems, retrieval
     real = quantised.copy()
     if isinstance(method, Quantising):
         book = Codebook(method.dictionaries().cpu().numpy())
+        known = method.known_words().cpu().numpy().astype(np.int64)
         kind = np.uint8 if book.dictionaries.shape[1] <= 256 else np.uint16
         quantised["codebook"] = book.dictionaries
         for modality in ("image", "text"):
             real[modality] = getattr(retrieval, f"{modality}_real")
-            quantised[modality] = book.encode(real[modality]).astype(kind)
+            quantised[modality] = book.encode(real[modality], known).astype(kind)
             quantised[f"query_{modality}"] = getattr(query, f"{modality}_real")
     write_npz(folder / "quantised.npz", quantised)
     write_npz(folder / "real.npz", real)

@@ -129,6 +129,10 @@ class Quantising(Protocol):
         """The words: float[M, W, train_bits]."""
         ...
 
+    def known_words(self) -> Tensor:
+        """Words of some training vectors: int[S, M], where the search for a new vector's words starts."""
+        ...
+
 
 @dataclass(frozen=True)
 class TrainingInputs:

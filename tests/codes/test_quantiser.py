@@ -51,19 +51,29 @@ def test_a_sweep_is_that_of_a_loop() -> None:
     assert book.sweep(vectors, words).tolist() == expected
 
 
-def test_encoding_starts_greedily_then_sweeps() -> None:
-    """Greedy: dictionary by dictionary, as if the later ones were zero."""
+def test_encoding_takes_the_best_of_sweeps_from_the_nearest_known_words() -> None:
     book, vectors, _ = drawn()
-    for sweeps in (0, 2):
-        found = book.encode(vectors, sweeps)
-        for vector, words in zip(vectors, found.tolist(), strict=True):
-            greedy: list[int] = []
-            for m in range(M):
-                tried = [error(book.dictionaries[: m + 1], vector, [*greedy, w]) for w in range(W)]
-                greedy.append(tried.index(min(tried)))
-            for _ in range(sweeps):
-                greedy = loop_sweep(book.dictionaries, vector, greedy)
-            assert words == greedy
+    known = np.random.default_rng(1).integers(0, W, (9, M))
+    found = book.encode(vectors, known)
+    for vector, words in zip(vectors, found.tolist(), strict=True):
+        near = sorted(known.tolist(), key=lambda row: error(book.dictionaries, vector, row))[
+            : quantiser.STARTS
+        ]
+        settled = []
+        for row in near:
+            for _ in range(quantiser.SWEEPS):
+                row = loop_sweep(book.dictionaries, vector, row)
+            settled.append(row)
+        assert words == min(settled, key=lambda row: error(book.dictionaries, vector, row))
+
+
+def test_words_that_only_make_sense_together_are_found() -> None:
+    """1 = 10 - 9. From 3 + 3 no single exchange helps: 10 + 3 and 3 - 9 are farther from 1 than 6 is."""
+    book = Codebook(np.array([[[10], [3]], [[-9], [3]]], np.float32))
+    vectors = np.ones((1, 1), np.float32)
+    assert book.sweep(vectors, np.array([[1, 1]])).tolist() == [[1, 1]]
+    assert book.encode(vectors, np.array([[1, 1]])).tolist() == [[1, 1]]
+    assert book.encode(vectors, np.array([[1, 1], [0, 0]])).tolist() == [[0, 0]]
 
 
 def test_errors_are_squared_distances() -> None:
@@ -74,9 +84,10 @@ def test_errors_are_squared_distances() -> None:
 
 def test_words_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     book, vectors, words = drawn()
-    whole = book.encode(vectors), book.sweep(vectors, words), book.errors(vectors, words)
+    known = words[:11]
+    whole = book.encode(vectors, known), book.sweep(vectors, words), book.errors(vectors, words)
     monkeypatch.setattr(quantiser, "CELLS", 7 * max(W, D))
-    cut = book.encode(vectors), book.sweep(vectors, words), book.errors(vectors, words)
+    cut = book.encode(vectors, known), book.sweep(vectors, words), book.errors(vectors, words)
     for a, b in zip(whole, cut, strict=True):
         assert np.allclose(a, b)
 
@@ -181,7 +192,8 @@ def test_words_start_as_the_means_of_their_block_and_zero_elsewhere() -> None:
     book = start_codebook(vectors, 2, 3, seed=7)
     assert not book.dictionaries[0, :, 3:].any()
     assert not book.dictionaries[1, :, :3].any()
-    words = book.encode(vectors, sweeps=0)
+    words = book.sweep(vectors, np.zeros((len(vectors), 2), np.int64))
+    assert np.array_equal(words, book.sweep(vectors, np.full((len(vectors), 2), 2)))  # from anywhere
     for m, block in enumerate((slice(0, 3), slice(3, 6))):
         assert len(set(words[:, m])) == 3
         for w in range(3):

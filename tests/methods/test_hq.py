@@ -320,6 +320,10 @@ def test_each_epoch_is_a_sweep_and_a_fit_over_both_modalities() -> None:
     assert method.training
     assert np.array_equal(words_of(method), swept)
     assert np.allclose(method.dictionaries().numpy(), fitted.dictionaries, atol=1e-6)
+    known = method.known_words().tolist()
+    assert known[0] == swept[0].tolist()
+    assert known[-1] == swept[-1].tolist()
+    assert all(row in swept.tolist() for row in known)
 
 
 def test_rows_keep_their_words_in_whatever_order_they_pass() -> None:
@@ -358,6 +362,18 @@ def test_later_epochs_quantise_better() -> None:
         method.end_epoch(epoch, FixedBatches(whole).in_order)
     assert errors[-1] < errors[0]
     assert errors == sorted(errors, reverse=True)
+
+
+def test_new_vectors_are_quantised_about_as_well_as_training_vectors() -> None:
+    """Their words are looked for from known ones; one after the other they would be far worse."""
+    method, whole = after_an_epoch()
+    for epoch in (2, 3, 4):
+        method.end_epoch(epoch, FixedBatches(whole).in_order)
+    vectors = encoded(method, whole)
+    book, known = Codebook(method.codebook.numpy()), method.known_words().numpy().astype(np.int64)
+    nudged = vectors + np.random.default_rng(0).normal(0, 1e-3, vectors.shape).astype(np.float32)
+    found = book.errors(nudged, book.encode(nudged, known)).sum()
+    assert found < 1.05 * book.errors(vectors, words_of(method)).sum()
 
 
 def test_words_of_an_item_take_few_bytes() -> None:

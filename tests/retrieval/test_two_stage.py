@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,8 @@ def drawn(dictionaries: int = 2, words: int = 4) -> tuple[CodeSet, CodeSet, Quan
 
     (query, queries), (retrieval, real) = side("q", Q), side("r", N)
     book = Codebook(generator.normal(0, 1, (dictionaries, words, D)).astype(np.float32))
-    coded = {name: book.encode(vectors).astype(np.uint8) for name, vectors in real.items()}
+    known = np.array(list(product(range(words), repeat=dictionaries)))
+    coded = {name: book.encode(vectors, known).astype(np.uint8) for name, vectors in real.items()}
     return query, retrieval, QuantisedSet(book, coded, queries), real  # type: ignore[arg-type]
 
 

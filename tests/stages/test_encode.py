@@ -179,6 +179,7 @@ def test_a_method_that_quantises_gives_words_and_real_vectors(words: int, kind: 
     card = ModelCard("hq", BITS, {**weights, **own}, image, text, 1)
     method: Any = build_method(card, build_towers(image, text), None)
     method.codebook.normal_()
+    method.known.random_(0, words)
     save_model(Path("artifacts/model"), card, method.state_dict())
     write_centers(Path("artifacts/centers/short.npz"), None)
     write_transform(Path("artifacts/transform.npz"), None)
@@ -199,7 +200,9 @@ def test_a_method_that_quantises_gives_words_and_real_vectors(words: int, kind: 
             assert np.array_equal(pack(vectors[there]), arrays[modality][there])
             assert not vectors[~there].any()
         assert found[modality].dtype == kind
-        assert np.array_equal(found[modality], book.encode(real[modality]))
+        assert np.array_equal(
+            found[modality], book.encode(real[modality], method.known.numpy().astype(np.int64))
+        )
     first = outputs()
     encode.main("set")
     assert outputs() == first

@@ -22,6 +22,8 @@ RIDGE = 1e-3
 CELLS = 1 << 22  # distances between vectors and words that are held at once
 KMEANS_ITEMS = 128  # vectors per word that k-means looks at, at most
 KMEANS_ROUNDS = 25
+STARTS = 4  # known combinations of words that the search for a vector's words starts from
+SWEEPS = 3  # from each of them
 
 Vectors = NDArray[np.float32]
 Words = NDArray[np.int64]
@@ -51,17 +53,21 @@ class Codebook:
             total += dictionary[words[:, m]]
         return total
 
-    def encode(self, vectors: Vectors, sweeps: int = 3) -> Words:
-        """Find words int[N, M] for vectors float[N, d]: greedily, one by one, then `sweeps` rounds of ICM."""
-        words = np.zeros((len(vectors), len(self.dictionaries)), np.int64)
-        for rows in self._blocks(len(vectors)):
-            rest = vectors[rows].astype(np.float32)
-            for m, dictionary in enumerate(self.dictionaries):
-                words[rows, m] = _nearest(rest, dictionary)
-                rest -= dictionary[words[rows, m]]
-        for _ in range(sweeps):
-            words = self.sweep(vectors, words)
-        return words
+    def encode(self, vectors: Vectors, known: Words) -> Words:
+        """Find words int[N, M] for vectors float[N, d]: ICM from the nearest of some known combinations.
+
+        known: int[S, M], such as the words of training vectors. From a start far away, such as one word after
+        the other, ICM ends far away: words that only make sense together are never found one by one.
+        """
+        starts = self._nearest_known(vectors, known)
+        best = self._settled(vectors, known[starts[:, 0]])
+        errors = self.errors(vectors, best)
+        for start in starts.T[1:]:
+            words = self._settled(vectors, known[start])
+            found = self.errors(vectors, words)
+            better = found < errors
+            best[better], errors[better] = words[better], found[better]
+        return best
 
     def sweep(self, vectors: Vectors, words: Words) -> Words:
         """One round of ICM: each dictionary in turn takes the nearest word to what the others leave over."""
@@ -70,7 +76,7 @@ class Codebook:
             rest = vectors[rows] - self.decode(new[rows])
             for m, dictionary in enumerate(self.dictionaries):
                 rest += dictionary[new[rows, m]]
-                new[rows, m] = _nearest(rest, dictionary)
+                new[rows, m] = _distances(rest, dictionary).argmin(axis=1)  # of equal ones the first
                 rest -= dictionary[new[rows, m]]
         return new
 
@@ -81,8 +87,22 @@ class Codebook:
         ]
         return np.concatenate(parts)
 
-    def _blocks(self, count: int) -> Iterator[slice]:
-        step = max(1, CELLS // max(self.dictionaries.shape[1:]))
+    def _nearest_known(self, vectors: Vectors, known: Words) -> Words:
+        """Give places of the nearest combinations, nearest first: int[N, STARTS], or as many as there are."""
+        sums = self.decode(known)
+        count = min(STARTS, len(known))
+        nearest = np.zeros((len(vectors), count), np.int64)
+        for rows in self._blocks(len(vectors), len(known)):
+            nearest[rows] = np.argsort(_distances(vectors[rows], sums), axis=1, kind="stable")[:, :count]
+        return nearest
+
+    def _settled(self, vectors: Vectors, words: Words) -> Words:
+        for _ in range(SWEEPS):
+            words = self.sweep(vectors, words)
+        return words
+
+    def _blocks(self, count: int, width: int = 0) -> Iterator[slice]:
+        step = max(1, CELLS // max(width, *self.dictionaries.shape[1:]))
         return (slice(start, start + step) for start in range(0, count, step))
 
 
@@ -149,7 +169,6 @@ def revived(book: Codebook, vectors: Vectors, words: Words) -> Codebook:
     return Codebook(dictionaries)
 
 
-def _nearest(vectors: Vectors, dictionary: Vectors) -> Words:
-    """Number of the nearest word for each vector; of equally near ones the first."""
-    distances = np.square(dictionary).sum(1) - 2 * (vectors @ dictionary.T)
-    return np.asarray(distances.argmin(axis=1))
+def _distances(vectors: Vectors, words: Vectors) -> Vectors:
+    """Squared distances, without the part that is the same for all words: float32[N, W]."""
+    return np.asarray(np.square(words).sum(axis=1) - 2 * (vectors @ words.T))

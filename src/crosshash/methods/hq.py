@@ -21,18 +21,20 @@ from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 
 MODALITIES = ("image", "text")
+KNOWN = 1024  # training vectors whose words the model keeps, half of them images
 
 
 class Hq(nn.Module):
     """Two networks, a linear layer each, and a codebook that both modalities share.
 
-    codebook: float[M, W, bits], zeros until the first epoch is over; words_image, words_text: int16[N, M],
-    each training item's words in it, -1 until then.
+    codebook: float[M, W, bits], zeros until the first epoch is over; known: int16[KNOWN, M], words of some
+    training vectors; words_image, words_text: int16[N, M], those of all training items, -1 until then.
     """
 
     phases: Sequence[str] = ("all",)
     training_only: Sequence[str] = ("words_",)
     codebook: Tensor
+    known: Tensor
     words_image: Tensor
     words_text: Tensor
 
@@ -57,6 +59,7 @@ class Hq(nn.Module):
         self.image_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(image.dim, train_bits))
         self.text_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(text.dim, train_bits))
         self.register_buffer("codebook", torch.zeros(*codebook, train_bits))
+        self.register_buffer("known", torch.zeros(KNOWN, codebook[0], dtype=torch.int16))
 
     def make_buffers(self, count: int) -> None:
         """Make room for the words of all training items."""
@@ -108,18 +111,24 @@ class Hq(nn.Module):
         if (words < 0).any():
             # Torch's generator was seeded by the epoch's named stream, and goes on from there.
             book = start_codebook(vectors, count, size, seed=int(torch.randint(2**62, ())))
-            words = book.encode(vectors, sweeps=0)
+            words[:] = 0  # any: the dictionaries' blocks have nothing to do with one another yet
         else:
             book = Codebook(self.codebook.cpu().numpy())
         words = book.sweep(vectors, words)
         book = revived(fit_codebook(vectors, words, size), vectors, words)
         self.codebook.copy_(torch.from_numpy(book.dictionaries))
+        rows = np.linspace(0, len(words) - 1, KNOWN).astype(np.int64)
+        self.known.copy_(torch.from_numpy(words[rows]))
         for buffer, rows in zip((self.words_image, self.words_text), np.split(words, 2), strict=True):
             buffer.copy_(torch.from_numpy(rows))
 
     def dictionaries(self) -> Tensor:
         """Words of the codebook: float[M, W, bits]."""
         return self.codebook
+
+    def known_words(self) -> Tensor:
+        """Words of some training images and texts: int16[KNOWN, M]."""
+        return self.known
 
     def encode_image(self, image: Tensor) -> Tensor:
         """Real vectors float[B, bits] of images, whose signs are the hash code."""
