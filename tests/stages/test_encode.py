@@ -191,7 +191,7 @@ def test_a_method_that_quantises_gives_words_and_real_vectors(words: int, kind: 
     assert found["used"]
     assert real["used"]
     assert np.array_equal(found["codebook"], method.codebook.numpy())
-    book = Codebook(found["codebook"])
+    book, known = Codebook(found["codebook"]), method.known.numpy().astype(np.int64)
     for modality in ("image", "text"):
         for side, vectors in (("retrieval", real[modality]), ("query", found[f"query_{modality}"])):
             arrays = codes()[side]
@@ -200,9 +200,7 @@ def test_a_method_that_quantises_gives_words_and_real_vectors(words: int, kind: 
             assert np.array_equal(pack(vectors[there]), arrays[modality][there])
             assert not vectors[~there].any()
         assert found[modality].dtype == kind
-        assert np.array_equal(
-            found[modality], book.encode(real[modality], method.known.numpy().astype(np.int64))
-        )
+        assert np.array_equal(found[modality], book.encode(real[modality], known))
     first = outputs()
     encode.main("set")
     assert outputs() == first
