@@ -56,11 +56,9 @@ def test_encoding_takes_the_best_of_sweeps_from_the_nearest_known_words() -> Non
     known = np.random.default_rng(1).integers(0, W, (9, M))
     found = book.encode(vectors, known)
     for vector, words in zip(vectors, found.tolist(), strict=True):
-        near = sorted(known.tolist(), key=lambda row: error(book.dictionaries, vector, row))[
-            : quantiser.STARTS
-        ]
+        near = sorted(known.tolist(), key=lambda row: error(book.dictionaries, vector, row))
         settled = []
-        for row in near:
+        for row in near[: quantiser.STARTS]:
             for _ in range(quantiser.SWEEPS):
                 row = loop_sweep(book.dictionaries, vector, row)
             settled.append(row)
