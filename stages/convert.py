@@ -11,8 +11,9 @@ from typing import cast
 import numpy as np
 
 from crosshash.artifacts import atomic_path
-from crosshash.data.convert import choose_split, shard_items, spool_pictures, untrained_classes, write_tables
+from crosshash.data.convert import choose_split, untrained_classes, write_tables
 from crosshash.data.info import DatasetInfo
+from crosshash.data.pictures import shard_items, spool_pictures
 from crosshash.data.raw import check_raw
 from crosshash.data.shards import write_shards
 from crosshash.data.source import Dataset, RawItems, SplitSizes, raw_folder

@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 
 from crosshash.artifacts import read_json, read_npz
-from crosshash.data.convert import choose_split, shard_items, spool_pictures, untrained_classes, write_tables
-from crosshash.data.folder import read_image_folder
+from crosshash.data.convert import choose_split, untrained_classes, write_tables
 from crosshash.data.info import read_info
 from crosshash.data.pairs import read_pairs
 from crosshash.data.source import RawItem, RawItems, SplitSizes
 from crosshash.data.split import Split, read_split
-from crosshash.data.spool import Spool
 from crosshash.errors import CrosshashError
-from tests.data.folders import plain_rows, write_folder
 
 SIZES = SplitSizes(query=2, train=4)
 
@@ -76,18 +73,6 @@ def test_untrained_classes_are_counted_without_validation_queries() -> None:
     assert untrained_classes(source, split) == ["none (0 items in all)", "rare (2 items in all)"]
 
 
-def test_bad_pictures_leave_the_others_in_step_with_the_spool(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "set", [*plain_rows(4), ("1.jpg", "again", "cat")])
-    (folder / "1.jpg").write_bytes(b"")
-    source = read_image_folder(folder)
-    with Spool(tmp_path) as spool:
-        kept, bad = spool_pictures(source, 64, spool)
-        assert [item.id for item in kept.items] == ["0.jpg", "2.jpg", "3.jpg"]
-        assert bad == ["1.jpg (row 3, 6): the file is empty (zero bytes)"]
-        for row, path in enumerate(kept.images):
-            assert spool[row] == path.read_bytes()
-
-
 def test_tables_by_hand(tmp_path: Path) -> None:
     """Six items: queries b and e, training d and a (in this order), validation c, and f without a label."""
     found = [
@@ -139,18 +124,3 @@ def test_tables_of_a_set_without_labels(tmp_path: Path) -> None:
     assert read_npz(tmp_path / "train_labels.npz")["labels"].shape == (4, 0)
     assert info.chance is None
     assert info.counts["unlabelled"] == 6
-
-
-def test_shard_items_follow_the_split(tmp_path: Path) -> None:
-    source = source_of(items(9), text=np.arange(9, dtype=np.float32)[:, None])
-    split = choose_split(source, SIZES, 0.5, seed=3)
-    assert isinstance(source.images, np.ndarray)
-    parts = {part: list(found) for part, found in shard_items(source, split, source.images).items()}
-    assert list(parts) == ["query", "train", "val", "rest"]
-    ids = {part: tuple(item.id for item in found) for part, found in parts.items()}
-    assert ids == {"query": split.query, "train": split.train, "val": split.val_query, "rest": split.rest()}
-    for item in parts["train"]:
-        assert item.row == int(item.id)
-        assert item.image.tolist() == source.images[item.row].tolist()  # type: ignore[union-attr]
-        assert item.text is not None
-        assert item.text.tolist() == [item.row]

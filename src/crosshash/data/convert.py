@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from crosshash.artifacts import write_json, write_npz
-from crosshash.data.images import BadImageError, prepare_images
 from crosshash.data.info import DatasetInfo, write_info
 from crosshash.data.labels import label_matrix, sharing_chance
 from crosshash.data.mat import write_mat_triple
 from crosshash.data.pairs import PARTS, Pair, write_pairs
-from crosshash.data.progress import tracked
-from crosshash.data.shards import Item
 from crosshash.data.source import RawItem, RawItems, SplitSizes
 from crosshash.data.split import Split, make_split, write_split
-from crosshash.data.spool import Spool
 from crosshash.data.vocabulary import most_frequent_words
 
 
@@ -41,25 +36,6 @@ def untrained_classes(source: RawItems, split: Split) -> list[str]:
     return [f"{name} ({sum(name in item.labels for item in source.items)} items in all)" for name in unseen]
 
 
-def spool_pictures(source: RawItems, max_side: int, spool: Spool) -> tuple[RawItems, list[str]]:
-    """Put every good picture into the spool, as it goes into the shards.
-
-    Returns the data set without the items of bad pictures, in step with the spool, and a line for each
-    bad one.
-    """
-    paths = [Path(path) for path in source.images]
-    pictures = tracked(prepare_images(paths, max_side), len(paths), "pictures", "images")
-    kept, bad = [], []
-    for row, (item, picture) in enumerate(zip(source.items, pictures, strict=True)):
-        if isinstance(picture, BadImageError):
-            bad.append(f"{item.id} (row {', '.join(map(str, item.rows))}): {picture}")
-        else:
-            kept.append(row)
-            spool.append(picture)
-    items = tuple(source.items[row] for row in kept)
-    return replace(source, items=items, images=tuple(paths[row] for row in kept)), bad
-
-
 def write_tables(folder: Path, dataset: str, source: RawItems, split: Split, vocabulary: int) -> DatasetInfo:
     """Write everything but the shards: pair table, split, .mat triple, training labels, vocabulary, info."""
     part_of = _parts(split)
@@ -79,19 +55,6 @@ def write_tables(folder: Path, dataset: str, source: RawItems, split: Split, voc
     info = _describe(dataset, source, [part_of[item.id] for item in source.items])
     write_info(folder, info)
     return info
-
-
-def shard_items(source: RawItems, split: Split, images: Spool | np.ndarray) -> dict[str, Iterator[Item]]:
-    """Give the items of every part in the split's order; `images` holds one picture or vector per row."""
-    row_of = {item.id: row for row, item in enumerate(source.items)}
-
-    def items(ids: Sequence[str]) -> Iterator[Item]:
-        for row in map(row_of.__getitem__, ids):
-            item = source.items[row]
-            text = None if source.text is None else source.text[row]
-            yield Item(row, item.id, images[row], item.captions, text, item.labels)
-
-    return {part: items(ids) for part, ids in _ids_by_part(split).items()}
 
 
 def _has_text(source: RawItems, item: RawItem) -> bool:
