@@ -22,12 +22,12 @@ from crosshash.data.mat import write_mat
 from crosshash.data.prepared import prepared
 from crosshash.data.shards import read_items
 from crosshash.errors import run_stage
+from crosshash.parent import end_with_parent
 from crosshash.plans.base import read_plan
 from crosshash.plans.encode import EncodePlan
 from crosshash.training.device import make_deterministic, settled_device
 from crosshash.training.encoding import EncodedItems, encode_items
 from crosshash.training.model_folder import load_model
-from crosshash.training.parent import end_with_parent
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 CODES = Path("artifacts/codes")

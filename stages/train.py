@@ -15,6 +15,7 @@ from crosshash.data.batches import Reading, check_batch, open_batches
 from crosshash.data.info import DatasetInfo, read_info
 from crosshash.errors import run_stage
 from crosshash.models.towers import Tower, build_towers
+from crosshash.parent import end_with_parent
 from crosshash.plans.base import FOLDER, read_plan
 from crosshash.plans.train import TrainPlan
 from crosshash.protocols import Batches
@@ -26,7 +27,6 @@ from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, Rates, fit
 from crosshash.training.inputs import read_inputs, settle_specs
 from crosshash.training.model_folder import ModelCard, build_method, save_model
-from crosshash.training.parent import end_with_parent
 from crosshash.training.selection import validation
 
 CENTERS = Path("artifacts/centers/long.npz")
