@@ -7,7 +7,7 @@
         server.count("x.zip")                       # GETs of x.zip so far
         server.url_as("localhost")                  # the same server by another name
 
-What `tell` takes is described in `Manners`; HEAD is always answered well, but for `token`, `redirect`, `status`.
+What `tell` takes is described in `Manners`; HEAD obeys `token`, `redirect`, `status` and `hide_size` alone.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Manners:
     cut: the connection ends after so many bytes of a body, `cut_times` times (-1: always). wrong_byte: the
     byte at this offset of the file is another one, `wrong_times` times (-1: always). busy: so many GETs are
     answered with `busy_status`, with `retry_after` as header if given. status: every request is answered with
-    this one. pause: seconds of sleep before each `block` bytes. ignore_range: always the whole file, status
-    200. chunked: no Content-Length, and so no size. token: wanted as Bearer, else 401. redirect: status 302 to
-    that address. etag: instead of one made of the content; "" for none (nor a date). hide_size: HEAD is 405.
+    this one. pause: seconds of sleep before each `block` bytes. ignore_range: always the whole file, with
+    status 200. chunked: no Content-Length, and so no size. token: wanted as Bearer, else 401. redirect:
+    status 302 to that address. etag: instead of one made of the content, "" for none. hide_size: HEAD is 405.
     """
 
     cut: int | None = None
@@ -81,7 +81,7 @@ class Server(ThreadingHTTPServer):
         self.requests: list[Request] = []
         self.guard = threading.Lock()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Clients that go away are part of the tests."""
 
 
@@ -208,7 +208,7 @@ class FileServer:
     def url_as(self, host: str) -> str:
         return f"http://{host}:{self.server.server_address[1]}"
 
-    def tell(self, path: str, **manners: Any) -> None:
+    def tell(self, path: str, **manners: Any) -> None:  # noqa: ANN401 - the fields of Manners
         """Set how a file is served from now on; see `Manners`."""
         with self.server.guard:
             self.server.manners[path] = Manners(**manners)
