@@ -325,7 +325,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     convert_after_download(tmp_path)
     process = start(tmp_path, "convert")
-    while process.poll() is None and not list((tmp_path / "data").glob(".custom.*.part")):
+    while process.poll() is None and not list((tmp_path / "data").glob(".custom.part/*")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
