@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from crosshash.data.raw import describe_files
 from crosshash.data.source import RawFile
+from crosshash.data.tree import files_below, first_there
+from crosshash.errors import CrosshashError
+
+
+JOINED = ".joined"
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,18 @@ class Transfer(TypedDict):
 
 
 def published_folder(raw: Path, dataset: str, local: str | None, wanted: Sequence[Wanted]) -> Path:
-    """Say where a data set lies unpacked: in the local copy if all is there, else in `raw/<dataset>`."""
-    raise NotImplementedError
+    """Say where a data set lies unpacked: in the local copy if all is there, else in `raw/<dataset>`.
+
+    Where a part is in the local copy alone, it is a folder in `raw/<dataset>` with links to all parts.
+
+    Raises:
+        CrosshashError: the local copy is no folder.
+    """
+    copy = _local_copy(local, dataset, wanted)
+    held = 0 if copy is None else sum(first_there(copy, one.paths) is not None for one in wanted)
+    if copy is None or not held:
+        return raw / dataset
+    return copy if held == len(wanted) else raw / dataset / JOINED
 
 
 def find_wanted(folder: Path, wanted: Wanted) -> Path:
@@ -60,7 +76,13 @@ def find_wanted(folder: Path, wanted: Wanted) -> Path:
     Raises:
         CrosshashError: none is.
     """
-    raise NotImplementedError
+    path = first_there(folder, wanted.paths)
+    if path is None:
+        raise CrosshashError(
+            f"{folder}: {_or(wanted.paths)} is not there, it comes from {wanted.source}. Run `dvc repro "
+            "--force download`."
+        )
+    return folder / path
 
 
 def obtain(
@@ -82,4 +104,30 @@ def obtain(
             are there, and where each comes from), a checksum is wrong, an archive is damaged or unsafe, the
             disk is full.
     """
+    copy = _local_copy(local, dataset, wanted)
+    if copy is not None and all(first_there(copy, one.paths) is not None for one in wanted):
+        return describe_files(copy, files_below(copy, [_path(copy, one) for one in wanted]))
     raise NotImplementedError
+
+
+def _path(folder: Path, wanted: Wanted) -> str:
+    return str(find_wanted(folder, wanted).relative_to(folder))
+
+
+def _local_copy(local: str | None, dataset: str, wanted: Sequence[Wanted]) -> Path | None:
+    """Give the local folder, or its subfolder named as the data set where more of what is wanted is in it."""
+    if local is None:
+        return None
+    folder = Path(local)
+    if not folder.is_dir():
+        finding = "is a file" if folder.is_file() else "is not there"
+        raise CrosshashError(f"params.yaml: download.local: '{local}' {finding}. Give a folder.")
+    held = {
+        place: sum(first_there(place, one.paths) is not None for one in wanted)
+        for place in (folder, folder / dataset)
+    }
+    return max(held, key=lambda place: held[place])
+
+
+def _or(paths: Sequence[str]) -> str:
+    return " or ".join(f"'{path}'" for path in paths)
