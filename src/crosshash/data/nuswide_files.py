@@ -1,0 +1,239 @@
+"""The files of NUS-WIDE as published: list of images, a label file per concept, tags; all in one order."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from crosshash.data.published import Source, Wanted, find_wanted
+from crosshash.data.source import RawItem, RawItems
+from crosshash.data.text_lines import byte_lines, text_lines
+from crosshash.errors import CrosshashError, listed
+
+Tags = Literal["common", "all"]
+
+_PAGE = "lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide/NUS-WIDE.html (gone)"
+_FORM = "sent by the National University of Singapore to those who signed its form (gone); all of Flickr/"
+SOURCES = (
+    Source("ImageList.zip", _PAGE),
+    Source("Groundtruth.zip", f"{_PAGE}; in NUS-WIDE.zip of huggingface.co/datasets/Lxyhaha/NUS-WIDE"),
+    Source("NUS_WID_Tags.zip", f"{_PAGE}; huggingface.co/datasets/Lxyhaha/NUS-WIDE"),
+    Source("Flickr.zip", _FORM),
+)
+_ROOTS = ("", "NUS-WIDE/")
+_TAG_FOLDERS = ("NUS_WID_Tags/", "NUS_WIDE_Tags/", "NUS-WIDE/NUS_WID_Tags/", "")
+IMAGES = Wanted((*(f"{root}Flickr/" for root in _ROOTS), "images/"), "Flickr.zip")
+IMAGE_LIST = Wanted(
+    (*(f"{root}ImageList/Imagelist.txt" for root in _ROOTS), "Imagelist.txt"), "ImageList.zip"
+)
+IMAGE_NAME = re.compile(r"([\w-]+)[\\/](\d+_(\d+)\.jpg)")
+"""A line of Imagelist.txt such as `actor\\0001_2124494179.jpg`: folder, file name, photo id."""
+
+
+def nuswide_wanted(concepts: Sequence[str], tags: Tags) -> tuple[Wanted, ...]:
+    """Name the files that these concepts and this choice of tags need."""
+    text = "AllTags1k.txt" if tags == "common" else "All_Tags.txt"
+    labels = (_labels_of(concept) for concept in concepts)
+    return (IMAGES, IMAGE_LIST, *labels, _tag_file("TagList1k.txt"), _tag_file(text))
+
+
+def _labels_of(concept: str) -> Wanted:
+    places = (*(f"{root}Groundtruth/AllLabels/" for root in _ROOTS), "AllLabels/")
+    return Wanted(tuple(f"{place}Labels_{concept}.txt" for place in places), "Groundtruth.zip")
+
+
+def _tag_file(name: str) -> Wanted:
+    return Wanted(tuple(place + name for place in _TAG_FOLDERS), "NUS_WID_Tags.zip")
+
+
+def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
+    """Read the images that show one of the concepts, with their tags as one caption.
+
+    Ids are `folder/file` of Imagelist.txt. Images without such a tag keep no caption.
+
+    Raises:
+        CrosshashError: files differ in their lines, hold what they should not, or no image is left.
+    """
+    names = read_image_list(find_wanted(folder, IMAGE_LIST))
+    paths = [find_wanted(folder, _labels_of(concept)) for concept in concepts]
+    labels = read_labels(paths, len(names))
+    kept = labels.any(axis=1)
+    vocabulary = read_words(find_wanted(folder, _tag_file("TagList1k.txt")))
+    if tags == "common":
+        captions = common_captions(find_wanted(folder, _tag_file("AllTags1k.txt")), vocabulary, kept)
+    else:
+        captions = all_captions(find_wanted(folder, _tag_file("All_Tags.txt")), names, kept)
+    if not any(captions):
+        raise CrosshashError(
+            f"{folder}: of {len(names)} images, {kept.sum()} show one of the {len(concepts)} concepts, "
+            "and none of these has a tag. Take all files from the full release."
+        )
+    ids = [names[row] for row in np.flatnonzero(kept)]
+    images = _image_paths(find_wanted(folder, IMAGES), ids)
+    items = map(RawItem, ids, captions, _label_names(labels[kept], concepts))
+    left_out = f"{len(names) - len(ids)} of {len(names)} images show none of the concepts and are left out"
+    return RawItems(
+        tuple(items),
+        tuple(concepts),
+        images,
+        warnings=(left_out,) if len(ids) < len(names) else (),
+        vocabulary=vocabulary,
+    )
+
+
+def read_image_list(path: Path) -> list[str]:
+    r"""Read `folder/file` of each image; the file has backslashes.
+
+    Raises:
+        CrosshashError: a line is none, or stands twice.
+    """
+    first: dict[str, int] = {}
+    problems = []
+    for number, line in enumerate(text_lines(path), 1):
+        found = IMAGE_NAME.fullmatch(line)
+        name = f"{found[1]}/{found[2]}" if found else ""
+        if not found:
+            problems.append(f"line {number}: '{line}' is no folder\\number_photo.jpg")
+        elif name in first:
+            problems.append(f"line {number}: '{line}' stands in line {first[name]} already")
+        first.setdefault(name or str(number), number)
+    _refuse(path, problems, "Take ImageList/Imagelist.txt of the full release as it is.")
+    if not first:
+        raise CrosshashError(f"{path}: is empty. Take ImageList/Imagelist.txt of the full release.")
+    return list(first)
+
+
+def read_labels(paths: Sequence[Path], count: int) -> np.ndarray:
+    """Read label files, a line of 0 or 1 per image; bool[count, C].
+
+    Raises:
+        CrosshashError: a file of another length, or with other values (all files are looked at).
+    """
+    labels = np.zeros((count, len(paths)), dtype=bool)
+    problems = []
+    for column, path in enumerate(paths):
+        flags = [line.strip() for line in byte_lines(path)]
+        while flags and not flags[-1]:
+            flags.pop()
+        wrong = [number for number, flag in enumerate(flags, 1) if flag not in (b"0", b"1")]
+        if wrong:
+            value = flags[wrong[0] - 1].decode(errors="replace")
+            problems.append(
+                f"{path}: line {wrong[0]}: '{value}' is neither 0 nor 1 ({len(wrong)} such lines)"
+            )
+        elif len(flags) != count:
+            problems.append(f"{path}: {len(flags)} lines for {count} images in Imagelist.txt")
+        else:
+            labels[:, column] = np.frombuffer(b"".join(flags), np.uint8) == ord("1")
+    if problems:
+        raise CrosshashError(
+            f"{len(problems)} label file(s) cannot be used:\n{listed(problems)}\n"
+            "Take Groundtruth/AllLabels (not TrainTestLabels) and ImageList of the same release."
+        )
+    return labels
+
+
+def read_words(path: Path) -> tuple[str, ...]:
+    """Read TagList1k.txt: a tag per line, in the order of the columns of AllTags1k.txt.
+
+    Raises:
+        CrosshashError: it is empty, or a tag stands twice.
+    """
+    words = [line for line in text_lines(path) if line]
+    repeated = sorted({word for word in words if words.count(word) > 1})
+    _refuse(path, [f"'{word}' stands twice" for word in repeated], "Take the file as published.")
+    if not words:
+        raise CrosshashError(f"{path}: is empty. Take TagList1k.txt as published, a tag per line.")
+    return tuple(words)
+
+
+def common_captions(path: Path, vocabulary: Sequence[str], kept: np.ndarray) -> list[tuple[str, ...]]:
+    """Read AllTags1k.txt, a row of 0 and 1 per image, for the kept images; bool[N] says which.
+
+    Rows are taken one at a time: the file has half a gigabyte.
+
+    Raises:
+        CrosshashError: another number of rows or columns, or other values.
+    """
+    captions: list[tuple[str, ...]] = []
+    problems = []
+    row = -1
+    for row, (number, line) in enumerate(_filled(path)):
+        values = line.split()
+        flags = b"".join(values)
+        if len(values) != len(vocabulary):
+            problems.append(
+                f"line {number}: {len(values)} values for {len(vocabulary)} tags in TagList1k.txt"
+            )
+        elif len(flags) != len(values) or flags.translate(None, b"01"):
+            problems.append(f"line {number}: has values other than 0 and 1")
+        elif row < len(kept) and kept[row]:
+            columns = np.flatnonzero(np.frombuffer(flags, np.uint8) == ord("1"))
+            captions.append(_caption([vocabulary[column] for column in columns]))
+    _refuse_tags(path, problems, row + 1, len(kept))
+    return captions
+
+
+def all_captions(path: Path, names: Sequence[str], kept: np.ndarray) -> list[tuple[str, ...]]:
+    """Read All_Tags.txt, the photo id and then its tags, for the kept images; bool[N] says which.
+
+    Raises:
+        CrosshashError: another number of lines, or another order than that of the images.
+    """
+    captions: list[tuple[str, ...]] = []
+    problems = []
+    row = -1
+    lines = ((number, line) for number, line in enumerate(text_lines(path), 1) if line)
+    for row, (number, line) in enumerate(lines):
+        photo, *tags = line.split()
+        if row < len(names) and photo != names[row].rpartition("_")[2].removesuffix(".jpg"):
+            problems.append(f"line {number}: photo {photo}, but image {row + 1} is {names[row]}")
+        elif row < len(names) and kept[row]:
+            captions.append(_caption(tags))
+    _refuse_tags(path, problems, row + 1, len(names))
+    return captions
+
+
+def _filled(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, with their numbers."""
+    return ((number, line) for number, line in enumerate(byte_lines(path), 1) if not line.isspace())
+
+
+def _caption(tags: Sequence[str]) -> tuple[str, ...]:
+    return (" ".join(dict.fromkeys(tags)),) if tags else ()
+
+
+def _label_names(labels: np.ndarray, concepts: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the names of each row's concepts; equal rows share one tuple."""
+    known: dict[bytes, tuple[str, ...]] = {}
+    for row in labels:
+        key = row.tobytes()
+        if key not in known:
+            known[key] = tuple(concepts[column] for column in np.flatnonzero(row))
+        yield known[key]
+
+
+def _image_paths(root: Path, ids: Sequence[str]) -> tuple[Path, ...]:
+    """Say where the images lie: in a folder per search word, or, as some copies have them, all in one."""
+    with os.scandir(root) as entries:
+        nested = any(entry.is_dir() for entry in entries)
+    return tuple(root / (name if nested else name.rpartition("/")[2]) for name in ids)
+
+
+def _refuse(path: Path, problems: Sequence[str], remedy: str) -> None:
+    if problems:
+        raise CrosshashError(f"{path}: {len(problems)} line(s) cannot be used:\n{listed(problems)}\n{remedy}")
+
+
+def _refuse_tags(path: Path, problems: Sequence[str], found: int, count: int) -> None:
+    _refuse(path, problems, "Take NUS_WID_Tags and ImageList of the same release.")
+    if found != count:
+        raise CrosshashError(
+            f"{path}: {found} lines for {count} images in Imagelist.txt. Take NUS_WID_Tags and ImageList of "
+            "the same release, uncut."
+        )
