@@ -1,0 +1,260 @@
+"""IAPR TC-12, by a small made-up copy: tests.datasets.iaprtc12_fixture counts its labels by hand."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from crosshash.data.info import read_info
+from crosshash.data.labels import label_matrix, sharing_chance
+from crosshash.data.pairs import read_pairs
+from crosshash.data.source import RawItems
+from crosshash.datasets import iaprtc12
+from crosshash.errors import CrosshashError
+from crosshash.plans.download import DownloadPlan
+from tests.data.file_server import FileServer
+from tests.data.folders import picture
+from tests.data.stage_runs import run_both, write_plans
+from tests.datasets.iaprtc12_fixture import (
+    CLASSES,
+    NUMBERS,
+    annotation,
+    labels_file,
+    photo,
+    stem_of,
+    wlist,
+    write_archives,
+    write_copy,
+)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_copy(tmp_path_factory.mktemp("iaprtc12"))
+
+
+@pytest.fixture
+def copy(published: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(published, tmp_path / "copy"))
+
+
+def read(place: Path, text: str = "description") -> RawItems:
+    return iaprtc12.read(place / "raw", local=str(place), text=text)
+
+
+def refused(place: Path) -> str:
+    with pytest.raises(CrosshashError) as error:
+        read(place)
+    return str(error.value)
+
+
+def captions(source: RawItems) -> dict[str, tuple[str, ...]]:
+    return {item.id: item.captions for item in source.items}
+
+
+# what comes out
+
+
+def test_pairs_classes_and_labels_are_those_counted_by_hand(published: Path) -> None:
+    source = read(published)
+    assert [item.id for item in source.items] == [f"images/{stem_of(number)}.jpg" for number in NUMBERS]
+    assert source.classes == CLASSES
+    assert sum(len(item.labels) for item in source.items) / len(source.items) == 1.75
+    matrix = label_matrix([item.labels for item in source.items], source.classes)
+    assert sharing_chance(matrix) == 870 / 1770
+    assert [item.labels for item in source.items[:4]] == [
+        ("branch", "cloud"),
+        ("bridge",),
+        ("building", "cloud"),
+        ("bridge", "concept 61"),
+    ]
+
+
+def test_pictures_are_those_of_the_photo_archive(published: Path) -> None:
+    source = read(published)
+    assert isinstance(source.images, tuple)
+    assert source.images == tuple(photo(published, number) for number in NUMBERS)
+    with Image.open(source.images[0]) as first:
+        assert first.format == "JPEG"
+
+
+def test_photos_without_text_stay_and_those_without_label_go(published: Path) -> None:
+    source = read(published)
+    without = [item.id for item in source.items if not item.captions]
+    assert without == ["images/01/1005.jpg", "images/40/40499.jpg"]
+    assert source.warnings == (
+        "1 photo(s) without a label, left out",
+        "1 annotation(s) without photo and label, left out",
+        "1 labelled photo(s) without an .eng file, only searched",
+    )
+
+
+def test_the_text_is_the_description(published: Path) -> None:
+    found = captions(read(published))
+    assert found["images/00/25.jpg"] == ("a condor above a rock & a café;",)
+    assert found["images/00/26.jpg"] == ("a view of 26;",)  # no TITLE and no NOTES
+    assert found["images/00/27.jpg"] == ("a view of 27;",)  # CRLF
+
+
+def test_the_text_can_be_title_description_and_notes(published: Path) -> None:
+    found = captions(read(published, "all"))
+    assert found["images/00/25.jpg"] == ("Cañón del Colca; a condor above a rock & a café; It’s deep",)
+    assert found["images/00/26.jpg"] == ("a view of 26;",)
+    assert found["images/01/1005.jpg"] == ("Photo 1005",)  # its description is empty
+    assert found["images/40/40499.jpg"] == ()
+
+
+def test_bytes_that_windows_1252_does_not_know_are_latin_1(copy: Path) -> None:
+    path = annotation(copy, 30)
+    path.write_bytes(path.read_bytes().replace(b"a view", b"a\x81 v\xedew"))
+    assert captions(read(copy))["images/00/30.jpg"] == ("a\x81 víew of 30;",)
+
+
+def test_all_label_lines_may_stand_in_one_file(copy: Path) -> None:
+    together = b"".join(labels_file(copy, folder).read_bytes() for folder in ("40", "00", "01"))
+    expected = read(copy)
+    (copy / "wlist.txt").write_bytes(wlist(copy).read_bytes())
+    shutil.rmtree(copy / "saiaprtc12ok")
+    (copy / "labels.txt").write_bytes(together)
+    assert read(copy) == expected
+
+
+def test_the_parts_may_lie_side_by_side(copy: Path) -> None:
+    expected = read(copy)
+    for path in [*(copy / "iaprtc12").iterdir(), *(copy / "saiaprtc12ok").iterdir()]:
+        path.rename(copy / path.name)
+    found = read(copy)
+    assert found.items == expected.items
+    assert found.images == tuple(copy / item.id for item in found.items)
+
+
+# what is refused
+
+Spoil = Callable[[Path], object]
+
+
+def appended(path: Callable[[Path], Path], text: str) -> Spoil:
+    return lambda copy: path(copy).write_text(path(copy).read_text() + text)
+
+
+def cut(copy: Path) -> None:
+    path = annotation(copy, 1003)
+    path.write_bytes(path.read_bytes()[:90])
+
+
+def unclosed(copy: Path) -> None:
+    path = annotation(copy, 1003)
+    path.write_bytes(path.read_bytes().replace(b"</DESCRIPTION>", b""))
+
+
+def first_labels(copy: Path) -> Path:
+    return labels_file(copy, "00")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (cut, r"1 annotation\(s\) cannot be used:\n.*01/1003\.eng: is cut, an end tag is missing\nUnpack"),
+        (unclosed, r"01/1003\.eng: is cut"),
+        (lambda copy: annotation(copy, 1003).write_bytes(b""), r"01/1003\.eng: is cut"),
+        (
+            appended(first_labels, "77\t1\t29\n"),
+            r"00/labels\.txt: line 57: photo 77 is unknown, it has neither \.jpg nor \.eng\nUnpack",
+        ),
+        (appended(first_labels, "25\t9\t277\n"), r"line 57: concept 277 is not in wlist\.txt"),
+        (appended(first_labels, "25\t9\n"), r"line 57: '25\t9' is not three numbers: photo, region, concept"),
+        (appended(first_labels, "25\t9\t29\t1\n"), r"line 57: .* is not three numbers"),
+        (appended(first_labels, "25\t9\tbranch\n"), r"line 57: .* is not three numbers"),
+        (
+            appended(wlist, "60\tsky\n"),
+            r"wlist\.txt: 1 line\(s\) do not fit:\n.*line 7: number 60 stands twice",
+        ),
+        (appended(wlist, "63\tcloud\n"), r"line 7: name 'cloud' stands twice"),
+        (appended(wlist, "sky-blue\n"), r"line 7: 'sky-blue' begins with no number"),
+        (lambda copy: wlist(copy).write_bytes(b"29\tbr\xe4nch\n"), r"wlist\.txt: line 1.*not UTF-8"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_file_line_and_remedy(copy: Path, spoil: Spoil, message: str) -> None:
+    spoil(copy)
+    with pytest.raises(CrosshashError, match=message):
+        read(copy)
+
+
+def test_all_bad_lines_are_told_at_once(copy: Path) -> None:
+    appended(first_labels, "25\t9\n25\t1\t400\n")(copy)
+    appended(lambda place: labels_file(place, "40"), "7\t1\t29\n")(copy)
+    message = refused(copy)
+    assert message.startswith("3 label(s) do not fit:\n")
+    assert all(f"line {row}" in message for row in (57, 58))
+    assert "photo 7 is unknown" in message
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".eng"])
+def test_a_number_in_two_folders_is_told(copy: Path, suffix: str) -> None:
+    path = photo(copy, 30) if suffix == ".jpg" else annotation(copy, 30)
+    shutil.copy(path, path.parents[1] / "01" / path.name)
+    message = refused(copy)
+    assert f"1 number(s) stand twice:\n  - 00/30{suffix}, 01/30{suffix}\n" in message
+    assert "remove the files that do not belong there" in message
+
+
+def test_photos_of_another_collection_are_told(copy: Path) -> None:
+    """Only annotations match the labels, so that no item has both picture and text."""
+    photo(copy, 40499).rename(annotation(copy, 40499))  # the one label without an annotation
+    annotation(copy, 40499).write_text("<DOC></DOC>")
+    shutil.rmtree(copy / "iaprtc12" / "images")
+    photo(copy, 1).parent.mkdir(parents=True)
+    picture(0).save(photo(copy, 1), "JPEG")
+    assert "no photo has both a text and a label" in refused(copy)
+
+
+def test_labels_without_any_file_are_told(copy: Path) -> None:
+    for folder in ("00", "01", "40"):
+        labels_file(copy, folder).unlink()
+    assert "saiapr_tc-12: no folder in it has a labels.txt" in refused(copy)
+
+
+@pytest.mark.parametrize("target", ["..", ".", "41"])
+def test_links_that_go_round_in_circles_are_told(copy: Path, target: str) -> None:
+    (copy / "iaprtc12" / "images" / "41").symlink_to(target)
+    assert "images/41: " in refused(copy)
+
+
+# from archives, through both stages
+
+
+def write_both_plans(root: Path, local: str | None, mirror: str | None) -> None:
+    """Only the download stage knows about mirrors."""
+    own = {"text": "description", "local": local}
+    write_plans(root, "iaprtc12", own, query=10, train=30)
+    plan = DownloadPlan(
+        dataset="iaprtc12", settings=own | {"mirror": mirror, "checksums": "first", "parallel": 2}
+    )
+    (root / "plan" / "download.yaml").write_text(yaml.safe_dump(plan.model_dump()))
+
+
+@pytest.mark.parametrize("way", ["unpacked", "packed", "mirror"])
+def test_download_and_convert(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    archives = published if way == "unpacked" else write_archives(published, tmp_path / "archives")
+    with FileServer(archives) as server:
+        if way == "mirror":
+            write_both_plans(tmp_path, None, server.url)
+        else:
+            write_both_plans(tmp_path, str(archives), None)
+        folder = run_both(tmp_path, monkeypatch) / "iaprtc12"
+    info = read_info(folder)
+    assert info.classes == CLASSES
+    assert info.chance == 870 / 1770
+    assert [info.counts[part] for part in ("query", "train", "val", "rest")] == [10, 28, 2, 20]
+    assert (info.counts["unlabelled"], info.counts["captionless"]) == (0, 2)
+    pairs = {pair.id: pair for pair in read_pairs(folder)}
+    assert pairs["images/00/25.jpg"].captions == ("a condor above a rock & a café;",)
+    assert pairs["images/40/40499.jpg"].part == "rest"
