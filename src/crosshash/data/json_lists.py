@@ -15,6 +15,7 @@ PIECE = 1 << 20  # characters read at a time
 LONGEST = 1 << 26  # characters of one element; what still makes no sense then is no JSON
 
 BLANKS = re.compile(r"[ \t\r\n]*")
+AFTER = re.compile(r"[ \t\r\n,:\]}]")  # what follows a value; after anything else a number might go on
 DECODER = json.JSONDecoder()
 
 
@@ -79,13 +80,14 @@ class _Window:
         """Take the next value, whole."""
         self.peek()
         while True:
+            last = len(self._text) - self._at > LONGEST
             try:
                 value, end = DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError:
-                if len(self._text) - self._at > LONGEST or not self._move():
+                if last or not self._move():
                     raise
             else:
-                if end < len(self._text) or not self._move():  # else a number might go on
+                if AFTER.match(self._text, end) or last or not self._move():
                     self._at = end
                     return value
 
