@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -20,10 +21,16 @@ def label_matrix(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> np.
     """
     column = {name: index for index, name in enumerate(classes)}
     matrix = np.zeros((len(labels), len(classes)), dtype=np.uint8)
-    for row, names in enumerate(labels):
-        for name in names:
-            matrix[row, column[name]] = 1
+    rows = np.repeat(np.arange(len(labels)), np.fromiter(map(len, labels), np.intp, len(labels)))
+    names = chain.from_iterable(labels)
+    matrix[rows, np.fromiter(map(column.__getitem__, names), np.intp, len(rows))] = 1
     return matrix
+
+
+def mean_labels(labels: Sequence[Sequence[str]]) -> float | None:
+    """Give the mean number of labels of the items that have any; None where no item has one."""
+    counts = [len(names) for names in labels if names]
+    return sum(counts) / len(counts) if counts else None
 
 
 def sharing_chance(matrix: np.ndarray) -> float | None:

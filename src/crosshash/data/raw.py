@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from crosshash.artifacts import read_json, write_json
@@ -36,7 +37,7 @@ def describe_file(folder: Path, name: str) -> RawFile:
 
 def write_raw(path: Path, dataset: str, files: Sequence[RawFile]) -> None:
     """Write the record, files sorted by name."""
-    listing = [asdict(file) for file in sorted(files, key=lambda file: file.name)]
+    listing = [vars(file) for file in sorted(files, key=lambda file: file.name)]
     write_json(path, {"dataset": dataset, "files": listing})
 
 
@@ -64,7 +65,8 @@ def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) ->
         CrosshashError: files are gone or changed, and fetching did not bring them back (all are listed).
     """
     recorded = read_raw(record)
-    if all(_has_size(folder / file.name, file.size) for file in recorded):
+    files = tracked(recorded, len(recorded), "raw files", "files")
+    if all(_has_size(os.path.join(folder, file.name), file.size) for file in files):
         return
     found = {file.name: file for file in fetch()}
     problems = [
@@ -79,5 +81,10 @@ def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) ->
         )
 
 
-def _has_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+def _has_size(path: str, size: int) -> bool:
+    """Ask the system once: a data set may have a hundred thousand files."""
+    try:
+        found = os.stat(path)
+    except OSError:  # not there, or links that go round in circles
+        return False
+    return found.st_size == size and stat.S_ISREG(found.st_mode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
@@ -12,6 +12,19 @@ WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 def words_of(caption: str) -> list[str]:
     """Split a caption into lower-case words, punctuation dropped."""
     return WORD.findall(caption.lower())
+
+
+def known_words(caption: str, vocabulary: Container[str]) -> Iterator[str]:
+    """Yield the words of a caption that are in a lower-case vocabulary.
+
+    What stands between blanks and is in the vocabulary as a whole is one word, whatever its letters:
+    published tags hold `-`, `_` and others that part words elsewhere.
+    """
+    for piece in caption.lower().split():
+        if piece in vocabulary:
+            yield piece
+        else:
+            yield from (word for word in words_of(piece) if word in vocabulary)
 
 
 def most_frequent_words(captions: Iterable[str], size: int) -> list[str]:
