@@ -159,9 +159,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     assert "neither .npz nor .mat" in error_of(tmp_path / "a.txt")
     (tmp_path / "a.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400))
-    assert "MATLAB 7.3 file. Save it with `-v7`" in error_of(tmp_path / "a.mat")
+    assert "header says version 7.3, but no HDF5 follows" in error_of(tmp_path / "a.mat")
     (tmp_path / "b.mat").write_bytes(b"no matrices here" * 20)
-    assert "cannot be read as .mat" in error_of(tmp_path / "b.mat")
+    assert "cannot be read as a .mat file" in error_of(tmp_path / "b.mat")
 
 
 def test_constant_columns() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +16,13 @@ import scipy.io
 
 from crosshash.artifacts import atomic_path
 from crosshash.data.labels import label_matrix
+from crosshash.data.mat_pieces import LARGEST, byte_matrix, char_cells, char_matrix, write_variable
 from crosshash.data.pairs import Pair
 from crosshash.errors import CrosshashError, listed
+
+log = logging.getLogger(__name__)
+
+Texts = tuple[tuple[str, ...], ...]
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HDF5_STARTS = (0, 512)  # MATLAB writes a text of 512 bytes before it, other programs none
@@ -50,7 +57,7 @@ def list_mat(path: Path) -> dict[str, MatVariable]:
         if _is_mat73(path):
             from crosshash.data.mat73 import list_variables
 
-            found = list_variables(path)
+            found: Sequence[tuple[str, tuple[int, ...], str]] = list_variables(path)
         else:
             found = scipy.io.whosmat(path, appendmat=False)
     return {name: MatVariable(tuple(shape), kind) for name, shape, kind in found if not name.startswith("__")}
@@ -86,6 +93,13 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, np.nda
     return values
 
 
+def text_rows(array: np.ndarray) -> Texts:
+    """Give the texts of each row of an array [N] or [N, M]: blanks at the ends and empty texts are gone."""
+    table = np.atleast_1d(array)
+    rows = table.reshape(len(table), math.prod(table.shape[1:])).tolist()
+    return tuple(tuple(text for value in row if (text := str(value).strip())) for row in rows)
+
+
 def read_mat_part(path: Path, name: str, axis: int, start: int, stop: int) -> np.ndarray:
     """Read places `start` to `stop` of one axis of an array of numbers that `list_mat` found.
 
@@ -95,13 +109,13 @@ def read_mat_part(path: Path, name: str, axis: int, start: int, stop: int) -> np
     Raises:
         CrosshashError: the file is missing, cut, damaged, or the variable is no array.
     """
-    if not _is_mat73(path):
-        whole = _whole(path, name, path.stat().st_mtime_ns)
-        return whole[(slice(None),) * axis + (slice(start, stop),)]
-    from crosshash.data.mat73 import read_part
-
     with _readable(path):
-        return read_part(path, name, axis, start, stop)
+        if _is_mat73(path):
+            from crosshash.data.mat73 import read_part
+
+            return read_part(path, name, axis, start, stop)
+        changed = path.stat().st_mtime_ns
+    return _whole(path, name, changed)[(slice(None),) * axis + (slice(start, stop),)]
 
 
 @lru_cache(maxsize=1)
@@ -126,11 +140,15 @@ def _readable(path: Path) -> Iterator[None]:
     """Turn whatever a damaged file makes scipy and h5py raise into an error that names the file."""
     try:
         yield
+    except NotImplementedError:
+        cause = "its header says version 7.3, but no HDF5 follows"
     except Exception as error:
-        raise CrosshashError(
-            f"{path}: cannot be read as .mat ({error or type(error).__name__}). Save it again, with `-v7` or "
-            "`-v7.3`."
-        ) from None
+        cause = str(error) or type(error).__name__
+    else:
+        return
+    raise CrosshashError(
+        f"{path}: cannot be read as a .mat file ({cause}). Save it again, in MATLAB or by scipy."
+    )
 
 
 def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
@@ -141,7 +159,7 @@ def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
         from crosshash.data.mat73 import read_variables
 
         return read_variables(path, names)
-    found: dict[str, Any] = scipy.io.loadmat(path, appendmat=False, variable_names=names)
+    found: dict[str, Any] = scipy.io.loadmat(path, appendmat=False, variable_names=tuple(names))
     for name in names:
         if hasattr(found[name], "toarray"):
             found[name].check_format(full_check=True)  # a wrong place would be written to in memory
@@ -160,7 +178,8 @@ def _plain(value: Any, kind: str) -> np.ndarray:  # noqa: ANN401 - whatever scip
         cells = value.ravel() if 1 in value.shape else value  # MATLAB gives lists a second axis
         return _text_rows([list(_texts(row)) for row in cells])
     if value.dtype.kind == "U":
-        return _text_rows([[text.strip() for text in row] for row in value.reshape(len(value), -1).tolist()])
+        rows = value.reshape(len(value), math.prod(value.shape[1:])).tolist()
+        return _text_rows([[text.strip() for text in row] for row in rows])
     number: np.dtype = np.dtype(bool) if kind == "logical" else value.dtype.newbyteorder("=")
     array: np.ndarray = value.astype(number, copy=False)
     return array
@@ -202,12 +221,21 @@ def write_mat_triple(folder: Path, pairs: Sequence[Pair], classes: Sequence[str]
     """Write index.mat, caption.mat and label.mat, rows in the order of the pair table.
 
     `index`: N strings, padded with blanks to one length. `caption`: a cell array [1, N], in each cell the
-    captions of an item as strings, a blank where there is none. `category`: uint8[N, C].
+    captions of an item as strings, a blank where there is none. `category`: uint8[N, C]. None of the three is
+    written where one would be larger than a variable of this version may be.
     """
-    captions = np.empty(len(pairs), dtype=object)
-    for row, pair in enumerate(pairs):
-        captions[row] = np.array(pair.captions or (" ",))
-    labels = label_matrix([pair.labels for pair in pairs], classes)
-    write_mat(folder / "index.mat", {"index": np.array([pair.image for pair in pairs])})
-    write_mat(folder / "caption.mat", {"caption": captions})
-    write_mat(folder / "label.mat", {"category": labels})
+    variables = {
+        "index": char_matrix([pair.image for pair in pairs]),
+        "caption": char_cells([pair.captions for pair in pairs]),
+        "category": byte_matrix(label_matrix([pair.labels for pair in pairs], classes)),
+    }
+    too_large = [f"{name} {found.size:,} bytes" for name, found in variables.items() if found.size > LARGEST]
+    if too_large:
+        log.warning(
+            "warning: no .mat triple is written: a variable of MATLAB version 5 holds at most %d bytes (%s)",
+            LARGEST,
+            ", ".join(too_large),
+        )
+        return
+    for file, (name, variable) in zip(("index", "caption", "label"), variables.items(), strict=True):
+        write_variable(folder / f"{file}.mat", name, variable)

@@ -92,9 +92,9 @@ def _value(file: h5py.File, node: h5py.Dataset | h5py.Group, depth: int) -> Any:
     kind = _class(node)
     if _is_empty(node):
         shape = tuple(map(int, node[()]))
-        return np.zeros(
-            shape[:-1] if kind == "char" else shape, dtype="<U1" if kind == "char" else np.float64
-        )
+        if np.prod(shape):
+            raise ValueError(f"{node.name} counts as empty, but has a size")
+        return np.zeros(shape[:-1], dtype="<U1") if kind == "char" else np.zeros(shape)
     array = np.asarray(node[()]).T
     if kind == "cell":
         return _cells(file, array, depth)

@@ -38,10 +38,11 @@ def read_pixel_rows(pixels: PixelRows, start: int, stop: int) -> np.ndarray:
     if pictures.dtype != np.uint8:
         with np.errstate(invalid="ignore"):
             whole = pictures.astype(np.uint8)
-        if not (whole == pictures).all():
+        bad = np.flatnonzero((whole != pictures).any(axis=(1, 2, 3)))
+        if len(bad):
             raise CrosshashError(
                 f"{pixels.path}: '{pixels.key}' holds other values than whole numbers from 0 to 255, first "
-                f"in picture {start + int((whole != pictures).any(axis=(1, 2, 3)).argmax())}, counted from 0. "
+                f"in picture {start + bad[0]}, counted from 0. "
                 "Save the pictures as uint8, before any normalisation."
             )
         pictures = whole
@@ -54,7 +55,7 @@ def _layout(pixels: PixelRows, variable: MatVariable | None) -> tuple[int, ...]:
     for layout in LAYOUTS if len(shape) == len(LAYOUTS[0]) else ():
         if (shape[layout[0]], shape[layout[-1]]) == (pixels.count, COLOURS):
             return layout
-    found = f"has the shape {' x '.join(map(str, shape))}" if variable else "is not there"
+    found = f"has the shape {' x '.join(map(str, shape))}" if shape else "is no such array"
     raise CrosshashError(
         f"{pixels.path}: '{pixels.key}' {found}; it must hold {pixels.count} pictures in red, green and "
         f"blue: H x W x 3 x {pixels.count}, in uint8."
