@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
-from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import numpy as np
@@ -13,15 +13,17 @@ import numpy as np
 from crosshash.artifacts import atomic_path
 from crosshash.data.convert import choose_split, untrained_classes, write_tables
 from crosshash.data.info import DatasetInfo
-from crosshash.data.pictures import shard_items, spool_pictures
+from crosshash.data.pictures import crew_size, shard_items, spool_pictures
+from crosshash.data.processes import workers
 from crosshash.data.raw import check_raw
 from crosshash.data.shards import write_shards
 from crosshash.data.source import Dataset, RawItems, SplitSizes, raw_folder
 from crosshash.data.split import Split
-from crosshash.data.spool import Spool
+from crosshash.data.spool import Pieces
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.plans.base import read_plan
 from crosshash.plans.convert import ConvertPlan
+from crosshash.plans.download import DownloadPlan
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +32,26 @@ def main() -> None:
     """Write data/<dataset>, the whole folder or nothing."""
     plan = read_plan("convert", ConvertPlan)
     source, sizes = read_source(plan)
+    log_counts(write_dataset(plan, source, sizes))
+
+
+def write_dataset(plan: ConvertPlan, source: RawItems, sizes: SplitSizes) -> DatasetInfo:
+    """Prepare the pictures, then write tables and shards."""
     split = settled_split(plan, source, sizes)  # before any picture is opened: counts fail at once
-    with atomic_path(Path("data") / plan.dataset) as folder, ExitStack() as stack:
+    with atomic_path(Path("data") / plan.dataset) as folder:
         folder.mkdir()
-        images: Spool | np.ndarray
-        if isinstance(source.images, np.ndarray):
-            images = source.images
-        else:
-            images = stack.enter_context(Spool(folder))
-            source, bad = spool_pictures(source, plan.max_side, images)
-            if bad:
-                refuse_or_skip(bad, plan.bad_images)
-                split = settled_split(plan, source, sizes)
-        info = write_tables(folder, plan.dataset, source, split, plan.vocabulary)
-        write_shards(folder, shard_items(source, split, images), plan.shard_mb)
-    log_counts(info)
+        with TemporaryDirectory(dir=folder) as aside, workers(crew_size(source)) as crew:
+            images: Pieces | np.ndarray | None
+            if source.images is None or isinstance(source.images, np.ndarray):
+                images = source.images
+            else:
+                source, images, bad = spool_pictures(source, Path(aside), plan.max_side, plan.check, crew)
+                if bad:
+                    refuse_or_skip(bad, plan.bad_images)
+                    split = settled_split(plan, source, sizes)
+            info = write_tables(folder, plan.dataset, source, split, plan.vocabulary)
+            write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
+    return info
 
 
 def read_source(plan: ConvertPlan) -> tuple[RawItems, SplitSizes]:
@@ -52,7 +59,9 @@ def read_source(plan: ConvertPlan) -> tuple[RawItems, SplitSizes]:
     module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
     raw, settings = raw_folder(), plan.settings
     record = Path("data/raw") / f"{plan.dataset}.json"
-    check_raw(record, module.folder(raw, **settings), lambda: module.fetch(raw, **settings))
+    # What has vanished is fetched as the download stage did, whose plan no result of this stage depends on.
+    fetch = lambda: module.fetch(raw, **read_plan("download", DownloadPlan).settings)  # noqa: E731
+    check_raw(record, module.folder(raw, **settings), fetch)
     source = module.read(raw, **settings)
     for warning in source.warnings:
         log.warning("warning: %s", warning)
