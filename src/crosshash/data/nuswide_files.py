@@ -17,8 +17,8 @@ from crosshash.errors import CrosshashError, listed
 
 Tags = Literal["common", "all"]
 
-_PAGE = "lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide/NUS-WIDE.html (gone)"
-_FORM = "sent by the National University of Singapore to those who signed its form (gone); all of Flickr/"
+_PAGE = "lms.comp.nus.edu.sg/wp-content/uploads/2019/research/nuswide/NUS-WIDE.html (closed)"
+_FORM = "sent by the National University of Singapore to those who signed its form (closed); all of Flickr/"
 SOURCES = (
     Source("ImageList.zip", _PAGE),
     Source("Groundtruth.zip", f"{_PAGE}; in NUS-WIDE.zip of huggingface.co/datasets/Lxyhaha/NUS-WIDE"),
@@ -31,24 +31,14 @@ IMAGES = Wanted((*(f"{root}Flickr/" for root in _ROOTS), "images/"), "Flickr.zip
 IMAGE_LIST = Wanted(
     (*(f"{root}ImageList/Imagelist.txt" for root in _ROOTS), "Imagelist.txt"), "ImageList.zip"
 )
+LABELS = Wanted((*(f"{root}Groundtruth/AllLabels/" for root in _ROOTS), "AllLabels/"), "Groundtruth.zip")
+TAG_LIST, COMMON_TAGS, ALL_TAGS = (
+    Wanted(tuple(place + name for place in _TAG_FOLDERS), "NUS_WID_Tags.zip")
+    for name in ("TagList1k.txt", "AllTags1k.txt", "All_Tags.txt")
+)
+WANTED = (IMAGES, IMAGE_LIST, LABELS, TAG_LIST, COMMON_TAGS, ALL_TAGS)
 IMAGE_NAME = re.compile(r"([\w-]+)[\\/](\d+_(\d+)\.jpg)")
 """A line of Imagelist.txt such as `actor\\0001_2124494179.jpg`: folder, file name, photo id."""
-
-
-def nuswide_wanted(concepts: Sequence[str], tags: Tags) -> tuple[Wanted, ...]:
-    """Name the files that these concepts and this choice of tags need."""
-    text = "AllTags1k.txt" if tags == "common" else "All_Tags.txt"
-    labels = (_labels_of(concept) for concept in concepts)
-    return (IMAGES, IMAGE_LIST, *labels, _tag_file("TagList1k.txt"), _tag_file(text))
-
-
-def _labels_of(concept: str) -> Wanted:
-    places = (*(f"{root}Groundtruth/AllLabels/" for root in _ROOTS), "AllLabels/")
-    return Wanted(tuple(f"{place}Labels_{concept}.txt" for place in places), "Groundtruth.zip")
-
-
-def _tag_file(name: str) -> Wanted:
-    return Wanted(tuple(place + name for place in _TAG_FOLDERS), "NUS_WID_Tags.zip")
 
 
 def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
@@ -60,14 +50,14 @@ def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
         CrosshashError: files differ in their lines, hold what they should not, or no image is left.
     """
     names = read_image_list(find_wanted(folder, IMAGE_LIST))
-    paths = [find_wanted(folder, _labels_of(concept)) for concept in concepts]
-    labels = read_labels(paths, len(names))
+    place = find_wanted(folder, LABELS)
+    labels = read_labels([place / f"Labels_{concept}.txt" for concept in concepts], len(names))
     kept = labels.any(axis=1)
-    vocabulary = read_words(find_wanted(folder, _tag_file("TagList1k.txt")))
+    vocabulary = read_words(find_wanted(folder, TAG_LIST))
     if tags == "common":
-        captions = common_captions(find_wanted(folder, _tag_file("AllTags1k.txt")), vocabulary, kept)
+        captions = common_captions(find_wanted(folder, COMMON_TAGS), vocabulary, kept)
     else:
-        captions = all_captions(find_wanted(folder, _tag_file("All_Tags.txt")), names, kept)
+        captions = all_captions(find_wanted(folder, ALL_TAGS), names, kept)
     if not any(captions):
         raise CrosshashError(
             f"{folder}: of {len(names)} images, {kept.sum()} show one of the {len(concepts)} concepts, "

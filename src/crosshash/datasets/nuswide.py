@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Unpack
 
-from crosshash.data.nuswide_files import SOURCES, Tags, nuswide_wanted, read_nuswide
+from crosshash.data.nuswide_files import SOURCES, WANTED, Tags, read_nuswide
 from crosshash.data.published import Transfer, obtain, published_folder
 from crosshash.data.source import RawFile, RawItems, SplitSizes
 
@@ -38,12 +38,12 @@ CLASSES = (
 
 def folder(raw: Path, tags: Tags, local: str | None) -> Path:
     """Give the folder of the published files."""
-    return published_folder(raw, "nuswide", local, nuswide_wanted(CLASSES, tags))
+    return published_folder(raw, "nuswide", local, WANTED)
 
 
 def fetch(raw: Path, tags: Tags, **transfer: Unpack[Transfer]) -> list[RawFile]:
     """List the published files, all of which must be in the local copy: none can be downloaded any more."""
-    return obtain(raw, "nuswide", SOURCES, nuswide_wanted(CLASSES, tags), **transfer)
+    return obtain(raw, "nuswide", SOURCES, WANTED, **transfer)
 
 
 def read(raw: Path, tags: Tags, local: str | None) -> RawItems:
