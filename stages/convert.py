@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
@@ -31,31 +32,11 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Write data/<dataset>, the whole folder or nothing."""
     plan = read_plan("convert", ConvertPlan)
-    source, sizes = read_source(plan)
-    log_counts(write_dataset(plan, source, sizes))
-
-
-def write_dataset(plan: ConvertPlan, source: RawItems, sizes: SplitSizes) -> DatasetInfo:
-    """Prepare the pictures, then write tables and shards."""
-    split = settled_split(plan, source, sizes)  # before any picture is opened: counts fail at once
-    with atomic_path(Path("data") / plan.dataset) as folder:
-        folder.mkdir()
-        with TemporaryDirectory(dir=folder) as aside, workers(crew_size(source)) as crew:
-            images: Pieces | np.ndarray | None
-            if source.images is None or isinstance(source.images, np.ndarray):
-                images = source.images
-            else:
-                source, images, bad = spool_pictures(source, Path(aside), plan.max_side, plan.check, crew)
-                if bad:
-                    refuse_or_skip(bad, plan.bad_images)
-                    split = settled_split(plan, source, sizes)
-            info = write_tables(folder, plan.dataset, source, split, plan.vocabulary)
-            write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
-    return info
+    log_counts(write_dataset(plan, *read_source(plan)))
 
 
 def read_source(plan: ConvertPlan) -> tuple[RawItems, SplitSizes]:
-    """Read the items from the recorded raw files, and the sizes of the split."""
+    """Read the items from the recorded raw files, and the sizes of the protocol."""
     module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
     raw, settings = raw_folder(), plan.settings
     record = Path("data/raw") / f"{plan.dataset}.json"
@@ -65,14 +46,37 @@ def read_source(plan: ConvertPlan) -> tuple[RawItems, SplitSizes]:
     source = module.read(raw, **settings)
     for warning in source.warnings:
         log.warning("warning: %s", warning)
-    query = module.SIZES.query if plan.query is None else plan.query
-    train = module.SIZES.train if plan.train is None else plan.train
-    return source, SplitSizes(query, train)
+    return source, module.SIZES
 
 
-def settled_split(plan: ConvertPlan, source: RawItems, sizes: SplitSizes) -> Split:
-    """Draw the split; a class without an item to train on is refused, or only told."""
-    split = choose_split(source, sizes, plan.val, plan.split_seed)
+def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes) -> DatasetInfo:
+    """Prepare the pictures, then write tables and shards."""
+    split = settled_split(plan, source, protocol)  # before any picture is opened: counts fail at once
+    with atomic_path(Path("data") / plan.dataset) as folder:
+        folder.mkdir()
+        with TemporaryDirectory(dir=folder) as aside, workers(crew_size(source)) as crew:
+            images: Pieces | np.ndarray | None
+            if source.images is None or isinstance(source.images, np.ndarray):
+                images = source.images
+            else:
+                before = source
+                source, images, bad = spool_pictures(before, Path(aside), plan.max_side, plan.check, crew)
+                if bad:
+                    refuse_or_skip(bad, plan.bad_images)
+                    left_out = {item.id for item in before.items} - {item.id for item in source.items}
+                    split = settled_split(plan, source, protocol, left_out)
+            info = write_tables(folder, plan.dataset, source, split, plan.vocabulary)
+            write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
+    return info
+
+
+def settled_split(
+    plan: ConvertPlan, source: RawItems, protocol: SplitSizes, left_out: Collection[str] = ()
+) -> Split:
+    """Settle the split; a class without an item to train on is refused, or only told."""
+    split = choose_split(
+        source, protocol, plan.query, plan.train, plan.val, plan.split_seed, plan.split_file, left_out
+    )
     classes = untrained_classes(source, split)
     if classes:
         finding = f"{len(classes)} class(es) without a training item:\n{listed(classes)}"

@@ -36,8 +36,7 @@ def files(root: Path, count: int) -> RawItems:
     items = tuple(RawItem(str(number)) for number in range(count))
     paths = tuple(folder / f"{number}.jpg" for number in range(count))
     text = np.arange(count, dtype=np.uint8)[:, None]
-    ids = tuple(item.id for item in items)
-    return RawItems(items, (), paths, text, official=(ids[:60], ids[60:]))
+    return RawItems(items, (), paths, text)
 
 
 def test_bad_pictures_leave_the_others_in_step(tmp_path: Path) -> None:
@@ -69,8 +68,6 @@ def test_any_number_of_processes_gives_the_same(tmp_path: Path, count: int) -> N
         ]
         assert kept.text is not None
         assert kept.text[:, 0].tolist() == left
-        assert kept.official is not None
-        assert [len(ids) for ids in kept.official] == [58, 138]
         assert [line.split(": ")[1] for line in bad] == ["the file is empty (zero bytes)"] * 5
         assert bad[1].startswith(f"50 ({tmp_path / 'set/50.jpg'}): ")
         assert len(list((tmp_path / "aside").iterdir())) <= max(count, 1)
@@ -135,7 +132,7 @@ def test_workers_are_for_many_pictures_and_several_cores(
 
 def test_shard_items_follow_the_split(tmp_path: Path) -> None:
     source = vectors(9)
-    split = choose_split(source, SIZES, 0.5, seed=3)
+    split = choose_split(source, SIZES, None, None, 0.5, seed=3)
     assert isinstance(source.images, np.ndarray)
     parts = {part: list(found) for part, found in shard_items(source, split, source.images).items()}
     assert list(parts) == ["query", "train", "val", "rest"]
@@ -150,6 +147,6 @@ def test_shard_items_follow_the_split(tmp_path: Path) -> None:
 
 def test_items_of_a_set_without_pictures(tmp_path: Path) -> None:
     source = replace(vectors(6), images=None)
-    split = choose_split(source, SIZES, 0, seed=0)
+    split = choose_split(source, SIZES, None, None, 0, seed=0)
     for found in shard_items(source, split, None).values():
         assert all(item.image is None for item in found)

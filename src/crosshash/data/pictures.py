@@ -103,13 +103,9 @@ def _name(source: RawItems, row: int) -> str:
 def _only(source: RawItems, rows: Sequence[int]) -> RawItems:
     """Keep some items, in their order."""
     items = tuple(source.items[row] for row in rows)
-    images, text, official = source.images, source.text, source.official
+    images, text = source.images, source.text
     if isinstance(images, tuple):
         images = tuple(images[row] for row in rows)
     if text is not None:
         text = text[rows]
-    if official is not None:
-        left = {item.id for item in items}
-        query, train = (tuple(name for name in names if name in left) for names in official)
-        official = (query, train)
-    return replace(source, items=items, images=images, text=text, official=official)
+    return replace(source, items=items, images=images, text=text)
