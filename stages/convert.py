@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 
 from crosshash.artifacts import atomic_path
+from crosshash.data.check import check_items
 from crosshash.data.convert import choose_split, untrained_classes, write_tables
 from crosshash.data.info import DatasetInfo
 from crosshash.data.pictures import crew_size, shard_items, spool_pictures
@@ -44,6 +45,7 @@ def read_source(plan: ConvertPlan) -> tuple[RawItems, SplitSizes]:
     fetch = lambda: module.fetch(raw, **read_plan("download", DownloadPlan).settings)  # noqa: E731
     check_raw(record, module.folder(raw, **settings), fetch)
     source = module.read(raw, **settings)
+    check_items(plan.dataset, source)
     for warning in source.warnings:
         log.warning("warning: %s", warning)
     return source, module.SIZES
@@ -108,7 +110,11 @@ def log_counts(info: DatasetInfo) -> None:
     if unlabelled or captionless:
         log.info("%d without label, %d without text: these are only searched", unlabelled, captionless)
     if info.chance is not None:
-        log.info("two labelled items share a class with chance %.3f", info.chance)
+        log.info(
+            "a labelled item has %.2f labels on average; two of them share a class with chance %.3f",
+            info.mean_labels,
+            info.chance,
+        )
 
 
 if __name__ == "__main__":

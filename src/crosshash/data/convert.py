@@ -2,38 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from crosshash.artifacts import write_json, write_npz
 from crosshash.data.info import DatasetInfo, write_info
-from crosshash.data.labels import label_matrix, sharing_chance
+from crosshash.data.labels import label_matrix, mean_labels, sharing_chance
 from crosshash.data.mat import write_mat_triple
 from crosshash.data.pairs import PARTS, Pair, write_pairs
 from crosshash.data.source import RawItem, RawItems, SplitSizes
-from crosshash.data.split import Split, make_split, write_split
+from crosshash.data.split import Split, given_split, make_split, write_split
+from crosshash.data.split_file import read_split_file
 from crosshash.data.vocabulary import most_frequent_words
+from crosshash.errors import CrosshashError
 
 
-def choose_split(source: RawItems, sizes: SplitSizes, val: float, seed: int) -> Split:
-    """Draw the split among the items with a text and, where the data set has labels at all, with a label.
+def choose_split(
+    source: RawItems,
+    protocol: SplitSizes,
+    query: float | None,
+    train: float | None,
+    val: float,
+    seed: int,
+    file: str | None = None,
+    left_out: Collection[str] = (),
+) -> Split:
+    """Settle the split: from `file`, else the publisher's own, else drawn by size.
+
+    Only items with a text and, where the data set has labels at all, with a label are queries or trained on.
+    query, train: sizes instead of those of the protocol; with them the publisher's own split is not taken.
+    left_out: ids of items dropped because of bad pictures, which a file may name.
 
     Raises:
-        CrosshashError: fewer such items than asked for.
+        CrosshashError: fewer such items than asked for, or `file` does not fit the data set.
     """
     any_label = any(item.labels for item in source.items)
-    eligible = [_has_text(source, item) and bool(item.labels or not any_label) for item in source.items]
-    return make_split([item.id for item in source.items], eligible, sizes, val, seed)
+    may_be_chosen = {
+        item.id: _has_text(source, item) and bool(item.labels or not any_label) for item in source.items
+    }
+    ids = tuple(may_be_chosen)
+    if file is not None:
+        if query is not None or train is not None:
+            raise CrosshashError(
+                "params.yaml: split.file says who is query and who is trained on: set split.query and "
+                "split.train to null, or split.file."
+            )
+        given = read_split_file(Path(file), may_be_chosen, left_out)
+        return given_split(ids, given.query, given.train, given.val_query, val, seed)
+    if source.official is not None and query is None and train is None:
+        return _published_split(source.official, may_be_chosen, val, seed)
+    sizes = SplitSizes(protocol.query if query is None else query, protocol.train if train is None else train)
+    return make_split(ids, list(may_be_chosen.values()), sizes, val, seed)
+
+
+def _published_split(
+    official: tuple[Sequence[str], Sequence[str]], may_be_chosen: Mapping[str, bool], val: float, seed: int
+) -> Split:
+    """Take the publisher's lists without the items that are not there or cannot be chosen."""
+    query, train = ([item for item in part if may_be_chosen.get(item)] for part in official)
+    if query and train:
+        return given_split(tuple(may_be_chosen), query, train, None, val, seed)
+    raise CrosshashError(
+        f"{len(query)} queries and {len(train)} training items of the publisher's split have a text and a "
+        "label; at least 1 of each is needed. Set split.query and split.train in params.yaml, or mend the "
+        "files of the data set."
+    )
 
 
 def untrained_classes(source: RawItems, split: Split) -> list[str]:
     """List the classes without any item in train, each with how many items it has elsewhere."""
     trained = set(split.train)
     seen = {label for item in source.items if item.id in trained for label in item.labels}
-    unseen = [name for name in source.classes if name not in seen]
-    return [f"{name} ({sum(name in item.labels for item in source.items)} items in all)" for name in unseen]
+    counts = Counter(label for item in source.items for label in item.labels if label not in seen)
+    return [f"{name} ({counts[name]} items in all)" for name in source.classes if name not in seen]
 
 
 def write_tables(folder: Path, dataset: str, source: RawItems, split: Split, vocabulary: int) -> DatasetInfo:
@@ -43,16 +87,16 @@ def write_tables(folder: Path, dataset: str, source: RawItems, split: Split, voc
     write_pairs(folder, pairs)
     write_split(folder, split)
     write_mat_triple(folder, pairs, source.classes)
-    by_id = {pair.id: pair for pair in pairs}
+    by_id = {item.id: item for item in source.items}
     train = [by_id[item] for item in split.train]
-    labels = label_matrix([pair.labels for pair in train], source.classes)
-    write_npz(
-        folder / "train_labels.npz",
-        {"classes": np.array(source.classes, dtype=np.str_), "labels": labels},
-    )
-    captions = [caption for pair in train for caption in pair.captions]
-    write_json(folder / "vocabulary.json", most_frequent_words(captions, vocabulary))
-    info = _describe(dataset, source, [part_of[item.id] for item in source.items])
+    labels = label_matrix([item.labels for item in train], source.classes)
+    classes = np.array(source.classes, dtype=np.str_)
+    write_npz(folder / "train_labels.npz", {"classes": classes, "labels": labels})
+    words: Sequence[str] | None = source.vocabulary
+    if words is None:
+        words = most_frequent_words((caption for item in train for caption in item.captions), vocabulary)
+    write_json(folder / "vocabulary.json", words)
+    info = _describe(dataset, source, Counter(pair.part for pair in pairs))
     write_info(folder, info)
     return info
 
@@ -69,18 +113,20 @@ def _parts(split: Split) -> dict[str, str]:
     return {item: part for part, ids in _ids_by_part(split).items() for item in ids}
 
 
-def _describe(dataset: str, source: RawItems, parts: Sequence[str]) -> DatasetInfo:
-    counts = {part: parts.count(part) for part in PARTS}
+def _describe(dataset: str, source: RawItems, sizes: Mapping[str, int]) -> DatasetInfo:
+    counts = {part: sizes.get(part, 0) for part in PARTS}
     counts["unlabelled"] = sum(not item.labels for item in source.items)
     counts["captionless"] = sum(not _has_text(source, item) for item in source.items)
-    vectors = isinstance(source.images, np.ndarray)
+    vectors = source.images if isinstance(source.images, np.ndarray) else None
+    labels = [item.labels for item in source.items]
     return DatasetInfo(
         dataset=dataset,
-        image_kind="vector" if vectors else "jpeg",
+        image_kind="none" if source.images is None else "jpeg" if vectors is None else "vector",
         text_kind="caption" if source.text is None else "vector",
-        image_dim=source.images.shape[1] if isinstance(source.images, np.ndarray) else None,
+        image_dim=None if vectors is None else vectors.shape[1],
         text_dim=None if source.text is None else source.text.shape[1],
         classes=source.classes,
         counts=counts,
-        chance=sharing_chance(label_matrix([item.labels for item in source.items], source.classes)),
+        chance=sharing_chance(label_matrix(labels, source.classes)),
+        mean_labels=mean_labels(labels),
     )
