@@ -61,7 +61,7 @@ def _annotation(label: str) -> Wanted:
 
 
 WANTED = (IMAGES, TAGS, COMMON_TAGS, *map(_annotation, CLASSES))
-_RELEASE = "github.com/jiangqy/DCMH-CVPR2017, the .mat release of DCMH; its links ask for a password"
+_RELEASE = "the .mat release of github.com/jiangqy/DCMH-CVPR2017, on pan.baidu.com with a password"
 LABELS_MAT, TAGS_MAT, IMAGES_MAT = (
     Wanted((f"{NAME}-{part.lower()}.mat", f"{part}/{NAME}-{part.lower()}.mat"), f"{NAME}-{part.lower()}.mat")
     for part in ("LAll", "YAll", "IAll")
@@ -175,6 +175,7 @@ def read_annotations(paths: Mapping[str, Path], count: int) -> dict[int, tuple[s
     problems = []
     for label, path in paths.items():
         seen: set[int] = set()
+        before = len(problems)
         for row, line in enumerate(text_lines(path), 1):
             number = int(line) if line.isdecimal() else 0
             if line and not 1 <= number <= count:
@@ -186,7 +187,7 @@ def read_annotations(paths: Mapping[str, Path], count: int) -> dict[int, tuple[s
             elif line:
                 seen.add(number)
                 labels[number] = (*labels.get(number, ()), label)
-        if not seen:
+        if not seen and len(problems) == before:
             problems.append(f"{path}: names no image")
     if problems:
         raise CrosshashError(
