@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from crosshash.artifacts import read_npz
-from crosshash.data.mat import Texts, list_mat, read_mat, text_rows
+from crosshash.data.mat import list_mat, read_mat
+from crosshash.data.mat_text import Texts, text_rows
 from crosshash.errors import CrosshashError, listed
 
 SHOWN = 5

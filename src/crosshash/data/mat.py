@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,16 +12,16 @@ from typing import Any
 
 import numpy as np
 import scipy.io
+from scipy.io.matlab import MatlabOpaque
 
 from crosshash.artifacts import atomic_path
 from crosshash.data.labels import label_matrix
 from crosshash.data.mat_pieces import LARGEST, byte_matrix, char_cells, char_matrix, write_variable
+from crosshash.data.mat_text import text_array
 from crosshash.data.pairs import Pair
 from crosshash.errors import CrosshashError, listed
 
 log = logging.getLogger(__name__)
-
-Texts = tuple[tuple[str, ...], ...]
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HDF5_STARTS = (0, 512)  # MATLAB writes a text of 512 bytes before it, other programs none
@@ -59,7 +58,7 @@ def list_mat(path: Path) -> dict[str, MatVariable]:
 
             found: Sequence[tuple[str, tuple[int, ...], str]] = list_variables(path)
         else:
-            found = scipy.io.whosmat(path, appendmat=False)
+            found = _list_old(path)
     return {name: MatVariable(tuple(shape), kind) for name, shape, kind in found if not name.startswith("__")}
 
 
@@ -91,13 +90,6 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, np.nda
             )
     _refuse(path, refused)
     return values
-
-
-def text_rows(array: np.ndarray) -> Texts:
-    """Give the texts of each row of an array [N] or [N, M]: blanks at the ends and empty texts are gone."""
-    table = np.atleast_1d(array)
-    rows = table.reshape(len(table), math.prod(table.shape[1:])).tolist()
-    return tuple(tuple(text for value in row if (text := str(value).strip())) for row in rows)
 
 
 def read_mat_part(path: Path, name: str, axis: int, start: int, stop: int) -> np.ndarray:
@@ -140,6 +132,8 @@ def _readable(path: Path) -> Iterator[None]:
     """Turn whatever a damaged file makes scipy and h5py raise into an error that names the file."""
     try:
         yield
+    except CrosshashError:
+        raise
     except NotImplementedError:
         cause = "its header says version 7.3, but no HDF5 follows"
     except Exception as error:
@@ -149,6 +143,17 @@ def _readable(path: Path) -> Iterator[None]:
     raise CrosshashError(
         f"{path}: cannot be read as a .mat file ({cause}). Save it again, in MATLAB or by scipy."
     )
+
+
+def _list_old(path: Path) -> Sequence[tuple[str, tuple[int, ...], str]]:
+    """List the variables of a file older than 7.3."""
+    try:
+        return scipy.io.whosmat(path, appendmat=False)
+    except TypeError:
+        if any(isinstance(value, MatlabOpaque) for value in scipy.io.loadmat(path, appendmat=False).values()):
+            # scipy lists no file that holds one, and gives no name
+            raise CrosshashError(f"{path}: holds a variable that {REFUSED['opaque']}.") from None
+        raise
 
 
 def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
@@ -174,34 +179,10 @@ def _plain(value: Any, kind: str) -> np.ndarray:  # noqa: ANN401 - whatever scip
     """
     if hasattr(value, "toarray"):
         value = value.toarray()
-    if value.dtype == object:
-        cells = value.ravel() if 1 in value.shape else value  # MATLAB gives lists a second axis
-        return _text_rows([list(_texts(row)) for row in cells])
-    if value.dtype.kind == "U":
-        rows = value.reshape(len(value), math.prod(value.shape[1:])).tolist()
-        return _text_rows([[text.strip() for text in row] for row in rows])
+    if value.dtype.kind in "OU":
+        return text_array(value)
     number: np.dtype = np.dtype(bool) if kind == "logical" else value.dtype.newbyteorder("=")
     array: np.ndarray = value.astype(number, copy=False)
-    return array
-
-
-def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - cells hold anything
-    """Yield the texts of a cell in order, those of cells inside it too; an empty cell has none."""
-    kind = value.dtype.kind if isinstance(value, np.ndarray) else ""
-    if kind not in ("O", "U") and (not kind or value.size):
-        raise TypeError
-    for inner in value.ravel():
-        if kind == "U":
-            yield inner.strip()
-        else:
-            yield from _texts(inner)
-
-
-def _text_rows(rows: Sequence[Sequence[str]]) -> np.ndarray:
-    """Lay texts out as StringDType[N, M], empty where a row has fewer than others."""
-    array = np.full((len(rows), max(map(len, rows), default=0)), "", dtype=np.dtypes.StringDType())
-    for number, row in enumerate(rows):
-        array[number, : len(row)] = row
     return array
 
 

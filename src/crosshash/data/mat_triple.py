@@ -17,7 +17,8 @@ import numpy as np
 
 from crosshash.data.feature_file import finite_vectors, numbered_classes, some_of
 from crosshash.data.image_names import leads_out, relative_names
-from crosshash.data.mat import MatVariable, Texts, list_mat, read_mat, text_rows
+from crosshash.data.mat import MatVariable, list_mat, read_mat
+from crosshash.data.mat_text import Texts, text_rows
 from crosshash.data.pixel_rows import pixel_counts
 from crosshash.data.source import PixelRows, RawItem, RawItems
 from crosshash.data.text_lines import text_lines
