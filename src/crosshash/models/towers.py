@@ -56,7 +56,7 @@ def image_spec(name: str, kind: str, dim: int | None, hidden: int, pretrained: s
     """
     if kind == "none":
         raise CrosshashError(
-            "this data set has no pictures: it was converted from its label and tag files alone. Hash centres "
+            "this data set has no pictures: it was converted from label and tag files alone. Hash centres "
             "and the transform work, training needs images. Set download.local in params.yaml to a folder "
             "that holds them as well."
         )
