@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,6 +51,13 @@ def read_receipt(received: Path, source: str) -> Receipt | None:
         raise CrosshashError(
             f"{path}: does not fit this version ({error}). Delete it; {source} is then fetched again."
         ) from None
+
+
+def received_files(received: Path, sources: Iterable[str]) -> list[RawFile]:
+    """List the files of several sources, sorted by name."""
+    receipts = (read_receipt(received, source) for source in sources)
+    files = {file.name: file for receipt in receipts if receipt is not None for file in receipt.files}
+    return [files[name] for name in sorted(files)]
 
 
 def is_whole(receipt: Receipt, folder: Path) -> bool:

@@ -32,12 +32,12 @@ def files_below(folder: Path, paths: Iterable[str]) -> list[str]:
     names = sorted({name for path in paths for name in _walk(folder, path.rstrip("/"), ())})
     for name in names:
         if any("\ud800" <= letter <= "\udfff" for letter in name):
-            raise CrosshashError(f"{folder}: the name {ascii(name)} is not UTF-8. Rename the file.")
+            raise CrosshashError(f"{folder}: the name {name!a} is not UTF-8. Rename the file.")
     return names
 
 
 def join(folder: Path, targets: Mapping[str, Path]) -> None:
-    """Make `folder` hold links to the targets and nothing else; one that already does is left alone.
+    """Make `folder` hold links to the targets; one that already does is left alone.
 
     Raises:
         CrosshashError: a link would have to lie in what another one leads to; the disk cannot be written.
