@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,11 @@ def train_and_score(monkeypatch: pytest.MonkeyPatch, dataset: str) -> dict[str, 
     shutil.copytree(ROOT / "configs", "configs", dirs_exist_ok=True)
     for module in (train, encode):
         monkeypatch.setattr(module, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
-    for stage in (centers, transform, train, encode):
-        stage.main(dataset)
+    monkeypatch.setattr(sys, "argv", ["", dataset])
+    for unnamed in (centers, transform):
+        unnamed.main()
+    for named in (train, encode):
+        named.main(dataset)
     evaluate.main()
     scores: dict[str, Any] = read_json(Path("metrics.json"))
     return scores

@@ -109,8 +109,8 @@ def test_vectors_are_in_the_order_of_the_lists(original: Path) -> None:
     source = read(original, "features")
     assert isinstance(source.images, np.ndarray)
     assert source.text is not None
-    assert (source.images.shape, source.images.dtype) == ((80, 128), np.float32)
-    assert (source.text.shape, source.text.dtype) == ((80, 10), np.float32)
+    assert (source.images.shape, source.text.shape) == ((80, 128), (80, 10))
+    assert source.images.dtype == source.text.dtype == np.float32
     expected = [section.category for section in sections(0) + sections(1)]
     assert [source.classes[column] for column in source.images.argmax(axis=1)] == expected
     assert [source.classes[column] for column in source.text.argmax(axis=1)] == expected
