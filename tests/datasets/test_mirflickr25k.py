@@ -123,7 +123,11 @@ def write(name: str, text: bytes) -> Spoil:
 
 
 def unlink(*names: str) -> Spoil:
-    return lambda folder: [(folder / name).unlink() for name in names]
+    def spoil(folder: Path) -> None:
+        for name in names:
+            (folder / name).unlink()
+
+    return spoil
 
 
 LAKE = f"{ANNOTATIONS}/lake.txt"

@@ -11,6 +11,7 @@ import yaml
 
 from crosshash.data.info import read_info
 from crosshash.data.labels import label_matrix, sharing_chance
+from crosshash.data.nuswide_files import Tags
 from crosshash.data.pairs import read_pairs
 from crosshash.data.published import Transfer
 from crosshash.data.source import RawItems
@@ -185,7 +186,7 @@ ZEROS = b"0\t" * 19
         ("all", emptied(ALL), r"All_Tags\.txt: 0 lines for 120 images"),
     ],
 )  # fmt: skip
-def test_bad_files_are_named(own: Path, tags: nuswide.Tags, spoil: Spoil, message: str) -> None:
+def test_bad_files_are_named(own: Path, tags: Tags, spoil: Spoil, message: str) -> None:
     spoil(own)
     with pytest.raises(CrosshashError, match=message):
         nuswide.read(own, tags=tags, local=str(own))
@@ -205,7 +206,7 @@ def transfer(local: Path) -> Transfer:
 
 
 @pytest.mark.parametrize("tags", ["common", "all"])
-def test_nothing_left(own: Path, tags: nuswide.Tags) -> None:
+def test_nothing_left(own: Path, tags: Tags) -> None:
     """No concept on any image; then no tag on those that have one."""
     write_lines(own / COMMON, ["0\t" * 20] * COUNT)
     write_lines(own / ALL, [str(photo_of(number)) for number in range(COUNT)])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crosshash.data.published import Source, Wanted, find_wanted
 from crosshash.data.source import RawItem, RawItems
@@ -52,7 +54,7 @@ def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
     names = read_image_list(find_wanted(folder, IMAGE_LIST))
     place = find_wanted(folder, LABELS)
     labels = read_labels([place / f"Labels_{concept}.txt" for concept in concepts], len(names))
-    kept = labels.any(axis=1)
+    kept: NDArray[np.bool_] = np.any(labels, axis=1)
     vocabulary = read_words(find_wanted(folder, TAG_LIST))
     if tags == "common":
         captions = common_captions(find_wanted(folder, COMMON_TAGS), vocabulary, kept)
@@ -63,7 +65,7 @@ def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
             f"{folder}: of {len(names)} images, {kept.sum()} show one of the {len(concepts)} concepts, "
             "and none of these has a tag. Take all files from the full release."
         )
-    ids = [names[row] for row in np.flatnonzero(kept)]
+    ids = [names[row] for row in np.flatnonzero(kept).tolist()]
     images = _image_paths(find_wanted(folder, IMAGES), ids)
     items = map(RawItem, ids, captions, _label_names(labels[kept], concepts))
     left_out = f"{len(names) - len(ids)} of {len(names)} images show none of the concepts and are left out"
@@ -98,7 +100,7 @@ def read_image_list(path: Path) -> list[str]:
     return list(first)
 
 
-def read_labels(paths: Sequence[Path], count: int) -> np.ndarray:
+def read_labels(paths: Sequence[Path], count: int) -> NDArray[np.bool_]:
     """Read label files, a line of 0 or 1 per image; bool[count, C].
 
     Raises:
@@ -142,7 +144,7 @@ def read_words(path: Path) -> tuple[str, ...]:
     return tuple(words)
 
 
-def common_captions(path: Path, vocabulary: Sequence[str], kept: np.ndarray) -> list[tuple[str, ...]]:
+def common_captions(path: Path, vocabulary: Sequence[str], kept: NDArray[np.bool_]) -> list[tuple[str, ...]]:
     """Read AllTags1k.txt, a row of 0 and 1 per image, for the kept images; bool[N] says which.
 
     Rows are taken one at a time: the file has half a gigabyte.
@@ -163,13 +165,13 @@ def common_captions(path: Path, vocabulary: Sequence[str], kept: np.ndarray) -> 
         elif len(flags) != len(values) or flags.translate(None, b"01"):
             problems.append(f"line {number}: has values other than 0 and 1")
         elif row < len(kept) and kept[row]:
-            columns = np.flatnonzero(np.frombuffer(flags, np.uint8) == ord("1"))
+            columns = np.flatnonzero(np.frombuffer(flags, np.uint8) == ord("1")).tolist()
             captions.append(_caption([vocabulary[column] for column in columns]))
     _refuse_tags(path, problems, row + 1, len(kept))
     return captions
 
 
-def all_captions(path: Path, names: Sequence[str], kept: np.ndarray) -> list[tuple[str, ...]]:
+def all_captions(path: Path, names: Sequence[str], kept: NDArray[np.bool_]) -> list[tuple[str, ...]]:
     """Read All_Tags.txt, the photo id and then its tags, for the kept images; bool[N] says which.
 
     Raises:
@@ -198,13 +200,13 @@ def _caption(tags: Sequence[str]) -> tuple[str, ...]:
     return (" ".join(dict.fromkeys(tags)),) if tags else ()
 
 
-def _label_names(labels: np.ndarray, concepts: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _label_names(labels: NDArray[np.bool_], concepts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the names of each row's concepts; equal rows share one tuple."""
     known: dict[bytes, tuple[str, ...]] = {}
     for row in labels:
         key = row.tobytes()
         if key not in known:
-            known[key] = tuple(concepts[column] for column in np.flatnonzero(row))
+            known[key] = tuple(compress(concepts, row))
         yield known[key]
 
 

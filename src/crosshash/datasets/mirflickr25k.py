@@ -172,7 +172,7 @@ def read_annotations(paths: Mapping[str, Path], count: int) -> dict[int, tuple[s
         CrosshashError: numbers beyond the images, twice in a file, or none at all (all are listed).
     """
     labels: dict[int, tuple[str, ...]] = {}
-    problems = []
+    problems: list[str] = []
     for label, path in paths.items():
         seen: set[int] = set()
         before = len(problems)
