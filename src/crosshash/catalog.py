@@ -23,6 +23,7 @@ from crosshash.data.pairs import PARTS
 from crosshash.data.published import Source
 from crosshash.data.raw import read_raw
 from crosshash.data.receipts import is_whole, read_receipt
+from crosshash.data.receive import RECEIVED
 from crosshash.errors import CrosshashError
 
 S = TypeVar("S", bound=Section)
@@ -110,8 +111,14 @@ def _entry(name: str, project: Path, raw: Path, params: Mapping[str, Any] | None
         train=module.SIZES.train,
         raw_bytes=here.raw_bytes,
         converted_bytes=None if here.info is None else _size(project / "data" / name),
-        page=f"docs/datasets/{name}.md" if section.published else "docs/data.md",
+        page=_page(name) if section.published else "docs/data.md",
     )
+
+
+def _page(name: str) -> str:
+    """Name the page: nuswide10, a choice of classes from nuswide, has none of its own."""
+    whole = name.rstrip("0123456789")
+    return f"docs/datasets/{whole if whole in DATASETS else name}.md"
 
 
 def _in_project(name: str, project: Path, here: Here) -> Here:
@@ -144,7 +151,7 @@ def _checked(model: type[S], key: str, params: Mapping[str, Any]) -> S:
 def _received(raw: Path, sources: Sequence[Source]) -> Here:
     """See whether a folder below `raw` holds all that came out of the sources."""
     for place in sorted(raw.iterdir()) if sources and raw.is_dir() else ():
-        receipts = [read_receipt(place / ".received", source.name) for source in sources]
+        receipts = [read_receipt(place / RECEIVED, source.name) for source in sources]
         if all(receipt is not None and is_whole(receipt, place) for receipt in receipts):
             return Here("raw", sum(file.size for receipt in receipts if receipt for file in receipt.files))
     return Here("absent")

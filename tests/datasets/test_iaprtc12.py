@@ -258,3 +258,37 @@ def test_download_and_convert(
     pairs = {pair.id: pair for pair in read_pairs(folder)}
     assert pairs["images/00/25.jpg"].captions == ("a condor above a rock & a café;",)
     assert pairs["images/40/40499.jpg"].part == "rest"
+
+
+def test_photos_from_a_mirror_and_labels_from_a_local_copy(published: Path, tmp_path: Path) -> None:
+    archives = write_archives(published, tmp_path / "archives")
+    (archives / "saiaprtc12ok.zip").unlink()
+    local, raw = tmp_path / "local", tmp_path / "raw"
+    shutil.copytree(published / "saiaprtc12ok" / "benchmark", local / "benchmark")
+    with FileServer(archives) as server:
+        files = iaprtc12.fetch(
+            raw, text="all", local=str(local), mirror=server.url, checksums="known", parallel=2
+        )
+    assert {"iaprtc12/images/00/25.jpg", "benchmark/wlist.txt"} <= {file.name for file in files}
+    source = iaprtc12.read(raw, local=str(local), text="description")
+    assert source.items == read(published).items
+
+
+def test_without_labels_the_message_says_what_is_there_and_where_the_rest_is_from(
+    published: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local" / "iaprtc12").symlink_to(published / "iaprtc12")
+    with pytest.raises(CrosshashError) as error:
+        iaprtc12.fetch(
+            tmp_path / "raw",
+            text="all",
+            local=str(tmp_path / "local"),
+            mirror=None,
+            checksums="known",
+            parallel=1,
+        )
+    message = str(error.value)
+    assert f"there: {tmp_path / 'local' / 'iaprtc12' / 'images'}" in message
+    assert "saiaprtc12ok.part1.rar to part3.rar of https://www.imageclef.org/SIAPRdata" in message
+    assert message.count("missing: ") == 2
