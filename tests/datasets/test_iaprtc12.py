@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from PIL import Image
 
 from crosshash.data.info import read_info
@@ -16,10 +15,8 @@ from crosshash.data.pairs import read_pairs
 from crosshash.data.source import RawItems
 from crosshash.datasets import iaprtc12
 from crosshash.errors import CrosshashError
-from crosshash.plans.download import DownloadPlan
 from tests.data.file_server import FileServer
 from tests.data.folders import picture
-from tests.data.stage_runs import run_both, write_plans
 from tests.datasets.iaprtc12_fixture import (
     CLASSES,
     NUMBERS,
@@ -31,6 +28,7 @@ from tests.datasets.iaprtc12_fixture import (
     write_archives,
     write_copy,
 )
+from tests.datasets.stage_chain import prepare, train_and_score
 
 
 @pytest.fixture(scope="module")
@@ -229,27 +227,16 @@ def test_links_that_go_round_in_circles_are_told(copy: Path, target: str) -> Non
 # from archives, through both stages
 
 
-def write_both_plans(root: Path, local: str | None, mirror: str | None) -> None:
-    """Only the download stage knows about mirrors."""
-    own = {"text": "description", "local": local}
-    write_plans(root, "iaprtc12", own, query=10, train=30)
-    plan = DownloadPlan(
-        dataset="iaprtc12", settings=own | {"mirror": mirror, "checksums": "first", "parallel": 2}
-    )
-    (root / "plan" / "download.yaml").write_text(yaml.safe_dump(plan.model_dump()))
-
-
 @pytest.mark.parametrize("way", ["unpacked", "packed", "mirror"])
-def test_download_and_convert(
+def test_from_settings_to_scores(
     published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
+    """Of the 30 training items 5 in 100, rounded up, choose the epoch."""
     archives = published if way == "unpacked" else write_archives(published, tmp_path / "archives")
     with FileServer(archives) as server:
-        if way == "mirror":
-            write_both_plans(tmp_path, None, server.url)
-        else:
-            write_both_plans(tmp_path, str(archives), None)
-        folder = run_both(tmp_path, monkeypatch) / "iaprtc12"
+        origin = f"mirror={server.url}" if way == "mirror" else f"local={archives}"
+        sizes = ("split.query=10", "split.train=30")
+        folder = prepare(tmp_path / "project", monkeypatch, "iaprtc12", f"download.{origin}", *sizes)
     info = read_info(folder)
     assert info.classes == CLASSES
     assert info.chance == 870 / 1770
@@ -258,6 +245,9 @@ def test_download_and_convert(
     pairs = {pair.id: pair for pair in read_pairs(folder)}
     assert pairs["images/00/25.jpg"].captions == ("a condor above a rock & a café;",)
     assert pairs["images/40/40499.jpg"].part == "rest"
+    if way == "mirror":
+        scores = train_and_score(monkeypatch, "iaprtc12")
+        assert all(0 <= scores[task]["mAP"] <= 1 for task in ("i2t", "t2i"))
 
 
 def test_photos_from_a_mirror_and_labels_from_a_local_copy(published: Path, tmp_path: Path) -> None:
