@@ -47,8 +47,9 @@ def sharing_chance(matrix: np.ndarray) -> float | None:
         return None
     packed, counts = np.unique(np.packbits(labelled, axis=1), axis=0, return_counts=True)
     sets = np.unpackbits(packed, axis=1).astype(np.float32)
+    weights = counts.astype(np.float32)  # whole numbers up to SAMPLE: exact
     sharing = 0
     for start in range(0, len(sets), BLOCK):
-        common = sets[start : start + BLOCK] @ sets.T > 0
-        sharing += int(counts[start : start + BLOCK] @ (common @ counts))
+        common = (sets[start : start + BLOCK] @ sets.T > 0).astype(np.float32)
+        sharing += int(counts[start : start + BLOCK] @ (common @ weights).astype(np.int64))
     return (sharing - n) / (n * (n - 1))

@@ -19,6 +19,8 @@ from crosshash.artifacts import atomic_path
 LARGEST = 2**31 - 1  # bytes of a variable of this version; readers count them in 32 bits
 HEADER = b"MATLAB 5.0 MAT-file, written by crosshash".ljust(116) + bytes(8) + b"\0\1IM"
 COLUMNS = 16  # letters of every text laid out at a time
+CELLS = 256  # cells packed at a time
+HEAD = struct.Struct("<8I2i")
 
 BYTES, UNSIGNED, INTEGERS, UNSIGNED_LONG, MATRIX, COMPRESSED, TEXT = 1, 2, 5, 6, 14, 15, 16
 CELL_CLASS, CHAR_CLASS, UINT8_CLASS = 1, 4, 9
@@ -39,7 +41,8 @@ def write_variable(path: Path, name: str, variable: Variable) -> None:
     packer = zlib.compressobj()
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(HEADER + bytes(8))
-        file.write(packer.compress(_head(variable.kind, variable.shape, name.encode(), variable.size)))
+        named = b"".join(_element(BYTES, len(name), (name.encode(),)))
+        file.write(packer.compress(_head(variable.kind, variable.shape, named, variable.size)))
         for piece in variable.pieces:
             file.write(packer.compress(piece))
         file.write(packer.flush())
@@ -58,8 +61,9 @@ def char_matrix(texts: Sequence[str]) -> Variable:
 
 def char_cells(cells: Sequence[Sequence[str]]) -> Variable:
     """Make a cell array [1, N] of char matrices, in each the texts of an item; a blank where it has none."""
-    size = sum(len(_head(CHAR_CLASS, (1, 1), b"", 0)) + _element_size(_cell_size(texts)) for texts in cells)
-    return Variable(CELL_CLASS, (1, len(cells)), size, map(_cell, cells))
+    size = sum(map(_cell_size, cells))
+    pieces = (b"".join(map(_cell, cells[start : start + CELLS])) for start in range(0, len(cells), CELLS))
+    return Variable(CELL_CLASS, (1, len(cells)), size, pieces)
 
 
 def byte_matrix(matrix: np.ndarray) -> Variable:
@@ -69,11 +73,10 @@ def byte_matrix(matrix: np.ndarray) -> Variable:
     return Variable(UINT8_CLASS, (matrix.shape[0], matrix.shape[1]), _element_size(matrix.size), pieces)
 
 
-def _head(kind: int, shape: tuple[int, int], name: bytes, size: int) -> bytes:
-    """Write what stands before the content of a matrix: size, class, shape, name."""
-    named = b"".join(_element(BYTES, len(name), (name,)))
-    described = struct.pack("<6I2i", UNSIGNED_LONG, 8, kind, 0, INTEGERS, 8, *shape) + named
-    return struct.pack("<2I", MATRIX, len(described) + size) + described
+def _head(kind: int, shape: tuple[int, int], named: bytes, size: int) -> bytes:
+    """Write what stands before the content of a matrix: size, class, shape, the element with its name."""
+    after = HEAD.size - 8 + len(named) + size
+    return HEAD.pack(MATRIX, after, UNSIGNED_LONG, 8, kind, 0, INTEGERS, 8, *shape) + named
 
 
 def _element(kind: int, size: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -84,6 +87,9 @@ def _element(kind: int, size: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield struct.pack("<2I", kind, size)
     yield from pieces
     yield bytes(-size % 8)
+
+
+NAMELESS = b"".join(_element(BYTES, 0, ()))
 
 
 def _element_size(size: int) -> int:
@@ -100,17 +106,19 @@ def _columns(texts: Sequence[str], width: int) -> Iterator[bytes]:
 
 
 def _cell(texts: Sequence[str]) -> bytes:
+    """Write the char matrix of an item's texts."""
     texts = texts or (" ",)
-    width = max(map(len, texts))
-    letters = [" "] * (width * len(texts))
+    count, width = len(texts), max(map(len, texts))
+    letters = [" "] * (width * count)
     for row, text in enumerate(texts):
-        letters[row : len(text) * len(texts) : len(texts)] = text
+        letters[row : len(text) * count : count] = text
     data = "".join(letters).encode()
     content = b"".join(_element(TEXT, len(data), (data,)))
-    return _head(CHAR_CLASS, (len(texts), width), b"", len(content)) + content
+    return _head(CHAR_CLASS, (count, width), NAMELESS, len(content)) + content
 
 
 def _cell_size(texts: Sequence[str]) -> int:
-    """Count the bytes of the letters of a cell."""
-    width = max(map(len, texts), default=1)
-    return sum(len(text.encode()) + width - len(text) for text in texts) or width
+    """Count the bytes of such a matrix without making it."""
+    joined = "".join(texts)
+    padding = len(texts) * max(map(len, texts)) - len(joined) if texts else 1
+    return HEAD.size + len(NAMELESS) + _element_size(len(joined.encode()) + padding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
+from itertools import chain
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
@@ -29,5 +30,5 @@ def known_words(caption: str, vocabulary: Container[str]) -> Iterator[str]:
 
 def most_frequent_words(captions: Iterable[str], size: int) -> list[str]:
     """List at most `size` words, most frequent first, equal counts in alphabetical order."""
-    counts = Counter(word for caption in captions for word in words_of(caption))
+    counts = Counter(chain.from_iterable(map(words_of, captions)))
     return sorted(counts, key=lambda word: (-counts[word], word))[:size]
