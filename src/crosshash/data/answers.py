@@ -61,11 +61,13 @@ def asked_wait(answer: requests.Response) -> float:
 
 def reason(error: BaseException | None) -> str:
     """Say in own words what went wrong: those of the libraries quote addresses with the secrets in them."""
+    chain = []
     while error is not None:
-        for kind, words in REASONS:
-            if isinstance(error, kind):
-                return words
+        chain.append(error)
         error = error.__cause__ or error.__context__
+    for kind, words in REASONS:
+        if any(isinstance(one, kind) for one in chain):
+            return words
     return "the connection was cut"
 
 
@@ -73,6 +75,7 @@ REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (urllib3.exceptions.ProxyError, "the proxy does not answer"),
     (socket.gaierror, "no such host is known (DNS)"),
     (ConnectionRefusedError, "the connection is refused"),
+    (urllib3.exceptions.NewConnectionError, "the host cannot be reached"),
     (urllib3.exceptions.ConnectTimeoutError, f"no connection within {TIMEOUT[0]:.0f} s"),
     (urllib3.exceptions.ReadTimeoutError, f"nothing came for {TIMEOUT[1]:.0f} s"),
     (urllib3.exceptions.SSLError, "its certificate or encryption is not accepted"),
