@@ -22,7 +22,7 @@ CLASSES = {"float64": "double", "float32": "single", "bool": "logical"}
 
 
 def write_mat73(path: Path, variables: Mapping[str, Any]) -> Path:
-    """Write numbers, bools, sparse matrices, text (list: a char matrix), cells (object arrays)."""
+    """Write numbers, bools, sparse matrices, text (arrays: a char matrix), cells (object arrays)."""
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, value in variables.items():
             put(file, name, value)
@@ -44,20 +44,19 @@ def put(file: h5py.File, name: str, value: Any) -> h5py.Dataset | h5py.Group:  #
                 matrix.data.astype(stored(matrix.dtype)),
             )
         return marked(node, class_of(matrix.dtype))
-    if isinstance(value, str | list):
-        texts = [value] if isinstance(value, str) else value
+    array = np.asarray(value)
+    if array.dtype.kind == "U":
+        texts = np.atleast_1d(array).tolist()
         units = [np.frombuffer(text.encode("utf-16-le"), "<u2") for text in texts]
         table = np.full((len(texts), max(map(len, units))), ord(" "), dtype=np.uint16)
         for row, unit in enumerate(units):
             table[row, : len(unit)] = unit
         node = sized(file, name, table)
         return marked(node, "char")
-    array = np.asarray(value)
     if array.dtype == object:
         references = np.empty(array.shape, dtype=h5py.ref_dtype)
-        group = file.require_group("#refs#")
-        for place, inner in np.ndenumerate(array):
-            references[place] = put(file, f"#refs#/{len(group)}", inner).ref
+        for number, (place, inner) in enumerate(np.ndenumerate(array)):
+            references[place] = put(file, f"#refs#/{name.removeprefix('#refs#/')} {number}", inner).ref
         return marked(file.create_dataset(name, data=references.T, dtype=h5py.ref_dtype), "cell")
     return marked(sized(file, name, array.astype(stored(array.dtype))), class_of(array.dtype))
 

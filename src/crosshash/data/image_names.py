@@ -7,26 +7,27 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-PROBES = 100
+PROBES = 1000
 DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 def relative_names(folder: Path, names: Sequence[str]) -> tuple[list[str], str]:
     """Give names relative to the folder, and the beginning that all absolute ones lost, else an empty text.
 
-    Backslashes count as slashes. Names that are absolute, made on somebody's machine, lose as few of their
-    common folders as needed for most of them to be found; where none are found, they stay absolute.
+    Backslashes count as slashes. Names that are absolute, made on somebody's machine, lose those of their
+    common folders without which most of them are found; where none is found, they stay absolute.
     """
     plain = [str(PurePosixPath(name.replace("\\", "/"))) if name else "" for name in names]
     if not plain or not all(map(_is_absolute, plain)):
         return plain, ""
     common = os.path.commonpath([os.path.dirname(name) for name in plain]) if _one_root(plain) else ""
     probes = plain[:: -(-len(plain) // PROBES)]
-    for beginning in _beginnings(common):
-        found = sum(os.path.isfile(folder / name[len(beginning) :]) for name in probes)
-        if 2 * found > len(probes):
-            return [name[len(beginning) :] for name in plain], beginning
-    return plain, ""
+    found = {
+        beginning: sum(os.path.isfile(folder / name[len(beginning) :]) for name in probes)
+        for beginning in _beginnings(common)
+    }
+    best = max(found, key=lambda beginning: found[beginning])
+    return ([name[len(best) :] for name in plain], best) if found[best] else (plain, "")
 
 
 def leads_out(folder: Path, names: Sequence[str]) -> list[bool]:

@@ -160,11 +160,13 @@ def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
     """Read variables as scipy gives them."""
     if not names:
         return {}
+    found: dict[str, Any]
     if _is_mat73(path):
         from crosshash.data.mat73 import read_variables
 
-        return read_variables(path, names)
-    found: dict[str, Any] = scipy.io.loadmat(path, appendmat=False, variable_names=tuple(names))
+        found = read_variables(path, names)
+    else:
+        found = scipy.io.loadmat(path, appendmat=False, variable_names=tuple(names))
     for name in names:
         if hasattr(found[name], "toarray"):
             found[name].check_format(full_check=True)  # a wrong place would be written to in memory
