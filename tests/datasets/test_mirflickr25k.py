@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
+from crosshash.artifacts import read_npz
 from crosshash.data.info import read_info
 from crosshash.data.labels import label_matrix, sharing_chance
 from crosshash.data.pairs import read_pairs
@@ -14,9 +15,9 @@ from crosshash.data.published import Transfer
 from crosshash.data.source import RawItems
 from crosshash.datasets import mirflickr25k
 from crosshash.errors import CrosshashError
-from crosshash.plans.download import DownloadPlan
+from stages import centers, convert, download, transform
 from tests.data.file_server import FileServer
-from tests.data.stage_runs import files_of, run_both, write_plans
+from tests.data.stage_runs import files_of
 from tests.datasets.mirflickr_fixture import (
     ANNOTATIONS,
     COMMON,
@@ -24,6 +25,9 @@ from tests.datasets.mirflickr_fixture import (
     write_original,
     write_release,
 )
+from tests.datasets.stage_chain import prepare, train_and_score
+
+SPLIT = ("split.query=8", "split.train=40", "split.missing_class=warn")
 
 
 @pytest.fixture(scope="module")
@@ -198,38 +202,33 @@ def test_labels_and_tags_alone(tmp_path: Path) -> None:
 
 def test_labels_and_tags_alone_through_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release = write_release(tmp_path / "release")
-    write_both_plans(tmp_path, transfer(release))
-    folder = run_both(tmp_path, monkeypatch) / "mirflickr25k"
+    folder = prepare(tmp_path / "run", monkeypatch, "mirflickr25k", f"download.local={release}", *SPLIT)
     info = read_info(folder)
     assert info.classes == mirflickr25k.CLASSES
     assert (info.counts["query"], info.counts["train"] + info.counts["val"]) == (8, 40)
     assert info.chance == pytest.approx(108 / 1770)
-    assert list((folder / "shards").glob("*.tar"))
+    monkeypatch.setattr(sys, "argv", ["", "mirflickr25k"])
+    centers.main()
+    transform.main()
+    assert read_npz(Path("artifacts/transform.npz"))["matrix"].shape == (32, 16)
 
 
 # from archives
 
 
-def transfer(local: Path | None = None, mirror: str | None = None) -> Transfer:
-    return {"local": str(local) if local else None, "mirror": mirror, "checksums": "first", "parallel": 2}
+def transfer(local: Path) -> Transfer:
+    return {"local": str(local), "mirror": None, "checksums": "first", "parallel": 2}
 
 
-def write_both_plans(root: Path, keys: Transfer) -> None:
-    """Only the download stage knows about mirrors and checksums."""
-    own = {"tags": "all", "local": keys["local"]}
-    write_plans(root, "mirflickr25k", own, query=8, train=40, missing_class="warn")
-    plan = DownloadPlan(dataset="mirflickr25k", settings={**own, **keys})
-    (root / "plan/download.yaml").write_text(yaml.safe_dump(plan.model_dump()))
-
-
-def test_from_the_archives_through_both_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_the_archives_to_the_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second run asks the server for nothing and writes the same bytes."""
     write_archives(tmp_path / "served", tmp_path / "scratch")
     with FileServer(tmp_path / "served") as server:
-        write_both_plans(tmp_path, transfer(mirror=server.url))
-        folder = run_both(tmp_path, monkeypatch) / "mirflickr25k"
+        settings = (f"download.mirror={server.url}", "download.checksums=first", *SPLIT)
+        folder = prepare(tmp_path / "run", monkeypatch, "mirflickr25k", *settings)
         asked, first = len(server.requests), files_of(folder)
-        run_both(tmp_path, monkeypatch)
+        download.main()
+        convert.main()
         assert len(server.requests) == asked > 0
     assert files_of(folder) == first
     pairs = {pair.id: pair for pair in read_pairs(folder)}
@@ -238,3 +237,5 @@ def test_from_the_archives_through_both_stages(tmp_path: Path, monkeypatch: pyte
     info = read_info(folder)
     assert info.chance == pytest.approx(144 / 2556)
     assert (info.counts["unlabelled"], info.counts["captionless"]) == (0, 7)
+    scores = train_and_score(monkeypatch, "mirflickr25k")
+    assert all(0 < scores[task]["mAP"] <= 1 for task in ("i2t", "t2i"))

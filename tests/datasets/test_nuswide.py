@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from crosshash.data.info import read_info
 from crosshash.data.labels import label_matrix, sharing_chance
@@ -17,9 +16,8 @@ from crosshash.data.published import Transfer
 from crosshash.data.source import RawItems
 from crosshash.datasets import nuswide, nuswide10
 from crosshash.errors import CrosshashError
-from crosshash.plans.download import DownloadPlan
-from tests.data.stage_runs import run_both, write_plans
 from tests.datasets.nuswide_fixture import COUNT, WORDS, name_of, photo_of, write_lines, write_original
+from tests.datasets.stage_chain import prepare
 
 
 @pytest.fixture(scope="module")
@@ -247,24 +245,15 @@ def test_a_concept_without_label_file(own: Path) -> None:
         nuswide10.read(own, tags="common", local=str(own))
 
 
-def write_both_plans(root: Path, local: Path, **changes: object) -> None:
-    """Only the download stage knows about mirrors and checksums."""
-    own = {"tags": "common", "local": str(local)}
-    write_plans(root, "nuswide10", own, query=4, train=30, missing_class="warn", **changes)
-    plan = DownloadPlan(dataset="nuswide10", settings={**own, **transfer(local)})
-    (root / "plan/download.yaml").write_text(yaml.safe_dump(plan.model_dump()))
-
-
 def test_the_stages_with_a_missing_image(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """45 images, 8 of them without text (n mod 7 = 3); image 10, one of these 8, is gone: 44 and 7."""
     gone = name_of(10).replace("\\", "/")
     (own / "Flickr" / gone).unlink()
-    write_both_plans(tmp_path, own)
+    settings = [f"download.local={own}", "split.query=4", "split.train=30", "split.missing_class=warn"]
     with pytest.raises(CrosshashError, match=rf"1 picture.*\n.*{re.escape(gone)}"):
-        run_both(tmp_path, monkeypatch)
-    assert not (tmp_path / "data/nuswide10").exists()
-    write_both_plans(tmp_path, own, bad_images="skip")
-    folder = run_both(tmp_path, monkeypatch) / "nuswide10"
+        prepare(tmp_path / "run", monkeypatch, "nuswide10", *settings)
+    assert not (tmp_path / "run/data/nuswide10").exists()
+    folder = prepare(tmp_path / "run", monkeypatch, "nuswide10", *settings, "convert.bad_images=skip")
     assert len(read_pairs(folder)) == 44
     info = read_info(folder)
     assert info.classes == nuswide10.CLASSES
