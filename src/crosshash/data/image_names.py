@@ -18,9 +18,9 @@ def relative_names(folder: Path, names: Sequence[str]) -> tuple[list[str], str]:
     common folders without which most of them are found; where none is found, they stay absolute.
     """
     plain = [str(PurePosixPath(name.replace("\\", "/"))) if name else "" for name in names]
-    if not plain or not all(map(_is_absolute, plain)):
+    if not all(map(_is_absolute, plain)) or len(set(map(_root, plain))) != 1:
         return plain, ""
-    common = os.path.commonpath([os.path.dirname(name) for name in plain]) if _one_root(plain) else ""
+    common = os.path.commonpath([os.path.dirname(name) for name in plain])
     probes = plain[:: -(-len(plain) // PROBES)]
     found = {
         beginning: sum(os.path.isfile(folder / name[len(beginning) :]) for name in probes)
@@ -54,9 +54,8 @@ def _is_absolute(name: str) -> bool:
     return name.startswith("/") or bool(DRIVE.match(name))
 
 
-def _one_root(names: Sequence[str]) -> bool:
-    """Whether all lie on one drive: a common path exists."""
-    return len({name[0] if name.startswith("/") else name[:2].upper() for name in names}) == 1
+def _root(name: str) -> str:
+    return name[:1] if name.startswith("/") else name[:2]
 
 
 def _beginnings(common: str) -> list[str]:
