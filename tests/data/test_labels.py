@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crosshash.data.labels import label_matrix, sharing_chance
+from crosshash.data.labels import label_matrix, mean_labels, sharing_chance
 
 
 def test_matrix_follows_the_order_of_the_classes() -> None:
@@ -14,6 +14,21 @@ def test_matrix_follows_the_order_of_the_classes() -> None:
 
 def test_matrix_without_classes() -> None:
     assert label_matrix([(), ()], ()).shape == (2, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_matrix_against_a_plain_loop(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    classes = [f"c{number}" for number in range(7)]
+    labels = [generator.choice(classes, size=generator.integers(0, 5)).tolist() for _ in range(50)]
+    expected = [[int(name in names) for name in classes] for names in labels]
+    assert label_matrix(labels, classes).tolist() == expected
+
+
+def test_mean_is_over_labelled_items() -> None:
+    """2 + 1 + 3 labels of three items; the one without counts nowhere."""
+    assert mean_labels([("a", "b"), (), ("a",), ("a", "b", "c")]) == 2
+    assert mean_labels([(), ()]) is None
 
 
 def test_unknown_label() -> None:
