@@ -335,14 +335,14 @@ def test_netrc(server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_folder_that_cannot_be(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CrosshashError, match="file/raw/a.zip: cannot be written .Not a directory"):
+    with pytest.raises(CrosshashError, match=r"file/raw/a\.zip: cannot be written .Not a directory"):
         fetch_files(tmp_path / "file/raw", [order(server)], None, parallel=1, waits=())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir(mode=0o555)
-    with pytest.raises(CrosshashError, match="raw/a.zip.*: cannot be written"):
+    with pytest.raises(CrosshashError, match=r"raw/a\.zip.*: cannot be written"):
         fetch_files(tmp_path / "raw", [order(server)], None, parallel=1, waits=())
 
 
