@@ -16,7 +16,7 @@ texts = st.text(alphabet="ab ä日\N{DOG FACE}\n.", min_size=1, max_size=40)
 
 
 def same_as_by_scipy(folder: Path, name: str, variable: Variable, array: np.ndarray) -> None:
-    """All is as scipy writes it, the sizes counted beforehand too; only the compression may be another one."""
+    """All is as scipy writes it, the sizes counted beforehand too; the compression may be another one."""
     write_variable(folder / "pieces.mat", name, variable)
     write_mat(folder / "whole.mat", {name: array})
     found, expected = ((folder / file).read_bytes() for file in ("pieces.mat", "whole.mat"))
