@@ -12,12 +12,14 @@ python -m benchmarks.conversion --count 2000     fewer, to try it out
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -44,6 +46,8 @@ PIXELS = 224  # a side of the pictures that ViT-B-32 reads
 QUICK, FULL, SMALLER = "copied, quick check", "copied, full check", "shrunk to 256"
 DECODE, SHRINK = "plain loop: decode", "plain loop: shrink"
 FILES, SHARDS = "files one by one", "shards, as training does"
+BESIDE = {FULL: DECODE, SMALLER: SHRINK, SHARDS: FILES}
+"""What each is compared with."""
 
 Work = Callable[[], object]
 
@@ -82,15 +86,32 @@ def convert(source: RawItems, max_side: int, check: Literal["full", "quick"]) ->
     write_dataset(plan, source, SplitSizes(query=0.1, train=0.5))
 
 
-def best_times(ways: Mapping[str, Work]) -> dict[str, float]:
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock, and those of all cores together, which others on the machine change less."""
+
+    clock: float
+    cores: float
+
+
+def best_costs(ways: Mapping[str, Work]) -> dict[str, Cost]:
     """Time each way several times, in turn, and take the best."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    costs: dict[str, list[Cost]] = {name: [] for name in ways}
     for repeat in range(REPEATS):
         for name in list(ways)[:: -1 if repeat % 2 else 1]:
-            start = time.perf_counter()
+            clock, used = time.perf_counter(), core_seconds()
             ways[name]()
-            times[name].append(time.perf_counter() - start)
-    return {name: min(values) for name, values in times.items()}
+            costs[name].append(Cost(time.perf_counter() - clock, core_seconds() - used))
+    return {
+        name: Cost(min(cost.clock for cost in found), min(cost.cores for cost in found))
+        for name, found in costs.items()
+    }
+
+
+def core_seconds() -> float:
+    """Give what this process and those of its processes that have ended used so far."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, kinds))
 
 
 @contextmanager
@@ -152,44 +173,43 @@ def measure(count: int, console: Console) -> list[str]:
     source = as_items(paths)
     with peak_memory() as peak:
         convert(source, SHRUNK, "full")
-    times = best_times(
+    costs = best_costs(
         {
             QUICK: partial(convert, source, WHOLE, "quick"),
             DECODE: partial(on_all_cores, decode_picture, paths),
             FULL: partial(convert, source, WHOLE, "full"),
         }
     )
-    times |= best_times(
+    costs |= best_costs(
         {
             SHRINK: partial(on_all_cores, shrink_picture, paths),
             SMALLER: partial(convert, source, SHRUNK, "full"),
         }
     )
-    shares = {FULL: times[DECODE] / times[FULL], SMALLER: times[SHRINK] / times[SMALLER]}
-    print_times(console, "conversion", times, count, shares)
+    print_costs(console, "conversion", costs, count, BESIDE)
     console.print("peak memory: " + ", ".join(f"{name} {size:.0f} MB" for name, size in peak.items()))
     convert(source, WHOLE, "quick")
     trained = sum(1 for _ in read_items(Path("data/pictures"), "train"))
-    reading = best_times(reading_ways(paths[:trained]))
-    print_times(console, "reading in training", reading, trained, {SHARDS: reading[FILES] / reading[SHARDS]})
-    short = [
-        f"{name}: {share:.0%} of the plain loop's rate"
-        for name, share in shares.items()
-        if share < LEAST_SHARE
-    ]
-    if count / times[QUICK] < LEAST_RATE:
-        short.append(f"{QUICK}: {count / times[QUICK]:,.0f} images/s")
+    print_costs(console, "reading in training", best_costs(reading_ways(paths[:trained])), trained, BESIDE)
+    shares = {name: costs[BESIDE[name]].clock / costs[name].clock for name in (FULL, SMALLER)}
+    short = [f"{name}: {share:.0%}" for name, share in shares.items() if share < LEAST_SHARE]
+    if count / costs[QUICK].clock < LEAST_RATE:
+        short.append(f"{QUICK}: {count / costs[QUICK].clock:,.0f} images/s")
     return short
 
 
-def print_times(
-    console: Console, title: str, times: Mapping[str, float], count: int, shares: Mapping[str, float]
+def print_costs(
+    console: Console, title: str, costs: Mapping[str, Cost], count: int, beside: Mapping[str, str]
 ) -> None:
-    """Print seconds, rates, and the rate's share of that of the plain loop above it."""
-    table = Table(title, "seconds", "images/s", "of the plain loop's rate")
-    for name, seconds in times.items():
-        share = f"{shares[name]:.0%}" if name in shares else ""
-        table.add_row(name, f"{seconds:.2f}", f"{count / seconds:,.0f}", share)
+    """Print seconds and rates, and beside a plain loop the share of its rate by the clock and per core."""
+    table = Table(title, "s", "images/s", "of the plain loop", "core s", "of the plain loop")
+    for name, cost in costs.items():
+        plain = costs.get(beside.get(name, ""))
+        by_clock, by_core = ("", "")
+        if plain:
+            by_clock, by_core = f"{plain.clock / cost.clock:.0%}", f"{plain.cores / cost.cores:.0%}"
+        rate = f"{count / cost.clock:,.0f}"
+        table.add_row(name, f"{cost.clock:.2f}", rate, by_clock, f"{cost.cores:.2f}", by_core)
     console.print(table)
 
 
