@@ -68,7 +68,7 @@ def test_the_file_of_the_project_is_accepted(load: Load) -> None:
         ({"bits": [16, 32]}, "bits: must be a valid integer (found [16, 32])"),
         ({"seed": -1}, "seed: must be greater than or equal to 0 (found -1)"),
         ({"method": "dcmh"}, "method: must be 'twdh' (found 'dcmh')"),
-        ({"dataset": "scene"}, "dataset: must be 'custom', 'features' or 'scenes' (found 'scene')"),
+        ({"dataset": "scene"}, "dataset: must be 'coco2017', 'custom', "),
         ({"device": "gpu"}, "device: must be 'auto', 'cpu' or 'cuda' (found 'gpu')"),
         ({"split__query": 1.5}, "split.query: must be a valid integer, or must be less than 1 (found 1.5)"),
         ({"split__val": 1}, "split.val: must be less than 1 (found 1)"),
