@@ -54,14 +54,16 @@ def _workplace(target: Path) -> Iterator[Path]:
     """Give a folder for one write, inside `.<name>.part`, which all writers of `target` share and lock."""
     shared = target.with_name(f".{target.name}.part")
     place = shared / uuid.uuid4().hex[:8]
-    lock = _entered(shared, place, target)
-    try:
+    lock = None
+    try:  # from the first folder on: Ctrl-C may come while they are made
+        lock = _entered(shared, place, target)
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
         with suppress(OSError):  # another writer is still at work
             shared.rmdir()
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
 
 
 def _entered(shared: Path, place: Path, target: Path) -> int:
