@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,13 +26,15 @@ def text_lines(path: Path) -> Iterator[str]:
 
 
 def byte_lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines one at a time as they stand in the file.
+    """Yield the lines one at a time as they stand in the file, without a byte order mark before the first.
 
     Raises:
         CrosshashError: the file is missing or cannot be read.
     """
     try:
         with path.open("rb") as file:
+            if first := file.readline().removeprefix(codecs.BOM_UTF8):
+                yield first
             yield from file
     except OSError as error:
         raise CrosshashError(
