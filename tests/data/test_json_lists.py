@@ -73,6 +73,13 @@ def test_other_than_json_is_refused(tmp_path: Path, text: str, finding: str) -> 
         list(stream_lists(written(tmp_path, text)))
 
 
+@pytest.mark.parametrize("text", ['{"a": ' + "[" * 100_000, '{"a": [' + "[" * 100_000, '{"a": ' * 100_000])
+def test_lists_in_lists_without_end_are_refused(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(CrosshashError, match=r"file\.json: cannot be read as JSON .*too deep"):
+        list(stream_lists(path))
+
+
 def test_latin_1_and_absent_files(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     with pytest.raises(CrosshashError, match=r"file\.json: not found"):

@@ -25,14 +25,14 @@ def stream_lists(path: Path, piece: int = PIECE) -> Iterator[tuple[str, Any]]:
     Values of the object that are no lists are passed over.
 
     Raises:
-        CrosshashError: the file is missing, cut, not UTF-8 or not JSON.
+        CrosshashError: the file is missing, cut, not UTF-8, not JSON, or nested too deep.
     """
     try:
         with path.open(encoding="utf-8-sig") as file:
             window = _Window(file, piece)
             try:
                 yield from _lists(window)
-            except ValueError as error:  # of which JSONDecodeError and UnicodeDecodeError are kinds
+            except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are kinds
                 raise CrosshashError(
                     f"{path}: cannot be read as JSON after {window.position():,} characters "
                     f"({_said(error)}); it is cut or damaged. Delete it and fetch or unpack it again."
@@ -43,7 +43,9 @@ def stream_lists(path: Path, piece: int = PIECE) -> Iterator[tuple[str, Any]]:
         raise CrosshashError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _said(error: ValueError) -> str:
+def _said(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "lists or objects lie too deep in one another"
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
 
 
