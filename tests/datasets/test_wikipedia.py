@@ -4,7 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pytest
@@ -158,11 +158,8 @@ def test_an_empty_list_leaves_no_pair(copy: Path) -> None:
     assert "no line at all, so that no pair is left" in refusal(copy)
 
 
-def test_lists_name_what_is_not_there(copy: Path) -> None:
-    edit_first_line(copy, TRAIN, lambda cells: [cells[0], "lost", cells[2]])
-    message = refusal(copy)
-    assert "images: 1 image(s) that the lists name are not there:\n  - art/lost.jpg (text " in message
-    edit_first_line(copy, TRAIN, lambda cells: ["lost", sections(0)[0].image, cells[2]])
+def test_lists_name_a_text_that_is_not_there(copy: Path) -> None:
+    edit_first_line(copy, TRAIN, lambda cells: ["lost", *cells[1:]])
     assert "texts: 1 text(s) that the lists name cannot be used:\n  - lost.xml: not there" in refusal(copy)
 
 
@@ -222,6 +219,30 @@ def test_vectors_that_do_not_fit_the_lists(
     message = refusal(copy, "features")
     assert message.startswith(f"{path}: 1 problem(s):\n")
     assert finding in message
+
+
+def test_other_variables_beside_the_vectors_are_not_read(copy: Path) -> None:
+    """A struct is refused wherever it is read."""
+    path = copy / "raw_features.mat"
+    arrays = {name: value for name, value in scipy.io.loadmat(path).items() if name[0] != "_"}
+    scipy.io.savemat(path, {**arrays, "settings": {"words": 128}})
+    assert len(read(copy, "features").items) == 80
+
+
+def test_a_missing_image_is_told_by_convert_or_left_out(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first section of the test list: 19 of its 20 still ask."""
+    section = sections(1)[0]
+    gone = copy / "images" / section.category / f"{section.image}.jpg"
+    gone.unlink()
+    assert gone in list(cast(tuple[Path, ...], read(copy).images))
+    local = f"download.local={copy}"
+    with pytest.raises(CrosshashError, match=rf"1 picture.*\n.*{section.image}"):
+        prepare(tmp_path / "run", monkeypatch, "wikipedia", local)
+    data = prepare(tmp_path / "run", monkeypatch, "wikipedia", local, "convert.bad_images=skip")
+    counts = read_info(data).counts
+    assert (counts["query"], counts["train"] + counts["val"]) == (19, 60)
 
 
 def test_grey_pictures_are_among_the_originals(original: Path) -> None:

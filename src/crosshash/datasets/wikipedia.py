@@ -77,9 +77,11 @@ def fetch(raw: Path, source: str, **transfer: Unpack[Transfer]) -> list[RawFile]
 def read(raw: Path, local: str | None, source: Literal["images", "features"]) -> RawItems:
     """Read the items of the training list, then those of the test list, which are the queries.
 
+    An image lies in the folder of its class; whether it is there is left to convert.
+
     Raises:
-        CrosshashError: a list names what is not there, a file is cut, counts differ (all such places are
-            listed).
+        CrosshashError: a list names a text that is not there, a file is cut, counts differ (all such places
+            are listed).
     """
     place = folder(raw, local, source)
     train_list, test_list = find_wanted(place, TRAIN), find_wanted(place, TEST)
@@ -91,12 +93,13 @@ def read(raw: Path, local: str | None, source: Literal["images", "features"]) ->
         image, text = _read_features(find_wanted(place, FEATURES), len(train), len(test))
         items = tuple(RawItem(document.text, (), (document.category,)) for document in documents)
         return RawItems(items, CLASSES, image, text, official=official)
-    images = _find_images(find_wanted(place, IMAGES), documents)
+    pictures = find_wanted(place, IMAGES)
     captions = _read_texts(find_wanted(place, TEXTS), documents)
     items = tuple(
         RawItem(document.text, (caption,), (document.category,))
         for document, caption in zip(documents, captions, strict=True)
     )
+    images = tuple(pictures / document.category / f"{document.image}.jpg" for document in documents)
     return RawItems(items, CLASSES, images, official=official)
 
 
@@ -139,26 +142,6 @@ def _refuse_repeated(documents: Sequence[Document], *lists: Path) -> None:
             f"{lists[0]} and {lists[1].name}: {len(repeated)} text(s) are named more than once:\n"
             f"{listed(repeated)}\nUnpack both again from {ARCHIVE}."
         )
-
-
-def _find_images(place: Path, documents: Sequence[Document]) -> tuple[Path, ...]:
-    """Give the path of each image, in the folder of its class.
-
-    Raises:
-        CrosshashError: some are not there.
-    """
-    paths = tuple(place / document.category / f"{document.image}.jpg" for document in documents)
-    lost = [
-        f"{path.relative_to(place)} (text {document.text})"
-        for path, document in zip(paths, documents, strict=True)
-        if not path.is_file()
-    ]
-    if lost:
-        raise CrosshashError(
-            f"{place}: {len(lost)} image(s) that the lists name are not there:\n{listed(lost)}\n"
-            f"Unpack images/ again from {ARCHIVE}."
-        )
-    return paths
 
 
 def _read_texts(place: Path, documents: Sequence[Document]) -> list[str]:
@@ -218,8 +201,8 @@ def _read_features(path: Path, n_train: int, n_test: int) -> tuple[np.ndarray, n
     Raises:
         CrosshashError: arrays are missing, of another shape than the lists say, or not finite numbers.
     """
-    arrays = read_mat(path)
     wanted = {"I_tr": n_train, "I_te": n_test, "T_tr": n_train, "T_te": n_test}
+    arrays = read_mat(path, tuple(wanted))
     problems = [f"{key}: {fault}" for key, rows in wanted.items() if (fault := _fault(arrays.get(key), rows))]
     problems += [
         f"{kind}_tr and {kind}_te differ in their columns"
