@@ -65,7 +65,7 @@ def synthetic(count: int) -> RawItems:
             )
             for row in range(min(BLOCK, count - start))
         )
-    return RawItems(tuple(items), classes, (Path("none.jpg"),) * count)
+    return RawItems(tuple(items), classes, tuple(Path(item.id) for item in items))
 
 
 def plain_loop(folder: Path, source: RawItems) -> None:
@@ -118,7 +118,7 @@ def build(folder: Path, source: RawItems) -> Split:
     check_items("benchmark", source)
     split = choose_split(source, SIZES, None, None, VAL, 0)
     untrained_classes(source, split)
-    write_tables(folder, "benchmark", source, split, VOCABULARY)
+    write_tables(folder, "benchmark", source, split, VOCABULARY, Path())
     return split
 
 

@@ -33,26 +33,26 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Write data/<dataset>, the whole folder or nothing."""
     plan = read_plan("convert", ConvertPlan)
-    log_counts(write_dataset(plan, *read_source(plan)))
-
-
-def read_source(plan: ConvertPlan) -> tuple[RawItems, SplitSizes]:
-    """Read the items from the recorded raw files, and the sizes of the protocol."""
     module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
-    raw, settings = raw_folder(), plan.settings
+    raw = module.folder(raw_folder(), **plan.settings)
+    log_counts(write_dataset(plan, read_source(plan, module, raw), module.SIZES, raw))
+
+
+def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
+    """Read the items from the recorded raw files, which lie in `raw`."""
     record = Path("data/raw") / f"{plan.dataset}.json"
     # What has vanished is fetched as the download stage did, whose plan no result of this stage depends on.
-    fetch = lambda: module.fetch(raw, **read_plan("download", DownloadPlan).settings)  # noqa: E731
-    check_raw(record, module.folder(raw, **settings), fetch)
-    source = module.read(raw, **settings)
+    fetch = lambda: module.fetch(raw_folder(), **read_plan("download", DownloadPlan).settings)  # noqa: E731
+    check_raw(record, raw, fetch)
+    source = module.read(raw_folder(), **plan.settings)
     check_items(plan.dataset, source)
     for warning in source.warnings:
         log.warning("warning: %s", warning)
-    return source, module.SIZES
+    return source
 
 
-def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes) -> DatasetInfo:
-    """Prepare the pictures, then write tables and shards."""
+def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw: Path) -> DatasetInfo:
+    """Prepare the pictures, then write tables and shards; `raw` is the folder of the raw files."""
     split = settled_split(plan, source, protocol)  # before any picture is opened: counts fail at once
     with atomic_path(Path("data") / plan.dataset) as folder:
         folder.mkdir()
@@ -67,7 +67,7 @@ def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes) -> 
                     refuse_or_skip(bad, plan.bad_images)
                     left_out = {item.id for item in before.items} - {item.id for item in source.items}
                     split = settled_split(plan, source, protocol, left_out)
-            info = write_tables(folder, plan.dataset, source, split, plan.vocabulary)
+            info = write_tables(folder, plan.dataset, source, split, plan.vocabulary, raw)
             write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
     return info
 

@@ -150,7 +150,7 @@ def test_tables_by_hand(tmp_path: Path) -> None:
         RawItem("f", ("rest words",), ()),
     ]
     split = Split(query=("b", "e"), train=("d", "a"), val_query=("c",), retrieval=("f", "a", "c", "d"))
-    info = write_tables(tmp_path, "features", source_of(found), split, vocabulary=3)
+    info = write_tables(tmp_path, "features", source_of(found), split, vocabulary=3, raw=tmp_path)
 
     assert [(pair.id, pair.part) for pair in read_pairs(tmp_path)] == [
         ("a", "train"),
@@ -187,7 +187,7 @@ def test_tables_by_hand(tmp_path: Path) -> None:
 
 def test_tables_of_a_set_without_labels(tmp_path: Path) -> None:
     source = source_of([replace(item, labels=()) for item in items(6)])
-    info = write_tables(tmp_path, "features", source, drawn(source), vocabulary=3)
+    info = write_tables(tmp_path, "features", source, drawn(source), vocabulary=3, raw=tmp_path)
     assert read_npz(tmp_path / "train_labels.npz")["labels"].shape == (4, 0)
     assert (info.chance, info.mean_labels) == (None, None)
     assert info.counts["unlabelled"] == 6
@@ -195,7 +195,7 @@ def test_tables_of_a_set_without_labels(tmp_path: Path) -> None:
 
 def test_published_words_become_the_vocabulary_as_they_are(tmp_path: Path) -> None:
     source = replace(source_of(items(6)), vocabulary=("zoo", "nikon-d80", "são", "text"))
-    write_tables(tmp_path, "set", source, drawn(source), vocabulary=2)
+    write_tables(tmp_path, "set", source, drawn(source), vocabulary=2, raw=tmp_path)
     assert read_json(tmp_path / "vocabulary.json") == ["zoo", "nikon-d80", "são", "text"]
 
 
@@ -204,17 +204,36 @@ def test_published_words_become_the_vocabulary_as_they_are(tmp_path: Path) -> No
     [
         (None, "none", None),
         (PixelRows(Path("none.mat"), "IAll", 6), "jpeg", None),
-        ((Path("none.jpg"),) * 6, "jpeg", None),
         (np.zeros((6, 5), np.float16), "vector", 5),
     ],
 )
 def test_kinds_of_images(tmp_path: Path, images: None, kind: str, dim: int | None) -> None:
-    """Tables name an item's image by its id, whatever it is."""
+    """Tables name an item's image by its id where it is no file."""
     source = replace(source_of(items(6), text=np.zeros((6, 2), np.int16)), images=images)
-    info = write_tables(tmp_path, "set", source, drawn(source), vocabulary=2)
+    info = write_tables(tmp_path, "set", source, drawn(source), vocabulary=2, raw=tmp_path)
     assert (info.image_kind, info.image_dim, info.text_kind, info.text_dim) == (kind, dim, "vector", 2)
     assert [pair.image for pair in read_pairs(tmp_path)] == list("012345")
     assert scipy.io.loadmat(tmp_path / "index.mat")["index"].tolist() == list("012345")
+
+
+def test_pictures_are_named_by_their_paths_below_the_raw_files(tmp_path: Path) -> None:
+    """The ids stay as they are; a path need not be like an id, and two items may show one picture."""
+    raw = tmp_path / "raw"
+    paths = tuple(raw / f"images/{'odd' if n % 2 else 'ev en'}/{n // 2:04d}.jpg" for n in range(6))
+    source = replace(source_of(items(6)), images=(*paths[:5], paths[0]))
+    info = write_tables(tmp_path, "set", source, drawn(source), vocabulary=2, raw=raw)
+    names = [
+        "images/ev en/0000.jpg",
+        "images/odd/0000.jpg",
+        "images/ev en/0001.jpg",
+        "images/odd/0001.jpg",
+        "images/ev en/0002.jpg",
+        "images/ev en/0000.jpg",
+    ]
+    assert info.image_kind == "jpeg"
+    assert [(pair.id, pair.image) for pair in read_pairs(tmp_path)] == list(zip("012345", names, strict=True))
+    found = scipy.io.loadmat(tmp_path / "index.mat")["index"]
+    assert [name.strip() for name in found] == names
 
 
 def test_a_set_too_large_for_matlab_goes_without_the_triple(
@@ -226,7 +245,7 @@ def test_a_set_too_large_for_matlab_goes_without_the_triple(
         folder = tmp_path / str(limit)
         folder.mkdir()
         source = source_of(items(6))
-        write_tables(folder, "set", source, drawn(source), vocabulary=2)
+        write_tables(folder, "set", source, drawn(source), vocabulary=2, raw=tmp_path)
         assert len(list(folder.glob("*.mat"))) == (3 if written else 0)
         assert ("no .mat triple is written" in caplog.text) != written
     assert "caption 384 bytes" in caplog.text

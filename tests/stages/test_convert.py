@@ -469,7 +469,7 @@ def test_a_set_of_labels_and_tags_alone(tmp_path: Path, monkeypatch: pytest.Monk
     items = tuple(RawItem(str(row), (f"tag{row % 3}",), ("odd" if row % 2 else "even",)) for row in range(30))
     tags = np.eye(3, dtype=np.uint8)[np.arange(30) % 3]
     source = RawItems(items, ("odd", "even"), None, tags)
-    info = convert.write_dataset(plan(), source, SplitSizes(1, 1))
+    info = convert.write_dataset(plan(), source, SplitSizes(1, 1), tmp_path)
     assert (info.image_kind, info.image_dim, info.text_kind, info.text_dim) == ("none", None, "vector", 3)
     found = [item for part in PARTS for item in read_items(tmp_path / "data/own", part)]
     assert sorted(item.row for item in found) == list(range(30))
@@ -485,7 +485,7 @@ def test_pictures_in_a_mat_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     scipy.io.savemat(tmp_path / "all.mat", {"IAll": pixels})
     items = tuple(RawItem(str(row), ("a text",), ("one",)) for row in range(30))
     source = RawItems(items, ("one",), PixelRows(tmp_path / "all.mat", "IAll", 30))
-    info = convert.write_dataset(plan(), source, SplitSizes(1, 1))
+    info = convert.write_dataset(plan(), source, SplitSizes(1, 1), tmp_path)
     assert info.image_kind == "jpeg"
     for item in read_items(tmp_path / "data/own", "train"):
         assert isinstance(item.image, bytes)
@@ -508,7 +508,7 @@ def test_pictures_left_out_beside_text_vectors_and_a_split_file(
     split = {"query": ["0", "1"], "train": ["2", "8", "4"]}
     (tmp_path / "split.json").write_text(json.dumps(split))
     chosen = plan(split_file="split.json", query=None, train=None, val=0, bad_images="skip")
-    info = convert.write_dataset(chosen, source, SplitSizes(1, 1))
+    info = convert.write_dataset(chosen, source, SplitSizes(1, 1), tmp_path)
     assert info.counts["query"] == 1
     found = [item for part in PARTS for item in read_items(tmp_path / "data/own", part)]
     assert [item.id for item in found][:3] == ["0", "2", "4"]

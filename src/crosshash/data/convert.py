@@ -80,10 +80,25 @@ def untrained_classes(source: RawItems, split: Split) -> list[str]:
     return [f"{name} ({counts[name]} items in all)" for name in source.classes if name not in seen]
 
 
-def write_tables(folder: Path, dataset: str, source: RawItems, split: Split, vocabulary: int) -> DatasetInfo:
-    """Write everything but the shards: pair table, split, .mat triple, training labels, vocabulary, info."""
+def image_names(source: RawItems, raw: Path) -> list[str]:
+    """Name each item's image by its path below `raw`, the raw files' folder; by its id where it is no file."""
+    if isinstance(source.images, tuple):
+        return [path.relative_to(raw).as_posix() for path in source.images]
+    return [item.id for item in source.items]
+
+
+def write_tables(
+    folder: Path, dataset: str, source: RawItems, split: Split, vocabulary: int, raw: Path
+) -> DatasetInfo:
+    """Write everything but the shards: pair table, split, .mat triple, training labels, vocabulary, info.
+
+    raw: the folder of the raw files, below which images are named.
+    """
     part_of = _parts(split)
-    pairs = [Pair(item.id, item.id, item.captions, item.labels, part_of[item.id]) for item in source.items]
+    pairs = [
+        Pair(item.id, image, item.captions, item.labels, part_of[item.id])
+        for item, image in zip(source.items, image_names(source, raw), strict=True)
+    ]
     write_pairs(folder, pairs)
     write_split(folder, split)
     write_mat_triple(folder, pairs, source.classes)
