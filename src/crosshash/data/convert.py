@@ -81,7 +81,7 @@ def untrained_classes(source: RawItems, split: Split) -> list[str]:
 
 
 def image_names(source: RawItems, raw: Path) -> list[str]:
-    """Name each item's image by its path below `raw`, the raw files' folder; by its id where it is no file."""
+    """Name each item's image by its path below `raw`, the raw files' folder, else (no file) by its id."""
     if isinstance(source.images, tuple):
         return [path.relative_to(raw).as_posix() for path in source.images]
     return [item.id for item in source.items]

@@ -29,7 +29,7 @@ SCHEMA = pyarrow.schema(
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A row of the pair table; `image` is a path below the raw files' folder, or the id; `part` one of PARTS."""
+    """A row of the pair table; `image` is a path below the raw files or the id, `part` one of PARTS."""
 
     id: str
     image: str
