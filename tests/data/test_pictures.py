@@ -5,6 +5,7 @@ import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -122,12 +123,25 @@ def test_workers_are_for_many_pictures_and_several_cores(
     many = tuple(RawItem(str(number)) for number in range(300))
     paths = (tmp_path,) * 300
     assert crew_size(RawItems(many, (), paths)) == 3
-    assert crew_size(RawItems(many, (), PixelRows(tmp_path, "IAll", 300))) == 3
     assert crew_size(RawItems(many[:200], (), paths[:200])) == 0
     assert crew_size(RawItems(many, (), np.zeros((300, 2), dtype=np.float32))) == 0
     assert crew_size(RawItems(many, (), None)) == 0
     monkeypatch.setenv("CROSSHASH_THREADS", "1")
     assert crew_size(RawItems(many, (), paths)) == 0
+
+
+def test_no_workers_where_each_would_load_all_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrays in .mat files older than 7.3 cannot be read in parts."""
+    monkeypatch.setenv("CROSSHASH_THREADS", "3")
+    many = tuple(RawItem(str(number)) for number in range(300))
+    pixels = np.zeros((2, 2, 3, 300), dtype=np.uint8)
+    scipy.io.savemat(tmp_path / "old.mat", {"IAll": pixels})
+    with h5py.File(tmp_path / "new.mat", "w") as file:
+        file["IAll"] = pixels.T
+    assert crew_size(RawItems(many, (), PixelRows(tmp_path / "old.mat", "IAll", 300))) == 0
+    assert crew_size(RawItems(many, (), PixelRows(tmp_path / "new.mat", "IAll", 300))) == 3
 
 
 def test_shard_items_follow_the_split(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def list_mat(path: Path) -> dict[str, MatVariable]:
     if not path.is_file():
         raise CrosshashError(f"{path}: {'is a folder' if path.is_dir() else 'not found'}. Give a .mat file.")
     with _readable(path):
-        if _is_mat73(path):
+        if is_mat73(path):
             from crosshash.data.mat73 import list_variables
 
             found: Sequence[tuple[str, tuple[int, ...], str]] = list_variables(path)
@@ -102,7 +102,7 @@ def read_mat_part(path: Path, name: str, axis: int, start: int, stop: int) -> np
         CrosshashError: the file is missing, cut, damaged, or the variable is no array.
     """
     with _readable(path):
-        if _is_mat73(path):
+        if is_mat73(path):
             from crosshash.data.mat73 import read_part
 
             return read_part(path, name, axis, start, stop)
@@ -120,7 +120,7 @@ def _refuse(path: Path, problems: Sequence[str]) -> None:
         raise CrosshashError(f"{path}: variable(s) that are no arrays:\n{listed(problems)}")
 
 
-def _is_mat73(path: Path) -> bool:
+def is_mat73(path: Path) -> bool:
     """Whether a file is HDF5, as .mat files of version 7.3 are."""
     with path.open("rb") as file:
         head = file.read(HDF5_STARTS[-1] + len(HDF5))
@@ -161,7 +161,7 @@ def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
     if not names:
         return {}
     found: dict[str, Any]
-    if _is_mat73(path):
+    if is_mat73(path):
         from crosshash.data.mat73 import read_variables
 
         found = read_variables(path, names)

@@ -31,12 +31,23 @@ Outcome = Piece | BadImageError
 def crew_size(source: RawItems) -> int:
     """Say how many worker processes a data set is worth: a core each; none for few pictures, or one core.
 
+    None either for pictures in a .mat file older than 7.3: each process would hold the whole array, up to 2 GB.
+
     Raises:
         CrosshashError: CROSSHASH_THREADS is no whole number above 0.
     """
     count = cores()
-    pictures = isinstance(source.images, tuple | PixelRows)
-    return count if count > 1 and pictures and len(source.items) >= FEW else 0
+    many = count > 1 and len(source.items) >= FEW
+    return count if many and _can_be_shared_out(source) else 0
+
+
+def _can_be_shared_out(source: RawItems) -> bool:
+    """Say whether there are pictures of which a process can read some alone."""
+    if isinstance(source.images, PixelRows):
+        from crosshash.data.mat import is_mat73  # with scipy, for this kind alone
+
+        return is_mat73(source.images.path)
+    return isinstance(source.images, tuple)
 
 
 def spool_pictures(
