@@ -127,6 +127,25 @@ def test_workers_end_at_work_or_not_and_heed_no_ctrl_c() -> None:
     assert not any(map(runs, pids))
 
 
+CROWDED = """
+import resource
+import psutil
+from crosshash.data.processes import workers
+resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
+try:
+    with workers(20):
+        print("all were started")
+except OSError as error:
+    print(error.strerror, len(psutil.Process().children()))
+"""
+
+
+def test_if_one_cannot_be_started_the_others_end() -> None:
+    """Of 20 workers, each with a connection, some are started before no more files may be open."""
+    done = subprocess.run([sys.executable, "-c", CROWDED], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("Too many open files 0\n", "")
+
+
 PARENT = """
 import sys, time
 from crosshash.data.processes import workers

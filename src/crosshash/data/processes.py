@@ -44,7 +44,8 @@ def workers(count: int) -> Iterator[list[Worker]]:
     crew: list[Worker] = []
     try:
         with _ctrl_c_waits():
-            crew += [_start() for _ in range(count)]
+            for _ in range(count):
+                crew.append(_start())  # one by one: what runs is known if a later one cannot be started
         yield crew
     finally:
         for worker in crew:
