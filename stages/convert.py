@@ -13,13 +13,14 @@ import numpy as np
 
 from crosshash.artifacts import atomic_path
 from crosshash.data.check import check_items
-from crosshash.data.convert import choose_split, untrained_classes, write_tables
+from crosshash.data.convert import choose_split, image_names, untrained_classes, write_tables
 from crosshash.data.info import DatasetInfo
 from crosshash.data.pictures import crew_size, shard_items, spool_pictures
 from crosshash.data.processes import workers
-from crosshash.data.raw import check_raw
+from crosshash.data.raw import check_raw, read_raw
 from crosshash.data.shards import write_shards
 from crosshash.data.source import Dataset, RawItems, SplitSizes, raw_folder
+from crosshash.data.space import check_space
 from crosshash.data.split import Split
 from crosshash.data.spool import Pieces
 from crosshash.errors import CrosshashError, listed, run_stage
@@ -35,20 +36,45 @@ def main() -> None:
     plan = read_plan("convert", ConvertPlan)
     module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
     raw = module.folder(raw_folder(), **plan.settings)
-    log_counts(write_dataset(plan, read_source(plan, module, raw), module.SIZES, raw))
+    source = read_source(plan, module, raw)
+    check_room(plan, source, raw)
+    log_counts(write_dataset(plan, source, module.SIZES, raw))
 
 
 def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
     """Read the items from the recorded raw files, which lie in `raw`."""
-    record = Path("data/raw") / f"{plan.dataset}.json"
     # What has vanished is fetched as the download stage did, whose plan no result of this stage depends on.
     fetch = lambda: module.fetch(raw_folder(), **read_plan("download", DownloadPlan).settings)  # noqa: E731
-    check_raw(record, raw, fetch)
+    check_raw(_record(plan), raw, fetch)
     source = module.read(raw_folder(), **plan.settings)
     check_items(plan.dataset, source)
     for warning in source.warnings:
         log.warning("warning: %s", warning)
     return source
+
+
+def _record(plan: ConvertPlan) -> Path:
+    return Path("data/raw") / f"{plan.dataset}.json"
+
+
+def check_room(plan: ConvertPlan, source: RawItems, raw: Path) -> None:
+    """See that the disk has room for the pictures twice: set aside, and in the shards.
+
+    A picture takes what its file takes, or less than a byte per pixel where it is shrunk.
+
+    Raises:
+        CrosshashError: it has not.
+    """
+    if not isinstance(source.images, tuple):
+        return
+    sizes = {file.name: file.size for file in read_raw(_record(plan))}
+    pictures = sum(min(sizes.get(name, 0), plan.max_side**2) for name in image_names(source, raw))
+    check_space(
+        Path("data") / plan.dataset,
+        2 * pictures,
+        "for the pictures, which stand there twice until all are in the shards",
+        "put the project on another disk",
+    )
 
 
 def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw: Path) -> DatasetInfo:

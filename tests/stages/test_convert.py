@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ from crosshash.artifacts import read_json, read_npz
 from crosshash.data.info import read_info
 from crosshash.data.labels import label_matrix
 from crosshash.data.pairs import PARTS, read_pairs
+from crosshash.data.raw import write_raw
 from crosshash.data.shards import read_items
-from crosshash.data.source import PixelRows, RawItem, RawItems, SplitSizes
+from crosshash.data.source import PixelRows, RawFile, RawItem, RawItems, SplitSizes
 from crosshash.data.split import read_split
 from crosshash.errors import CrosshashError
 from crosshash.plans.convert import ConvertPlan
@@ -458,7 +460,7 @@ def test_conversion_needs_no_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def plan(**changes: object) -> ConvertPlan:
-    usual = {"dataset": "own", "settings": {}, "split_file": None, "query": 4, "train": 20, "val": 0.1}
+    usual: dict[str, object] = {"dataset": "own", "settings": {}, "split_file": None, "query": 4, "train": 20, "val": 0.1}
     usual |= {"split_seed": 0, "missing_class": "error", "check": "full", "max_side": 512}
     usual |= {"bad_images": "fail", "vocabulary": 10, "shard_mb": 1.0}
     return ConvertPlan.model_validate(usual | changes)
@@ -477,6 +479,24 @@ def test_a_set_of_labels_and_tags_alone(tmp_path: Path, monkeypatch: pytest.Monk
         assert item.image is None
         assert item.text is not None
         assert item.text.tolist() == tags[item.row].tolist()
+
+
+def test_room_for_the_pictures_twice_is_asked_for_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pictures of 3e17 and 1e17 bytes take 8e17 together; shrunk to 16 pixels, next to nothing."""
+    monkeypatch.chdir(tmp_path)
+    sizes = {"images/a.jpg": 3 * 10**17, "images/b.jpg": 10**17, "pairs.csv": 10**17}
+    write_raw(Path("data/raw/own.json"), "own", [RawFile(name, size, "") for name, size in sizes.items()])
+    items = (RawItem("a"), RawItem("b"))
+    source = RawItems(items, (), (tmp_path / "set/images/a.jpg", tmp_path / "set/images/b.jpg"))
+    convert.check_room(plan(max_side=16), source, tmp_path / "set")
+    convert.check_room(plan(max_side=10**9), replace(source, images=np.zeros((2, 3))), tmp_path / "set")
+    with pytest.raises(
+        CrosshashError, match=r"data/own: 800,000,000\.0 GB needed for the pictures.* put the project on"
+    ):
+        convert.check_room(plan(max_side=10**9), source, tmp_path / "set")
+    assert not Path("data/own").exists()
 
 
 def test_pictures_in_a_mat_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from crosshash.errors import CrosshashError
 
+ELSEWHERE = "choose a folder on another disk with the environment variable CROSSHASH_RAW"
 
-def check_space(folder: Path, needed: int, purpose: str) -> None:
+
+def check_space(folder: Path, needed: int, purpose: str, elsewhere: str = ELSEWHERE) -> None:
     """See that the disk of `folder`, which need not exist yet, has `needed` bytes free.
+
+    elsewhere: how to take another disk.
 
     Raises:
         CrosshashError: it has not.
@@ -19,7 +23,7 @@ def check_space(folder: Path, needed: int, purpose: str) -> None:
     if needed > free:
         raise CrosshashError(
             f"{folder}: {in_gigabytes(needed)} needed {purpose}, {in_gigabytes(free)} free. Free disk space, "
-            "or choose a folder on another disk with the environment variable CROSSHASH_RAW."
+            f"or {elsewhere}."
         )
 
 
