@@ -31,7 +31,7 @@ Outcome = Piece | BadImageError
 def crew_size(source: RawItems) -> int:
     """Say how many worker processes a data set is worth: a core each; none for few pictures, or one core.
 
-    None either for pictures in a .mat file older than 7.3: each process would hold the whole array, up to 2 GB.
+    None either for pictures in a .mat file older than 7.3, of which each process would hold all, up to 2 GB.
 
     Raises:
         CrosshashError: CROSSHASH_THREADS is no whole number above 0.

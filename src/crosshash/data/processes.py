@@ -45,7 +45,7 @@ def workers(count: int) -> Iterator[list[Worker]]:
     try:
         with _ctrl_c_waits():
             for _ in range(count):
-                crew.append(_start())  # one by one: what runs is known if a later one cannot be started
+                crew.append(_start())  # noqa: PERF401 - what runs must be known if a later one cannot start
         yield crew
     finally:
         for worker in crew:
