@@ -9,7 +9,7 @@ import pytest
 
 from crosshash.artifacts import read_npz
 from crosshash.data.info import read_info
-from crosshash.data.labels import label_matrix, sharing_chance
+from crosshash.data.labels import sharing_chance
 from crosshash.data.pairs import read_pairs
 from crosshash.data.published import Transfer
 from crosshash.data.source import RawItems
@@ -42,7 +42,7 @@ def own(tmp_path: Path) -> Path:
 
 
 def share(source: RawItems) -> float | None:
-    return sharing_chance(label_matrix([item.labels for item in source.items], source.classes))
+    return sharing_chance([item.labels for item in source.items], source.classes)
 
 
 def labels_per_item(source: RawItems) -> float:
@@ -196,6 +196,10 @@ def test_labels_and_tags_alone(tmp_path: Path) -> None:
     assert source.images is None
     assert source.text is not None
     assert source.text.shape == (60, 12)
+    assert source.warnings == (
+        f"{release / 'mirflickr25k-lall.mat'}: the .mat release is read, since the archives are not all "
+        "beside it; it holds only images with a common tag, so that mirflickr25k.tags has no say",
+    )
     files = mirflickr25k.fetch(tmp_path / "raw", tags="common", **transfer(release))
     assert [file.name for file in files] == ["mirflickr25k-lall.mat", "mirflickr25k-yall.mat"]
 
@@ -211,6 +215,36 @@ def test_labels_and_tags_alone_through_the_stages(tmp_path: Path, monkeypatch: p
     centers.main()
     transform.main()
     assert read_npz(Path("artifacts/transform.npz"))["matrix"].shape == (32, 16)
+
+
+@pytest.mark.parametrize("below", ["", "mirflickr25k"])
+def test_the_archives_unpacked_come_before_the_release(own: Path, tmp_path: Path, below: str) -> None:
+    """72 images have a label; the release beside them has 60. Without one file of labels it is taken."""
+    local = own
+    if below:
+        local = tmp_path / "local"
+        local.mkdir()
+        own.rename(local / below)
+    for path in write_release(tmp_path / "release").iterdir():
+        path.rename(local / path.name)
+    source = mirflickr25k.read(tmp_path / "raw", tags="all", local=str(local))
+    assert len(source.items) == 72
+    names = {file.name for file in mirflickr25k.fetch(tmp_path / "raw", tags="all", **transfer(local))}
+    assert "mirflickr/im1.jpg" in names
+    assert not any(name.endswith(".mat") for name in names)
+    (local / below / LAKE).unlink()
+    source = mirflickr25k.read(tmp_path / "raw", tags="all", local=str(local))
+    assert len(source.items) == 60
+    assert "the .mat release is read" in source.warnings[-1]
+
+
+def test_the_archives_packed_come_before_the_release(tmp_path: Path) -> None:
+    write_archives(tmp_path / "local", tmp_path / "scratch")
+    for path in write_release(tmp_path / "release").iterdir():
+        path.rename(tmp_path / "local" / path.name)
+    mirflickr25k.fetch(tmp_path / "raw", tags="all", **transfer(tmp_path / "local"))
+    source = mirflickr25k.read(tmp_path / "raw", tags="all", local=str(tmp_path / "local"))
+    assert len(source.items) == 72
 
 
 # from archives

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Unpack
 
@@ -11,6 +12,7 @@ from crosshash.data.mat_triple import read_mat_triple
 from crosshash.data.published import Source, Transfer, Wanted, find_wanted, obtain, published_folder
 from crosshash.data.source import RawFile, RawItem, RawItems, SplitSizes
 from crosshash.data.text_lines import text_lines
+from crosshash.data.tree import first_there
 from crosshash.errors import CrosshashError, listed
 
 Tags = Literal["all", "common"]
@@ -66,18 +68,32 @@ LABELS_MAT, TAGS_MAT, IMAGES_MAT = (
     Wanted((f"{NAME}-{part.lower()}.mat", f"{part}/{NAME}-{part.lower()}.mat"), f"{NAME}-{part.lower()}.mat")
     for part in ("LAll", "YAll", "IAll")
 )
+RELEASE_READ = (
+    "the .mat release is read, since the archives are not all beside it; it holds only images with a common "
+    f"tag, so that {NAME}.tags has no say"
+)
 MAT_SOURCES = tuple(Source(mat.source, _RELEASE, folder=None) for mat in (LABELS_MAT, TAGS_MAT, IMAGES_MAT))
 
 
 def _mat_files(local: str | None) -> tuple[Wanted, ...]:
-    """Name the files of the .mat release, if the local copy is one; its images may be missing."""
-    if local is None or not _is_there(local, LABELS_MAT):
+    """Name the files of the .mat release, if the local copy is one and not also one of the archives.
+
+    Its images may be missing.
+    """
+    places = () if local is None else (Path(local), Path(local, NAME))
+    if not any(_is_there(place, LABELS_MAT) for place in places) or any(map(_holds_archives, places)):
         return ()
-    return (LABELS_MAT, TAGS_MAT, *((IMAGES_MAT,) if _is_there(local, IMAGES_MAT) else ()))
+    pictures = any(_is_there(place, IMAGES_MAT) for place in places)
+    return (LABELS_MAT, TAGS_MAT, *((IMAGES_MAT,) if pictures else ()))
 
 
-def _is_there(local: str, wanted: Wanted) -> bool:
-    return any(Path(local, below, path).is_file() for below in ("", NAME) for path in wanted.paths)
+def _holds_archives(place: Path) -> bool:
+    """Say whether both archives are there, packed or unpacked."""
+    return all(_is_there(place, one) or (place / one.source).is_file() for one in WANTED)
+
+
+def _is_there(place: Path, wanted: Wanted) -> bool:
+    return first_there(place, wanted.paths) is not None
 
 
 def folder(raw: Path, tags: Tags, local: str | None) -> Path:
@@ -93,13 +109,16 @@ def fetch(raw: Path, tags: Tags, **transfer: Unpack[Transfer]) -> list[RawFile]:
 
 
 def read(raw: Path, tags: Tags, local: str | None) -> RawItems:
-    """Read images, tags and labels; the .mat release knows only images with a common tag, whatever `tags`."""
+    """Read images, tags and labels: of the .mat release, if the local copy is one, else of the archives.
+
+    The release knows only images with a common tag, whatever `tags`.
+    """
     place = folder(raw, tags, local)
     if release := _mat_files(local):
         images = find_wanted(place, IMAGES_MAT) if IMAGES_MAT in release else None
-        return read_mat_triple(
-            place, images, find_wanted(place, TAGS_MAT), find_wanted(place, LABELS_MAT), CLASSES
-        )
+        labels = find_wanted(place, LABELS_MAT)
+        source = read_mat_triple(place, images, find_wanted(place, TAGS_MAT), labels, CLASSES)
+        return replace(source, warnings=(*source.warnings, f"{labels}: {RELEASE_READ}"))
     return read_original(place, tags)
 
 
