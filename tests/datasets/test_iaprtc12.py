@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from crosshash.data.info import read_info
-from crosshash.data.labels import label_matrix, sharing_chance
+from crosshash.data.labels import sharing_chance
 from crosshash.data.pairs import read_pairs
 from crosshash.data.source import RawItems
 from crosshash.datasets import iaprtc12
@@ -64,8 +64,7 @@ def test_pairs_classes_and_labels_are_those_counted_by_hand(published: Path) -> 
     assert [item.id for item in source.items] == [f"images/{stem_of(number)}.jpg" for number in NUMBERS]
     assert source.classes == CLASSES
     assert sum(len(item.labels) for item in source.items) / len(source.items) == 1.75
-    matrix = label_matrix([item.labels for item in source.items], source.classes)
-    assert sharing_chance(matrix) == 870 / 1770
+    assert sharing_chance([item.labels for item in source.items], source.classes) == 870 / 1770
     assert [item.labels for item in source.items[:4]] == [
         ("branch", "cloud"),
         ("bridge",),
@@ -90,7 +89,20 @@ def test_photos_without_text_stay_and_those_without_label_go(published: Path) ->
         "1 photo(s) without a label, left out",
         "1 annotation(s) without photo and label, left out",
         "1 labelled photo(s) without an .eng file, only searched",
+        "5 concepts label a photo; published work has 255 classes",
     )
+
+
+def test_255_classes_are_those_of_published_work(copy: Path) -> None:
+    """The fixture uses 4 concepts with a name and one without; 250 more, each on a photo, make 255."""
+    more = range(1001, 1251)
+    with wlist(copy).open("a") as file:
+        file.writelines(f"{number}\tthing {number}\n" for number in more)
+    with labels_file(copy, "00").open("a") as file:
+        file.writelines(f"25\t1\t{number}\n" for number in more)
+    source = read(copy)
+    assert len(source.classes) == 255
+    assert not any("published work" in warning for warning in source.warnings)
 
 
 def test_the_text_is_the_description(published: Path) -> None:

@@ -44,6 +44,7 @@ NAMES = Wanted(tuple(f"{place}wlist.txt" for place in BENCHMARK), "saiaprtc12ok.
 WANTED = (PHOTOS, ANNOTATIONS, LABELS, NAMES)
 
 FIELD = re.compile(r"<(TITLE|DESCRIPTION|NOTES)>(.*?)</\1>", re.DOTALL)
+PUBLISHED_CLASSES = 255
 FIELDS = {"description": ("DESCRIPTION",), "all": ("TITLE", "DESCRIPTION", "NOTES")}
 
 
@@ -92,7 +93,7 @@ def read(raw: Path, local: str | None, text: str) -> RawItems:
         items=tuple(items),
         classes=tuple(name for concept, name in sorted(names.items()) if concept in used),
         images=tuple(photo_folder / f"{stem}.jpg" for stem in stems.values()),
-        warnings=_warnings({*photos}, {*annotations}, {*labels}),
+        warnings=(*_warnings({*photos}, {*annotations}, {*labels}), *_other_count(len(used))),
     )
 
 
@@ -240,3 +241,10 @@ def _warnings(photos: set[int], annotations: set[int], labels: set[int]) -> tupl
         "labelled photo(s) without an .eng file, only searched": labels - annotations,
     }
     return tuple(f"{len(numbers)} {finding}" for finding, numbers in findings.items() if numbers)
+
+
+def _other_count(used: int) -> tuple[str, ...]:
+    """Say that figures cannot be compared with those of papers, where another number of classes is used."""
+    if used == PUBLISHED_CLASSES:
+        return ()
+    return (f"{used} concepts label a photo; published work has {PUBLISHED_CLASSES} classes",)
