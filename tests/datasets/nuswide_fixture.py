@@ -22,6 +22,7 @@ with n mod 14 = 3 no tag at all. Images 40 and 41 have one photo id in two folde
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 from crosshash.datasets.nuswide import CLASSES
@@ -98,3 +99,14 @@ def write_tags(folder: Path) -> None:
 
 def write_lines(path: Path, lines: list[str], end: str = "\n") -> None:
     path.write_bytes("".join(line + end for line in lines).encode())
+
+
+def pack_nuswide(folder: Path, served: Path) -> Path:
+    """Pack what `write_original` wrote into the four archives; that of the tags has no folder inside."""
+    served.mkdir(parents=True)
+    for name in ("ImageList", "Groundtruth", "NUS_WID_Tags", "Flickr"):
+        root = folder / name if name == "NUS_WID_Tags" else folder
+        with zipfile.ZipFile(served / f"{name}.zip", "w") as archive:
+            for path in sorted((folder / name).rglob("*")):
+                archive.write(path, path.relative_to(root))
+    return served

@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.data.published import Source, Wanted, find_wanted
-from crosshash.data.source import RawItem, RawItems
+from crosshash.data.published import Source, Transfer, Wanted, find_wanted, obtain, published_folder
+from crosshash.data.source import RawFile, RawItem, RawItems
 from crosshash.data.text_lines import byte_lines, text_lines
+from crosshash.data.tree import first_there
 from crosshash.errors import CrosshashError, listed
 
 Tags = Literal["common", "all"]
@@ -39,8 +40,19 @@ TAG_LIST, COMMON_TAGS, ALL_TAGS = (
     for name in ("TagList1k.txt", "AllTags1k.txt", "All_Tags.txt")
 )
 WANTED = (IMAGES, IMAGE_LIST, LABELS, TAG_LIST, COMMON_TAGS, ALL_TAGS)
+CONCEPT_LISTS = ("ConceptsList/Concepts81.txt", "NUS-WIDE/ConceptsList/Concepts81.txt", "Concepts81.txt")
 IMAGE_NAME = re.compile(r"([\w-]+)[\\/](\d+_(\d+)\.jpg)")
 """A line of Imagelist.txt such as `actor\\0001_2124494179.jpg`: folder, file name, photo id."""
+
+
+def nuswide_folder(raw: Path, local: str | None) -> Path:
+    """Give the folder of the published files, the same for any choice of concepts."""
+    return published_folder(raw, "nuswide", local, WANTED)
+
+
+def fetch_nuswide(raw: Path, **transfer: Unpack[Transfer]) -> list[RawFile]:
+    """List the published files; none can be downloaded any more, but from a mirror of one's own."""
+    return obtain(raw, "nuswide", SOURCES, WANTED, **transfer)
 
 
 def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
@@ -51,6 +63,7 @@ def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
     Raises:
         CrosshashError: files differ in their lines, hold what they should not, or no image is left.
     """
+    check_concepts(folder, concepts)
     names = read_image_list(find_wanted(folder, IMAGE_LIST))
     place = find_wanted(folder, LABELS)
     labels = read_labels([place / f"Labels_{concept}.txt" for concept in concepts], len(names))
@@ -76,6 +89,22 @@ def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
         warnings=(left_out,) if len(ids) < len(names) else (),
         vocabulary=vocabulary,
     )
+
+
+def check_concepts(folder: Path, concepts: Sequence[str]) -> None:
+    """See that Concepts81.txt, if it is there, names the concepts.
+
+    Raises:
+        CrosshashError: it does not name some.
+    """
+    path = first_there(folder, CONCEPT_LISTS)
+    if path is None:
+        return
+    unknown = sorted(set(concepts).difference(text_lines(folder / path)))
+    if unknown:
+        raise CrosshashError(
+            f"{folder / path}: does not name {', '.join(unknown)}. Take all files from the full release."
+        )
 
 
 def read_image_list(path: Path) -> list[str]:
@@ -212,9 +241,10 @@ def _label_names(labels: NDArray[np.bool_], concepts: Sequence[str]) -> Iterator
 
 def _image_paths(root: Path, ids: Sequence[str]) -> tuple[Path, ...]:
     """Say where the images lie: in a folder per search word, or, as some copies have them, all in one."""
-    with os.scandir(root) as entries:
-        nested = any(entry.is_dir() for entry in entries)
-    return tuple(root / (name if nested else name.rpartition("/")[2]) for name in ids)
+    layouts = (ids, [name.rpartition("/")[2] for name in ids])
+    by_name = zip(*layouts, strict=True)  # the first image that is there tells
+    found = (place for names in by_name for place, name in enumerate(names) if os.path.isfile(root / name))
+    return tuple(root / name for name in layouts[next(found, 0)])
 
 
 def _refuse(path: Path, problems: Sequence[str], remedy: str) -> None:

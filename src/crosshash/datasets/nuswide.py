@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Unpack
 
-from crosshash.data.nuswide_files import SOURCES, WANTED, Tags, read_nuswide
-from crosshash.data.published import Transfer, obtain, published_folder
+from crosshash.data.nuswide_files import SOURCES as SOURCES
+from crosshash.data.nuswide_files import Tags, fetch_nuswide, nuswide_folder, read_nuswide
+from crosshash.data.published import Transfer
 from crosshash.data.source import RawFile, RawItems, SplitSizes
 
 SIZES = SplitSizes(query=2_100, train=10_500)
@@ -38,14 +39,14 @@ CLASSES = (
 
 def folder(raw: Path, tags: Tags, local: str | None) -> Path:
     """Give the folder of the published files."""
-    return published_folder(raw, "nuswide", local, WANTED)
+    return nuswide_folder(raw, local)
 
 
 def fetch(raw: Path, tags: Tags, **transfer: Unpack[Transfer]) -> list[RawFile]:
-    """List the published files, all of which must be in the local copy: none can be downloaded any more."""
-    return obtain(raw, "nuswide", SOURCES, WANTED, **transfer)
+    """List the published files, from the local copy or a mirror."""
+    return fetch_nuswide(raw, **transfer)
 
 
 def read(raw: Path, tags: Tags, local: str | None) -> RawItems:
     """Read the images that show one of the concepts, and their tags."""
-    return read_nuswide(folder(raw, tags, local), CLASSES, tags)
+    return read_nuswide(nuswide_folder(raw, local), CLASSES, tags)
