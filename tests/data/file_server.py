@@ -17,6 +17,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, replace
+from email.utils import formatdate
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,15 +43,17 @@ class Request:
 class Manners:
     """How one file is served.
 
-    cut: the connection ends after so many bytes of a body, `cut_times` times (-1: always). wrong_byte: the
-    byte at this offset of the file is another one, `wrong_times` times (-1: always). busy: so many GETs are
-    answered with `busy_status`, with `retry_after` as header if given. status: every request is answered with
+    cut: the connection ends after so many bytes of a body, `cut_times` times (-1: always), or several in
+    turn. wrong_byte: the byte at this offset of the file is another one, `wrong_times` times (-1: always).
+    busy: so many GETs are answered with `busy_status`, with `retry_after` as header if given. status: every request is answered with
     this one. pause: seconds of sleep before each `block` bytes. ignore_range: always the whole file, with
     status 200. chunked: no Content-Length, and so no size. token: wanted as Bearer, else 401. redirect:
-    status 302 to that address. etag: instead of one made of the content, "" for none. hide_size: HEAD is 405.
+    status 302 to that address. etag: instead of one made of the content, "" for none. modified: the date,
+    instead of the file's own time, "" for none. ignore_condition: a part is sent whatever If-Range says.
+    hide_size: HEAD is 405.
     """
 
-    cut: int | None = None
+    cut: int | tuple[int, ...] | None = None
     cut_times: int = 1
     wrong_byte: int | None = None
     wrong_times: int = -1
@@ -65,6 +68,8 @@ class Manners:
     token: str | None = None
     redirect: str | None = None
     etag: str | None = None
+    modified: str | None = None
+    ignore_condition: bool = False
     hide_size: bool = False
 
 
@@ -109,8 +114,12 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = file.read_bytes()
         etag = f'"{sha256(body).hexdigest()[:16]}"' if manners.etag is None else manners.etag
-        start = self.start(manners, body, etag)
-        headers = {"Accept-Ranges": "bytes", **({"ETag": etag} if etag else {})}
+        modified = (
+            formatdate(file.stat().st_mtime, usegmt=True) if manners.modified is None else manners.modified
+        )
+        start = self.start(manners, (etag, modified))
+        headers = {"Accept-Ranges": "bytes", "ETag": etag, "Last-Modified": modified}
+        headers = {name: value for name, value in headers.items() if value}
         if start is not None and start >= len(body):
             self.reply(path, 416, {"Content-Range": f"bytes */{len(body)}"})
             return
@@ -132,6 +141,9 @@ class Handler(BaseHTTPRequestHandler):
                 else:
                     self.server.manners[path] = replace(
                         manners,
+                        cut=manners.cut[1:] + manners.cut[:1]
+                        if isinstance(manners.cut, tuple)
+                        else manners.cut,
                         cut_times=max(manners.cut_times - 1, min(manners.cut_times, 0)),
                         wrong_times=max(manners.wrong_times - 1, min(manners.wrong_times, 0)),
                     )
@@ -151,13 +163,13 @@ class Handler(BaseHTTPRequestHandler):
             return manners.busy_status, {"Retry-After": manners.retry_after} if manners.retry_after else {}
         return None if file.is_file() else (404, {})
 
-    def start(self, manners: Manners, body: bytes, etag: str) -> int | None:
+    def start(self, manners: Manners, validators: tuple[str, str]) -> int | None:
         """Give the first byte asked for; None where the whole file is to be sent."""
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
         if asked is None or manners.ignore_range:
             return None
         condition = self.headers["If-Range"]
-        return int(asked[1]) if condition in (None, etag) else None
+        return int(asked[1]) if manners.ignore_condition or condition in (None, *validators) else None
 
     def reply(self, path: str, status: int, headers: dict[str, str]) -> None:
         """Send status and headers, and note the request."""
@@ -174,7 +186,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_body(self, body: bytes, manners: Manners) -> None:
         """Send the bytes, slowly or not to their end if told so."""
-        cut = manners.cut if manners.cut_times else None
+        cut = manners.cut[0] if isinstance(manners.cut, tuple) else manners.cut
+        cut = cut if manners.cut_times else None
         for start in range(0, len(body[:cut]), manners.block):
             time.sleep(manners.pause)
             block = body[:cut][start : start + manners.block]

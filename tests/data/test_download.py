@@ -153,30 +153,70 @@ def test_a_server_without_ranges(server: FileServer, tmp_path: Path) -> None:
     assert fetch(tmp_path / "raw", order(server)) == DATA
 
 
+def test_a_server_without_ranges_is_not_asked_for_ever(server: FileServer, tmp_path: Path) -> None:
+    """Cut after 100,000 and 50,000 bytes in turn: each second answer brings more than the one before."""
+    server.tell("a.zip", ignore_range=True, cut=(100_000, 50_000), cut_times=40)
+    with pytest.raises(CrosshashError, match="the connection was cut, 4 times"):
+        fetch(tmp_path / "raw", order(server))
+    assert server.count("a.zip") == 4
+
+
 @pytest.mark.parametrize("etag", [None, ""])
 def test_a_file_that_changed_is_not_glued_to_the_old_part(
     server: FileServer, tmp_path: Path, etag: str | None
 ) -> None:
-    """Its ETag tells, or without one its size."""
-    server.tell("a.zip", etag=etag, cut=100_000)
+    """Its ETag tells, or without one its size; its date does not."""
+    date = "Wed, 21 Oct 2015 07:28:00 GMT"
+    server.tell("a.zip", etag=etag, modified=date, cut=100_000)
     with pytest.raises(CrosshashError):
         fetch_files(tmp_path / "raw", [order(server)], None, parallel=1, waits=())
     newer = os.urandom(250_000)
     (tmp_path / "served/a.zip").write_bytes(newer)
-    server.tell("a.zip", etag=etag)
+    server.tell("a.zip", etag=etag, modified=date)
     assert fetch(tmp_path / "raw", order(server, sha256=None)) == newer
+
+
+def change_between(server: FileServer, tmp_path: Path, sha256: str | None, **manners: object) -> bytes:
+    """A part of one file, then another of the same size, changed years later; gives what was fetched."""
+    served = tmp_path / "served/a.zip"
+    served.write_bytes(DATA[::-1])
+    os.utime(served, (10**9, 10**9))
+    server.tell("a.zip", cut=100_000, **manners)
+    with pytest.raises(CrosshashError, match="the connection was cut"):
+        fetch_files(tmp_path / "raw", [order(server, sha256)], None, parallel=1, waits=())
+    served.write_bytes(DATA)
+    server.tell("a.zip", **manners)
+    return fetch(tmp_path / "raw", order(server, sha256))
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"1"'])
+@pytest.mark.parametrize("ignore", [False, True])
+def test_a_changed_file_of_equal_size_is_told_by_its_date(
+    server: FileServer, tmp_path: Path, etag: str, ignore: bool
+) -> None:
+    assert change_between(server, tmp_path, None, etag=etag, ignore_condition=ignore) == DATA
+    assert ranges(server)[:2] == [None, "bytes=100000-"]
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"1"'])
+def test_a_part_that_nothing_could_tell_from_another_is_not_continued(
+    server: FileServer, tmp_path: Path, etag: str
+) -> None:
+    """No date, no strong ETag, no checksum: the equal size would glue two files together."""
+    assert change_between(server, tmp_path, None, etag=etag, modified="") == DATA
+    assert ranges(server) == [None, None]
+
+
+def test_without_date_and_etag_the_checksum_lets_it_go_on(server: FileServer, tmp_path: Path) -> None:
+    server.tell("a.zip", etag="", modified="", cut=100_000)
+    assert fetch(tmp_path / "raw", order(server)) == DATA
+    assert ranges(server) == [None, "bytes=100000-"]
 
 
 def test_a_changed_file_of_equal_size_without_etag_is_told_by_its_checksum(
     server: FileServer, tmp_path: Path
 ) -> None:
-    (tmp_path / "served/a.zip").write_bytes(DATA[::-1])
-    server.tell("a.zip", etag="", cut=100_000)
-    with pytest.raises(CrosshashError):
-        fetch_files(tmp_path / "raw", [order(server)], None, parallel=1, waits=())
-    (tmp_path / "served/a.zip").write_bytes(DATA)
-    server.tell("a.zip", etag="")
-    assert fetch(tmp_path / "raw", order(server)) == DATA
+    assert change_between(server, tmp_path, SHA256, etag="", modified="") == DATA
     assert ranges(server) == [None, "bytes=100000-", None]
 
 
@@ -294,6 +334,14 @@ def test_a_wrong_byte_that_stays_wrong_is_asked_for_twice(server: FileServer, tm
     with pytest.raises(CrosshashError, match=SHA256):
         fetch(tmp_path / "raw", order(server))
     assert ranges(server) == [None, "bytes=100000-", None]
+
+
+def test_a_wrong_byte_over_a_bad_line_is_given_up(server: FileServer, tmp_path: Path) -> None:
+    """Each of the two transfers comes in three pieces."""
+    server.tell("a.zip", wrong_byte=1234, cut=100_000, cut_times=40)
+    with pytest.raises(CrosshashError, match=SHA256):
+        fetch(tmp_path / "raw", order(server))
+    assert ranges(server) == 2 * [None, "bytes=100000-", "bytes=200000-"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])

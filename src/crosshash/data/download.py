@@ -33,6 +33,10 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
+class NotFetched(CrosshashError):  # noqa: N818 - says what it is
+    """Files that could not be fetched."""
+
+
 @dataclass(frozen=True)
 class Order:
     """A file to fetch: name, address, and the page it comes from; size and sha256 if it must have these."""
@@ -53,7 +57,7 @@ def fetch_files(
     has for them. parallel: files at the same time. waits: seconds before each new try.
 
     Raises:
-        CrosshashError: files could not be fetched (all are listed); what has come of them is kept, and
+        NotFetched: files could not be fetched (all are listed); what has come of them is kept, and
             continued by the next call.
     """
     auth = Bearer(token) if token else None
@@ -68,16 +72,22 @@ def fetch_files(
                 bars.update(bar, completed=completed, total=total)
 
             part = _part(folder, order.name)
-            keep(folder, order, ResumingDownloader(part, order.size, auth, waits, stop, advance))
+            checked = order.sha256 is not None
+            keep(folder, order, ResumingDownloader(part, order.size, checked, auth, waits, stop, advance))
 
         results = side_by_side(fetch, orders, parallel)
+    _check_fetched(folder, orders, results)
+
+
+def _check_fetched(folder: Path, orders: Sequence[Order], results: Sequence[CrosshashError | None]) -> None:
+    """See that all files could be fetched, or list those that could not."""
     problems = [
         f"{order.name}: {order.url}: {result}. It comes from {order.origin}"
         for order, result in zip(orders, results, strict=True)
-        if isinstance(result, CrosshashError)
+        if result is not None
     ]
     if problems:
-        raise CrosshashError(
+        raise NotFetched(
             f"{len(problems)} of {len(orders)} file(s) could not be fetched:\n"
             f"{listed(problems, len(problems))}\n"
             "Run again to go on where it broke off. Else give another address with `download.mirror`, or get "
@@ -97,14 +107,16 @@ def keep(folder: Path, order: Order, downloader: ResumingDownloader) -> None:
         CrosshashError: it cannot be fetched, its checksum is wrong, or the disk cannot be written.
     """
     try:
-        pooch.retrieve(order.url, order.sha256, order.name, folder, downloader=downloader)
+        try:
+            pooch.retrieve(order.url, order.sha256, order.name, folder, downloader=downloader)
+        except ValueError:
+            if not downloader.resumed:
+                raise
+            log.info("%s: wrong checksum after a resumed transfer; once more from the start", order.name)
+            downloader.discard()
+            pooch.retrieve(order.url, order.sha256, order.name, folder, downloader=downloader)
     except ValueError as error:  # so pooch calls a wrong checksum
         downloader.discard()
-        if downloader.resumed:
-            log.info("%s: wrong checksum after a resumed transfer; once more from the start", order.name)
-            downloader.resumed = False
-            keep(folder, order, downloader)
-            return
         raise CrosshashError(str(error).partition(" Deleted")[0].rstrip(".")) from None
     except OSError as error:
         raise CrosshashError(

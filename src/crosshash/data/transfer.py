@@ -37,26 +37,34 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody else wants the 
 class Begun:
     """What the server said about the file of which a part is there; kept beside the part.
 
-    validator: its ETag or date. size: in bytes, None if it was not said.
+    etag, modified: its version and date. size: in bytes. None: it was not said.
     """
 
     url: str
-    validator: str | None
+    etag: str | None
+    modified: str | None
     size: int | None
+
+    @property
+    def validator(self) -> str | None:
+        """What tells for sure that the file is still the same: a weak ETag does not."""
+        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
 class ResumingDownloader:
     """Downloader for pooch: brings `url` to a file by way of a `.part` file that outlives a broken process.
 
     part: where the bytes gather; beside it `<part>.json` says what they are of. size: what the file must
-    have, if known. waits: seconds before each new try; getting further makes it start from the first again.
-    resumed: whether some of the bytes came in an earlier answer.
+    have, if known. checked: whether a checksum will tell if the pieces do not fit together. waits: seconds
+    before each new try; getting further than ever makes it start from the first again. resumed: whether some
+    of the bytes came in an earlier answer.
     """
 
     def __init__(
         self,
         part: Path,
         size: int | None,
+        checked: bool,
         auth: AuthBase | None,
         waits: Sequence[float],
         stop: threading.Event,
@@ -65,6 +73,7 @@ class ResumingDownloader:
         self.part = part
         self.note = part.with_name(f"{part.name}.json")
         self.size = size
+        self.checked = checked
         self.auth = auth
         self.waits = waits
         self.stop = stop
@@ -89,14 +98,14 @@ class ResumingDownloader:
 
     def persist(self, session: requests.Session, url: str) -> None:
         """Try again until the part is the whole file."""
-        failures = 0
+        failures, furthest = 0, self.length()
         while True:
-            before = self.length()
             try:
                 self.attempt(session, url)
                 return
             except Broken as broken:
-                failures = 0 if self.length() > before else failures
+                if self.length() > furthest:  # not than the last time: a server without ranges starts anew
+                    failures, furthest = 0, self.length()
                 if failures == len(self.waits):
                     raise CrosshashError(f"{broken}, {failures + 1} times") from None
                 wait = max(self.waits[failures], min(broken.wait, LONGEST_WAIT))
@@ -111,6 +120,8 @@ class ResumingDownloader:
         have = self.length() if begun else 0
         if begun and have == begun.size:
             return
+        if begun and begun.validator is None and not self.checked:
+            have = 0  # nothing would tell a changed file
         headers = {"Accept-Encoding": "identity"}  # a packed answer could not be continued
         if begun and have:
             headers["Range"] = f"bytes={have}-"
@@ -140,9 +151,7 @@ class ResumingDownloader:
         size = int(said) if said and said.isdigit() else None
         if self.size is not None and size not in (None, self.size):
             raise CrosshashError(f"has {size:,} bytes there, {self.size:,} expected")
-        etag = answer.headers.get("ETag", "")
-        strong = etag if etag and not etag.startswith("W/") else None
-        begun = Begun(url, strong or answer.headers.get("Last-Modified"), size)
+        begun = Begun(url, answer.headers.get("ETag"), answer.headers.get("Last-Modified"), size)
         self.discard()
         write_text(self.note, json.dumps(asdict(begun)))
         return begun
@@ -151,11 +160,12 @@ class ResumingDownloader:
         """See that what is coming continues what is there."""
         said = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
         other_size = said and said[2] != "*" and begun.size is not None and int(said[2]) != begun.size
-        etag = answer.headers.get("ETag")
-        other_etag = (
-            begun.validator and begun.validator.startswith('"') and etag not in (None, begun.validator)
+        pairs = (
+            (begun.etag, answer.headers.get("ETag")),
+            (begun.modified, answer.headers.get("Last-Modified")),
         )
-        if not said or int(said[1]) != have or other_size or other_etag:
+        other = any(old is not None and new not in (None, old) for old, new in pairs)
+        if not said or int(said[1]) != have or other_size or other:
             self.discard()
             raise Broken("the file has changed on the server meanwhile")
 
