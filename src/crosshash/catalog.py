@@ -22,8 +22,7 @@ from crosshash.data.info import DatasetInfo, read_info
 from crosshash.data.pairs import PARTS
 from crosshash.data.published import Source
 from crosshash.data.raw import read_raw
-from crosshash.data.receipts import is_whole, read_receipt
-from crosshash.data.receive import RECEIVED
+from crosshash.data.receipts import RECEIVED, is_whole, read_receipt
 from crosshash.errors import CrosshashError
 
 S = TypeVar("S", bound=Section)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,6 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -186,12 +189,23 @@ def test_too_little_room(server: FileServer, tmp_path: Path) -> None:
     huge = (replace(SOURCES[0], size=10**18), *SOURCES[1:])
     with pytest.raises(CrosshashError) as error:
         get(tmp_path, server, sources=huge)
-    assert "2,200,000,000.0 GB needed (1,000,000,000.0 GB to download, the rest to unpack)" in str(
+    assert "2,200,000,000.0 GB needed (1,000,000,000.0 GB to download, the rest to unpack or copy)" in str(
         error.value
     )
     assert "GB free" in str(error.value)
     assert "CROSSHASH_RAW" in str(error.value)
     assert server.count(PHOTOS) == 0
+
+
+def test_too_little_room_for_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain file of 8,000,000 bytes on a disk with 5,000,000 free."""
+    write_unpacked(tmp_path / "copy/set", "images")
+    write_unpacked(tmp_path / "copy/set", "texts")
+    (tmp_path / "copy" / NOTE).write_bytes(bytes(8_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5_000_000))
+    with pytest.raises(CrosshashError, match=r"8\.0 MB needed .*5\.0 MB free"):
+        obtain(tmp_path / "raw", "set", SOURCES, WANTED, str(tmp_path / "copy"), None, "known", 2)
+    assert not (tmp_path / "raw/set" / NOTE).exists()
 
 
 def test_a_damaged_archive_is_not_kept(server: FileServer, tmp_path: Path) -> None:
@@ -211,6 +225,27 @@ def test_an_archive_that_leads_out_of_its_folder(server: FileServer, tmp_path: P
         get(tmp_path, server)
     assert not list(tmp_path.rglob("out"))
     assert not (tmp_path / "raw/set/images").exists()
+
+
+def test_an_archive_that_forges_a_receipt(server: FileServer, tmp_path: Path) -> None:
+    forged = {"images/1.jpg": b"", f".received/{NOTE}.json": b"{}"}
+    (tmp_path / "served" / PHOTOS).write_bytes(zipped(forged))
+    with pytest.raises(CrosshashError, match=r"'\.received/note\.txt\.json' is a name that is not for"):
+        get(tmp_path, server)
+    assert not list((tmp_path / "raw/set").rglob("*.json"))
+
+
+def test_an_archive_that_writes_into_the_local_copy(server: FileServer, tmp_path: Path) -> None:
+    copy = write_unpacked(tmp_path / "copy", "images")
+    get(tmp_path, server, copy)
+    folder = published_folder(tmp_path / "raw", "set", str(copy), WANTED)
+    assert (folder / "images").resolve() == copy / "images"
+    before = snapshot(copy)
+    evil = {"images/1.jpg": b"", f"{folder.name}/images/0.jpg": b"evil"}
+    (tmp_path / "served" / PHOTOS).write_bytes(zipped(evil))
+    with pytest.raises(CrosshashError, match=rf"'{folder.name}/images/0\.jpg' is a name that is not for"):
+        get(tmp_path, server)
+    assert snapshot(copy) == before
 
 
 def test_an_archive_without_what_is_wanted(server: FileServer, tmp_path: Path) -> None:
@@ -339,6 +374,35 @@ def test_a_local_copy_of_some_sources(server: FileServer, tmp_path: Path) -> Non
     assert snapshot(copy) == before
     folder = published_folder(tmp_path / "raw", "set", str(copy), WANTED)
     assert find_wanted(folder, IMAGES).resolve() == copy / "images"
+
+
+def test_two_projects_with_different_local_copies(server: FileServer, tmp_path: Path) -> None:
+    """Each has its own folder of links; the second leaves that of the first as it is."""
+    copies = [write_unpacked(tmp_path / name, "images") for name in ("one", "two")]
+    for copy in copies:
+        get(tmp_path, server, copy)
+    folders = [published_folder(tmp_path / "raw", "set", str(copy), WANTED) for copy in copies]
+    assert [find_wanted(folder, IMAGES).resolve() for folder in folders] == [
+        copy / "images" for copy in copies
+    ]
+    assert all(re.fullmatch(r"\.joined-[0-9a-f]{8}", folder.name) for folder in folders)
+
+
+def test_a_dead_link_lists_all_that_is_wanted(server: FileServer, tmp_path: Path) -> None:
+    """Of three the images lie in the local copy, the labels come, and the note is gone."""
+    copy = write_unpacked(tmp_path / "copy", "images")
+    server.tell(NOTE, status=410)
+    with pytest.raises(CrosshashError) as error:
+        get(tmp_path, server, copy)
+    text, _, rest = str(error.value).partition("What is wanted:\n")
+    assert f"{NOTE}: {server.url}/{NOTE}: no longer there (410)" in text
+    raw = tmp_path / "raw/set"
+    assert rest.splitlines()[:3] == [
+        f"  - there: {copy}/images",
+        f"  - there, packed: 'texts/labels/cat.txt' or 'labels/cat.txt' in {raw}/.received/{LABELS}",
+        f"  - missing: '{NOTE}', from {NOTE} ({server.url}/{NOTE}; https://labels.example/notes)",
+    ]
+    assert "download.local: PATH" in rest
 
 
 def test_all_that_is_missing_in_one_message(tmp_path: Path) -> None:

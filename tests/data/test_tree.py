@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crosshash.data.tree import files_below, first_there, join
+from crosshash.data.tree import files_below, first_there, join, joined_name
 from crosshash.errors import CrosshashError
 
 
@@ -82,6 +82,13 @@ def test_folders_are_joined(tmp_path: Path) -> None:
         assert files_below(tmp_path / "joined", ["images/", "deep/"]) == names
     join(tmp_path / "joined", {"images/": tmp_path / "b/labels"})
     assert files_below(tmp_path / "joined", ["images/"]) == ["images/cat.txt"]
+
+
+def test_the_name_tells_the_targets_apart(tmp_path: Path) -> None:
+    one = joined_name({"a/": tmp_path / "x", "b": tmp_path / "y"})
+    assert one == joined_name({"b": tmp_path / "y", "a/": tmp_path / "x"})
+    others = [{"a/": tmp_path / "x"}, {"a/": tmp_path / "y", "b": tmp_path / "x"}]
+    assert len({one, *map(joined_name, others)}) == 3
 
 
 def test_nothing_is_written_into_what_a_link_leads_to(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ import os
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 import warnings
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from crosshash.data import archives
+from crosshash.data.archives import Unsafe, zip_members
 from crosshash.data.source import RawFile
 from crosshash.data.unpack import BadArchive, unpack
 from crosshash.errors import CrosshashError
@@ -54,7 +57,7 @@ def try_unpack(folder: Path, data: bytes, most_members: int = 2_000_000, bomb: i
     """Unpack the bytes as `folder/archive` into `folder/target`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "archive").write_bytes(data)
-    return unpack(folder / "archive", folder / "target", folder / "scratch", (), most_members, bomb)
+    return unpack(folder / "archive", folder / "target", "", folder / "scratch", (), most_members, bomb)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -94,7 +97,7 @@ def test_taken_names_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(packed("w:gz", FILES))
     (tmp_path / "target").mkdir()
     (tmp_path / "target/labels.txt").write_text("another's")
-    found = unpack(tmp_path / "archive", tmp_path / "target", tmp_path / "scratch", {"labels.txt"})
+    found = unpack(tmp_path / "archive", tmp_path / "target", "", tmp_path / "scratch", {"labels.txt"})
     assert [file.name for file in found] == ["images/1.jpg", "images/deep/2.jpg"]
     assert (tmp_path / "target/labels.txt").read_text() == "another's"
 
@@ -105,6 +108,43 @@ def test_taken_names_are_left_alone(tmp_path: Path) -> None:
 )
 def test_names_that_lead_elsewhere(tmp_path: Path, kind: str, name: str) -> None:
     assert_refused(tmp_path, packed(kind, {"fine.txt": b"1", name: b"2"}), "leads out|path of Windows")
+
+
+@pytest.mark.parametrize("kind", ["zip", "w:"])
+@pytest.mark.parametrize(
+    "name", [".received/a.zip.json", "./.RECEIVED", ".joined/x", ".//.joined-01234567/x"]
+)
+def test_names_of_folders_that_are_not_for_archives(tmp_path: Path, kind: str, name: str) -> None:
+    assert_refused(tmp_path, packed(kind, {"fine.txt": b"1", name: b"2"}), "not for archives")
+
+
+@pytest.mark.parametrize("folder", ["", "images"])
+def test_a_link_that_leads_out_of_the_folder(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "archive").write_bytes(packed("zip", FILES))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/images").symlink_to(tmp_path / "mine")
+    with pytest.raises(CrosshashError, match=r"target/images.*: a link leads out of .*target\. Remove it"):
+        unpack(tmp_path / "archive", tmp_path / "target", folder, tmp_path / "scratch")
+    assert list(files_in(tmp_path)) == ["archive"]
+    assert not list((tmp_path / "mine").iterdir())
+
+
+def test_a_link_within_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "target/other").mkdir(parents=True)
+    (tmp_path / "target/images").symlink_to("other")
+    (tmp_path / "link").symlink_to("target")
+    (tmp_path / "archive").write_bytes(packed("zip", FILES))
+    found = unpack(tmp_path / "archive", tmp_path / "link", "", tmp_path / "scratch")
+    assert [file.name for file in found] == sorted(FILES)
+    assert (tmp_path / "target/other/1.jpg").read_bytes() == FILES["images/1.jpg"]
+
+
+def test_names_are_relative_to_home(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(packed("zip", FILES))
+    taken = {"deep/down/labels.txt", "images/1.jpg"}
+    found = unpack(tmp_path / "archive", tmp_path / "target", "deep/down/", tmp_path / "scratch", taken)
+    assert [file.name for file in found] == ["deep/down/images/1.jpg", "deep/down/images/deep/2.jpg"]
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
@@ -146,6 +186,30 @@ def test_a_file_where_a_folder_must_be(tmp_path: Path, kind: str) -> None:
 def test_too_many_members(tmp_path: Path, kind: str) -> None:
     assert_refused(tmp_path, packed(kind, FILES), "members", most_members=3)
     try_unpack(tmp_path, packed(kind, FILES), most_members=4)  # with the folder
+
+
+def test_members_of_a_zip_are_counted_while_they_are_read(tmp_path: Path) -> None:
+    """A table of contents of 100,000 members whose end record says 1, with a limit of 10."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a", b"")
+    data = out.getvalue()
+    end, entry = data.rindex(b"PK\x05\x06"), data.rindex(b"PK\x01\x02")
+    table = data[entry:end] * 100_000
+    record = data[end : end + 12] + len(table).to_bytes(4, "little") + data[end + 16 :]
+    (tmp_path / "archive").write_bytes(data[:entry] + table + record)
+    tracemalloc.start()
+    with pytest.raises(Unsafe, match="more than 10 members"):
+        next(zip_members(tmp_path / "archive", tmp_path, 10, 10**9))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * len(table)
+
+
+def test_a_zip_with_too_long_a_table_of_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "TABLE", 300)
+    assert_refused(tmp_path / "many", packed("zip", FILES), "a table of contents of")
+    assert try_unpack(tmp_path / "few", packed("zip", {"a": b"1"}))
 
 
 @pytest.mark.parametrize("kind", ["zip", "w:gz", "w:bz2", "w:xz"])
@@ -243,7 +307,7 @@ from crosshash.data.unpack import BadArchive, unpack
 from crosshash.errors import CrosshashError
 resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
 try:
-    unpack(Path("archive"), Path("target"), Path("scratch"))
+    unpack(Path("archive"), Path("target"), "", Path("scratch"))
 except BadArchive:
     raise
 except CrosshashError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import stat
 import tarfile
@@ -12,10 +13,14 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Literal, Self
 
 from crosshash.data.progress import byte_bars, tracked
+from crosshash.data.receipts import RECEIVED
 from crosshash.data.space import check_space, in_gigabytes
+from crosshash.data.tree import JOINED
 from crosshash.errors import listed
 
 BLOCK = 1 << 20
+TABLE = 1 << 29
+"""Bytes of a zip's table of contents at most; 2,000,000 members with usual names have half of it."""
 TAR_KINDS: dict[bytes, Literal["r:gz", "r:bz2", "r:xz"]] = {
     b"\x1f\x8b": "r:gz",
     b"BZ": "r:bz2",
@@ -50,6 +55,37 @@ class _StrictHeader(tarfile.TarInfo):
         return header
 
 
+class _BoundedFile(io.BufferedReader):
+    """A file of which no read takes more than a zip's table of contents may have."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > TABLE:
+            raise Unsafe(f"a table of contents of {in_gigabytes(size)}")
+        return super().read(size)
+
+
+class _BoundedZip(zipfile.ZipFile):
+    """A zip refused as soon as its table of contents, of whatever length it says, names too many members."""
+
+    def __init__(self, file: IO[bytes], most_members: int) -> None:
+        self.most_members = most_members
+        super().__init__(file)
+
+    @property
+    def filelist(self) -> list[zipfile.ZipInfo]:
+        """What ZipFile asks for each time that it adds a member."""
+        if len(self.listed) > self.most_members:
+            raise Unsafe(f"more than {self.most_members:,} members")
+        return self.listed
+
+    @filelist.setter
+    def filelist(self, members: list[zipfile.ZipInfo]) -> None:
+        self.listed = members
+
+
 def zip_members(
     archive: Path, scratch: Path, most_members: int, limit: int
 ) -> Iterator[tuple[str, IO[bytes]]]:
@@ -60,10 +96,8 @@ def zip_members(
     Raises:
         Unsafe: a member is encrypted, a link, or leads elsewhere; there are too many, or they are too large.
     """
-    with zipfile.ZipFile(archive) as file:
+    with _BoundedFile(archive) as bounded, _BoundedZip(bounded, most_members) as file:
         members = file.infolist()
-        if len(members) > most_members:
-            raise Unsafe(f"{len(members):,} members")
         total = sum(member.file_size for member in members)
         if total > limit:
             raise Unsafe("it grows too much, as a bomb does")
@@ -149,6 +183,9 @@ def _name_problem(name: str) -> str | None:
         return "leads out of its folder"
     if "\\" in name or re.match("[A-Za-z]:", name):
         return "is a path of Windows"
+    first = _clean(name).partition("/")[0].casefold()
+    if first == RECEIVED or first.startswith(JOINED):
+        return "is a name that is not for archives"
     return None
 
 

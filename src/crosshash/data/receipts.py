@@ -10,6 +10,9 @@ from crosshash.artifacts import read_json, write_json
 from crosshash.data.source import RawFile
 from crosshash.errors import CrosshashError
 
+RECEIVED = ".received"
+"""Folder of the receipts, and of what is on its way, in a data set's folder."""
+
 
 @dataclass(frozen=True)
 class Receipt:

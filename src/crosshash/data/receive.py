@@ -10,13 +10,12 @@ from pathlib import Path
 
 from crosshash.artifacts import atomic_path
 from crosshash.data.raw import describe_file
-from crosshash.data.receipts import Receipt, received_files, write_receipt
+from crosshash.data.receipts import RECEIVED, Receipt, received_files, write_receipt
 from crosshash.data.source import RawFile
 from crosshash.data.space import check_space, in_gigabytes
 from crosshash.data.unpack import BadArchive, unpack
 from crosshash.errors import CrosshashError, full_disk_named
 
-RECEIVED = ".received"
 UNPACKED = 1.2
 """Size of an unpacked archive, in sizes of the archive: photos hardly shrink when packed."""
 
@@ -36,14 +35,14 @@ def clear_remains(received: Path) -> None:
                 path.unlink()
 
 
-def check_room(here: Path, coming: int, archives: int) -> None:
-    """See that there is room for the bytes still to come, and for the archives unpacked.
+def check_room(here: Path, coming: int, archives: int, copied: int) -> None:
+    """See that there is room for the bytes still to come, the archives unpacked, and local files copied.
 
     Raises:
         CrosshashError: there is not.
     """
-    purpose = f"({in_gigabytes(coming)} to download, the rest to unpack)"
-    check_space(here, coming + int(UNPACKED * archives), purpose)
+    purpose = f"({in_gigabytes(coming)} to download, the rest to unpack or copy)"
+    check_space(here, coming + int(UNPACKED * archives) + copied, purpose)
 
 
 def put_in_place(
@@ -97,14 +96,12 @@ def _place(arrived: Path, target: Path, own: bool) -> None:
 def _unpacked(here: Path, source: str, folder: str, arrived: Path, own: bool) -> tuple[RawFile, ...]:
     """Unpack; files that another source has brought before, such as a README of the same name, stay."""
     received = here / RECEIVED
-    prefix = f"{folder.rstrip('/')}/" if folder else ""
     names = {path.name.removesuffix(".json") for path in received.glob("*.json")}
     others = received_files(received, {name for name in names if not name.endswith(".part")} - {source})
-    taken = {file.name.removeprefix(prefix) for file in others if file.name.startswith(prefix)}
     try:
-        files = unpack(arrived, here / folder, received / f"{source}.unpacked", taken)
+        files = unpack(arrived, here, folder, received / f"{source}.unpacked", {file.name for file in others})
     except BadArchive:
         if own:
             arrived.unlink()
         raise
-    return tuple(replace(file, name=prefix + file.name) for file in files)
+    return tuple(files)

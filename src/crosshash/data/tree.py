@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,9 @@ from crosshash.artifacts import atomic_path
 from crosshash.errors import CrosshashError
 
 Place = tuple[int, int]
+
+JOINED = ".joined"
+"""How the names of folders begin that hold nothing but links, which may lead into the user's own files."""
 
 
 def first_there(folder: Path, paths: Sequence[str]) -> str | None:
@@ -34,6 +38,12 @@ def files_below(folder: Path, paths: Iterable[str]) -> list[str]:
         if any("\ud800" <= letter <= "\udfff" for letter in name):
             raise CrosshashError(f"{folder}: the name {name!a} is not UTF-8. Rename the file.")
     return names
+
+
+def joined_name(targets: Mapping[str, Path]) -> str:
+    """Name the folder of links to these targets: other links, of another project, lie in another one."""
+    links = sorted(f"{path}\0{target.absolute()}" for path, target in targets.items())
+    return f"{JOINED}-{hashlib.sha256(os.fsencode(chr(0).join(links))).hexdigest()[:8]}"
 
 
 def join(folder: Path, targets: Mapping[str, Path]) -> None:

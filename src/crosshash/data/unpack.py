@@ -10,9 +10,10 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from crosshash.data.archives import BLOCK, Unsafe, tar_members, zip_members
@@ -46,37 +47,49 @@ class BadArchive(CrosshashError):  # noqa: N818 - says what it is
 
 def unpack(
     archive: Path,
-    target: Path,
+    home: Path,
+    folder: str,
     scratch: Path,
     taken: Container[str] = (),
     most_members: int = MEMBERS,
     bomb: int = BOMB,
 ) -> list[RawFile]:
-    """Unpack into `target` and give size and sha256 of the files, sorted by name, names relative to it.
+    """Unpack into `home/folder` and give size and sha256 of the files, sorted; names are relative to `home`.
 
     All is written to `scratch`, a folder on the same disk, and moved when the archive has been read to its
-    end; files named in `taken` are left as they are. An archive with anything but plain files and folders,
-    with a name that leads elsewhere or comes twice, with more than `most_members`, or that grows to more
-    than 200 times its size and `bomb` bytes, or to a terabyte, is refused as a whole.
+    end; files named in `taken`, relative to `home`, are left as they are. An archive with anything but plain
+    files and folders, with a name that leads elsewhere, is one of this project's own or comes twice, with
+    more than `most_members`, or that grows to more than 200 times its size and `bomb` bytes, or to a
+    terabyte, is refused as a whole.
 
     Raises:
         BadArchive: it is refused, damaged, or neither zip nor tar.
-        CrosshashError: it cannot be read, or the disk is full or read-only.
+        CrosshashError: it cannot be read, or the disk is full or read-only, or a link leads out of `home`.
     """
     try:
         with full_disk_named(scratch):
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(parents=True)
-        with _explained(archive, target):
+        with _explained(archive, home / folder):
             files = _write_members(archive, scratch, most_members, bomb)
-        files = [file for file in files if file.name not in taken]
-        with full_disk_named(target):
-            for file in files:
-                (target / file.name).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(scratch / file.name, target / file.name)
+        targets = {file: str(PurePosixPath(folder, file.name)) for file in files}
+        targets = {file: name for file, name in targets.items() if name not in taken}
+        with full_disk_named(home / folder):
+            _check_inside(home, {(home / name).parent for name in targets.values()})
+            for file, name in targets.items():
+                (home / name).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(scratch / file.name, home / name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return files
+    return [replace(file, name=name) for file, name in targets.items()]
+
+
+def _check_inside(home: Path, folders: Iterable[Path]) -> None:
+    """See that no link takes what would be written out of the data set's folder, into files of the user."""
+    inside = Path(os.path.realpath(home))
+    for folder in sorted(folders):
+        if not Path(os.path.realpath(folder)).is_relative_to(inside):
+            raise CrosshashError(f"{folder}: a link leads out of {home}. Remove it; nothing was unpacked.")
 
 
 @contextmanager
