@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -312,6 +313,24 @@ def test_triple_reads_back(tmp_path: Path) -> None:
     labels = load(tmp_path / "label.mat")["category"]
     assert labels.dtype == np.uint8
     assert labels.tolist() == [[0, 1], [0, 0], [1, 1]]
+
+
+def test_labels_too_large_for_a_variable_are_never_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """1,000 items of 20,000 classes, 20 MB, where a variable may hold 1 MB."""
+    monkeypatch.setattr("crosshash.data.mat.LARGEST", 1_000_000)
+    classes = [f"c{number}" for number in range(20_000)]
+    pairs = [Pair(str(row), str(row), ("text",), ("c7",), "rest") for row in range(1000)]
+    tracemalloc.start()
+    try:
+        write_mat_triple(tmp_path, pairs, classes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "category 20,000,008 bytes" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+    assert peak < 5_000_000
 
 
 def test_no_time_of_writing_in_the_header(tmp_path: Path) -> None:

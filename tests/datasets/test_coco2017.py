@@ -11,7 +11,7 @@ import pytest
 
 from crosshash.artifacts import read_json
 from crosshash.data.info import read_info
-from crosshash.data.labels import label_matrix, sharing_chance
+from crosshash.data.labels import sharing_chance
 from crosshash.data.source import RawItems
 from crosshash.datasets import coco2017
 from crosshash.errors import CrosshashError
@@ -68,7 +68,7 @@ def test_pairs_classes_mean_labels_and_chance_are_those_counted_by_hand(original
     assert len(source.items) == 64
     assert len(source.classes) == 80
     assert sum(len(item.labels) for item in source.items) / 64 == 1.578125
-    chance = sharing_chance(label_matrix([item.labels for item in source.items], source.classes))
+    chance = sharing_chance([item.labels for item in source.items], source.classes)
     assert chance == pytest.approx(789 / 2016, abs=1e-12)
     assert source.warnings == ("6 images without any object are left out (coco2017.unlabelled: drop)",)
     counts = Counter(label for item in source.items for label in item.labels)

@@ -12,7 +12,7 @@ import scipy.io
 
 from crosshash.artifacts import read_json
 from crosshash.data.info import read_info
-from crosshash.data.labels import label_matrix, sharing_chance
+from crosshash.data.labels import sharing_chance
 from crosshash.data.source import RawItems
 from crosshash.datasets import wikipedia
 from crosshash.errors import CrosshashError
@@ -66,7 +66,7 @@ def test_pairs_classes_mean_labels_and_chance_are_those_counted_by_hand(original
     assert len(source.items) == 80
     assert source.classes == tuple(COUNTS)
     assert sum(len(item.labels) for item in source.items) / 80 == 1
-    chance = sharing_chance(label_matrix([item.labels for item in source.items], source.classes))
+    chance = sharing_chance([item.labels for item in source.items], source.classes)
     assert chance == pytest.approx(284 / 3160, abs=1e-12)
     counts = Counter(label for item in source.items for label in item.labels)
     assert counts == {**dict.fromkeys(COUNTS, 8), "art": 10, "royalty": 6}

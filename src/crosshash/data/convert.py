@@ -142,6 +142,6 @@ def _describe(dataset: str, source: RawItems, sizes: Mapping[str, int]) -> Datas
         text_dim=None if source.text is None else source.text.shape[1],
         classes=source.classes,
         counts=counts,
-        chance=sharing_chance(label_matrix(labels, source.classes)),
+        chance=sharing_chance(labels, source.classes),
         mean_labels=mean_labels(labels),
     )

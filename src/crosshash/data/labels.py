@@ -33,19 +33,25 @@ def mean_labels(labels: Sequence[Sequence[str]]) -> float | None:
     return sum(counts) / len(counts) if counts else None
 
 
-def sharing_chance(matrix: np.ndarray) -> float | None:
-    """Give the share of pairs of two different labelled items with a common label; uint8[N, C] in.
+def sharing_chance(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> float | None:
+    """Give the share of pairs of two different labelled items with a common label.
 
     All pairs are looked at, equal label sets once; above SAMPLE items, all pairs of a sample of that many,
     drawn the same way each time. None below two items.
+
+    Raises:
+        KeyError: a label that is no class.
     """
-    labelled = matrix[matrix.any(axis=1)]
+    labelled = [names for names in labels if names]
     if len(labelled) > SAMPLE:
-        labelled = stream(0, "chance").choice(labelled, SAMPLE, replace=False)
+        chosen = stream(0, "chance").choice(len(labelled), SAMPLE, replace=False)
+        labelled = [labelled[row] for row in chosen.tolist()]
     n = len(labelled)
     if n < 2:
         return None
-    packed, counts = np.unique(np.packbits(labelled, axis=1), axis=0, return_counts=True)
+    packed, counts = np.unique(
+        np.packbits(label_matrix(labelled, classes), axis=1), axis=0, return_counts=True
+    )
     sets = np.unpackbits(packed, axis=1).astype(np.float32)
     weights = counts.astype(np.float32)  # whole numbers up to SAMPLE: exact
     sharing = 0

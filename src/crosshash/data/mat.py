@@ -200,6 +200,11 @@ def write_mat(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             file.write(HEADER)
 
 
+def _label_columns(pairs: Sequence[Pair], classes: Sequence[str]) -> Iterator[np.ndarray]:
+    """Yield the columns of the label matrix, which is made only when the first of them is asked for."""
+    yield from label_matrix([pair.labels for pair in pairs], classes).T
+
+
 def write_mat_triple(folder: Path, pairs: Sequence[Pair], classes: Sequence[str]) -> None:
     """Write index.mat, caption.mat and label.mat, rows in the order of the pair table.
 
@@ -210,7 +215,7 @@ def write_mat_triple(folder: Path, pairs: Sequence[Pair], classes: Sequence[str]
     variables = {
         "index": char_matrix([pair.image for pair in pairs]),
         "caption": char_cells([pair.captions for pair in pairs]),
-        "category": byte_matrix(label_matrix([pair.labels for pair in pairs], classes)),
+        "category": byte_matrix((len(pairs), len(classes)), _label_columns(pairs, classes)),
     }
     too_large = [f"{name} {found.size:,} bytes" for name, found in variables.items() if found.size > LARGEST]
     if too_large:

@@ -67,11 +67,11 @@ def char_cells(cells: Sequence[Sequence[str]]) -> Variable:
     return Variable(CELL_CLASS, (1, len(cells)), size, pieces)
 
 
-def byte_matrix(matrix: np.ndarray) -> Variable:
-    """Make a matrix of uint8[N, C]."""
-    columns = (matrix[:, column].tobytes() for column in range(matrix.shape[1]))
-    pieces = _element(UNSIGNED, matrix.size, columns)
-    return Variable(UINT8_CLASS, (matrix.shape[0], matrix.shape[1]), _element_size(matrix.size), pieces)
+def byte_matrix(shape: tuple[int, int], columns: Iterable[np.ndarray]) -> Variable:
+    """Make a matrix of the shape (N, C) of its columns, uint8[N] each, which are asked for when written."""
+    size = shape[0] * shape[1]
+    pieces = _element(UNSIGNED, size, (column.tobytes() for column in columns))
+    return Variable(UINT8_CLASS, shape, _element_size(size), pieces)
 
 
 def _head(kind: int, shape: tuple[int, int], named: bytes, size: int) -> bytes:
