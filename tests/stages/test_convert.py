@@ -460,7 +460,8 @@ def test_conversion_needs_no_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def plan(**changes: object) -> ConvertPlan:
-    usual: dict[str, object] = {"dataset": "own", "settings": {}, "split_file": None, "query": 4, "train": 20, "val": 0.1}
+    usual: dict[str, object] = {"dataset": "own", "settings": {}, "split_file": None}
+    usual |= {"query": 4, "train": 20, "val": 0.1}
     usual |= {"split_seed": 0, "missing_class": "error", "check": "full", "max_side": 512}
     usual |= {"bad_images": "fail", "vocabulary": 10, "shard_mb": 1.0}
     return ConvertPlan.model_validate(usual | changes)
