@@ -292,7 +292,7 @@ def test_json_without_a_value_for_a_number_is_refused(tmp_path: Path, number: fl
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b'{"a": 1', b"", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b'{"a": 1', b"", b"\xff\xfe", b"[" * 100_000])
 def test_a_cut_json_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(CrosshashError, match=r"x\.json: cannot be read as JSON"):

@@ -127,7 +127,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is what it is
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise missing(path) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CrosshashError(
             f"{path}: cannot be read as JSON ({error}). Delete it and run `dvc repro`."
         ) from None

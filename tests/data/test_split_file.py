@@ -98,6 +98,7 @@ def test_all_that_is_wrong_with_rows_is_listed(tmp_path: Path) -> None:
         ("split.json", ["a", "b"], "is no object with the lists query and train"),
         ("split.json", '{"query": ["a"], "tr', "is no JSON: "),
         ("split.json", "", "is no JSON: "),
+        ("split.json", '{"query": ' + "[" * 100_000, "holds lists or objects nested too deep"),
         ("split.csv", "", "row 1: must name the columns id,part; found: "),
         ("split.csv", "id;part\na;query\n", "row 1: must name the columns id,part; found: id;part"),
         ("split.csv", "image,part\na,query\n", "row 1: must name the columns id,part; found: image,part"),

@@ -96,6 +96,8 @@ def _from_json(text: str) -> Content:
         value = json.loads(text)
     except ValueError as error:
         return Content([], False, [f"is no JSON: {error}"])
+    except RecursionError:
+        return Content([], False, ["holds lists or objects nested too deep to be read"])
     if not isinstance(value, dict):
         return Content([], False, ["is no object with the lists query and train"])
     entries = []
