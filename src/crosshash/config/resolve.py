@@ -33,41 +33,15 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
             f"set {params.method}.train_bits to at least {params.bits}, or lower bits."
         )
     return {
-        "download": DownloadPlan(
-            dataset=params.dataset,
-            settings=dataset_settings(params)
-            | (params.download.model_dump() if params.dataset_section.published else {}),
-        ),
+        "download": _download(params),
         "convert": _convert(params),
-        "centers": CentersPlan(
-            used=params.method_section.uses_centers, train_bits=train_bits, bits=params.bits, seed=params.seed
-        ),
-        "transform": TransformPlan(
-            used=params.method_section.uses_centers,
-            for_training=params.method_section.training_knows_bits(),
-            seed=params.seed,
-            **params.transform.model_dump(),
-        ),
+        "centers": _centers(params, train_bits),
+        "transform": _transform(params),
         "train": _train(params, train_bits),
-        "encode": EncodePlan(
-            bits=params.bits, train_bits=train_bits, device=params.device, **params.encode.model_dump()
-        ),
-        "evaluate": EvaluatePlan(
-            method=params.method,
-            dataset=params.dataset,
-            bits=params.bits,
-            train_bits=train_bits,
-            seed=params.seed,
-            **params.evaluate.model_dump(),
-        ),
+        "encode": _encode(params, train_bits),
+        "evaluate": _evaluate(params, train_bits),
         "index": IndexPlan(bits=params.bits),
-        "report": ReportPlan(
-            method=params.method,
-            dataset=params.dataset,
-            bits=params.bits,
-            train_bits=train_bits,
-            **params.report.model_dump(),
-        ),
+        "report": _report(params, train_bits),
     }
 
 
@@ -78,6 +52,11 @@ def dataset_settings(params: CommonParams) -> Settings:
     """
     settings: Settings = params.dataset_section.model_dump()
     return settings | ({"local": params.download.local} if params.dataset_section.published else {})
+
+
+def _download(params: CommonParams) -> DownloadPlan:
+    transfer = params.download.model_dump() if params.dataset_section.published else {}
+    return DownloadPlan(dataset=params.dataset, settings=dataset_settings(params) | transfer)
 
 
 def _convert(params: CommonParams) -> ConvertPlan:
@@ -95,6 +74,20 @@ def _convert(params: CommonParams) -> ConvertPlan:
     )
 
 
+def _centers(params: CommonParams, train_bits: int) -> CentersPlan:
+    used = params.method_section.uses_centers
+    return CentersPlan(used=used, train_bits=train_bits, bits=params.bits, seed=params.seed)
+
+
+def _transform(params: CommonParams) -> TransformPlan:
+    return TransformPlan(
+        used=params.method_section.uses_centers,
+        for_training=params.method_section.training_knows_bits(),
+        seed=params.seed,
+        **params.transform.model_dump(),
+    )
+
+
 def _train(params: CommonParams, train_bits: int) -> TrainPlan:
     train = params.train.model_dump()
     if train["lr_backbone"] == "auto":
@@ -108,6 +101,33 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
         seed=params.seed,
         device=params.device,
         **train,
+    )
+
+
+def _encode(params: CommonParams, train_bits: int) -> EncodePlan:
+    return EncodePlan(
+        bits=params.bits, train_bits=train_bits, device=params.device, **params.encode.model_dump()
+    )
+
+
+def _evaluate(params: CommonParams, train_bits: int) -> EvaluatePlan:
+    return EvaluatePlan(
+        method=params.method,
+        dataset=params.dataset,
+        bits=params.bits,
+        train_bits=train_bits,
+        seed=params.seed,
+        **params.evaluate.model_dump(),
+    )
+
+
+def _report(params: CommonParams, train_bits: int) -> ReportPlan:
+    return ReportPlan(
+        method=params.method,
+        dataset=params.dataset,
+        bits=params.bits,
+        train_bits=train_bits,
+        **params.report.model_dump(),
     )
 
 
