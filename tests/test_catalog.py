@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,10 @@ def test_every_data_set_has_a_description_a_protocol_and_a_page(tmp_path: Path) 
         assert entry.train > 0
         assert (ROOT / entry.page).is_file(), entry.page
     assert [entry.classes for entry in entries if entry.name == "nuswide10"] == [10]
+    pages = {entry.name: entry.page for entry in entries}
+    assert pages["nuswide10"] == pages["nuswide"] == "docs/datasets/nuswide.md"
+    assert pages["coco2017"] == "docs/datasets/coco2017.md"
+    assert pages["scenes"] == pages["custom"] == pages["features"] == "docs/data.md"
 
 
 def test_a_converted_data_set_is_measured(trained_project: Path) -> None:
@@ -65,14 +71,53 @@ def test_a_converted_data_set_is_measured(trained_project: Path) -> None:
     assert entry.problem is None
 
 
-def test_recorded_files_are_raw(tmp_path: Path) -> None:
-    """2 files of 700 and 65 bytes: 765 bytes."""
-    project = write_params(tmp_path)
+def recorded(project: Path) -> Path:
+    """Files a and b/c of iaprtc12, 700 and 65 bytes, and their record; give the folder they lie in."""
     write_raw(
         project / "data/raw/iaprtc12.json", "iaprtc12", [RawFile("a", 700, "0"), RawFile("b/c", 65, "1")]
     )
-    entry = listed(project, tmp_path / "raw")["iaprtc12"]
+    place = project / "raw" / "iaprtc12"
+    (place / "b").mkdir(parents=True)
+    (place / "a").write_bytes(bytes(700))
+    (place / "b/c").write_bytes(bytes(65))
+    return place
+
+
+def test_recorded_files_are_raw(tmp_path: Path) -> None:
+    """700 + 65 = 765 bytes."""
+    recorded(write_params(tmp_path))
+    entry = listed(tmp_path, tmp_path / "raw")["iaprtc12"]
     assert (entry.state, entry.raw_bytes, entry.pairs, entry.converted_bytes) == ("raw", 765, None, None)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(bytes(64))])
+def test_recorded_files_that_are_gone_or_changed_are_absent(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    spoil(recorded(write_params(tmp_path)) / "b/c")
+    entry = listed(tmp_path, tmp_path / "raw")["iaprtc12"]
+    assert (entry.state, entry.raw_bytes, entry.problem) == ("absent", None, None)
+
+
+def test_a_folder_that_the_system_cannot_look_into_is_told(tmp_path: Path) -> None:
+    """No file system takes a name of 300 letters: the system refuses it, whoever asks."""
+    name = "x" * 300
+    entries = listed(write_params(tmp_path, custom={"path": name}), tmp_path / "raw")
+    assert {name for name, entry in entries.items() if entry.problem} == {"custom"}
+    assert entries["custom"].state == "error"
+    assert entries["custom"].problem == f"{tmp_path / name}: cannot be read (File name too long)."
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everywhere")
+def test_a_folder_of_raw_files_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    place = received(tmp_path / "raw")
+    place.chmod(0)
+    try:
+        entry = listed(tmp_path, tmp_path / "raw")["iaprtc12"]
+    finally:
+        place.chmod(0o700)
+    assert entry.state == "error"
+    assert "cannot be read (Permission denied)" in str(entry.problem)
 
 
 def test_own_folders_are_raw_and_relative_to_the_project(tmp_path: Path) -> None:

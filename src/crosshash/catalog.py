@@ -21,7 +21,7 @@ from crosshash.config.stages import DownloadSection
 from crosshash.data.info import DatasetInfo, read_info
 from crosshash.data.pairs import PARTS
 from crosshash.data.published import Source
-from crosshash.data.raw import read_raw
+from crosshash.data.raw import all_there, read_raw
 from crosshash.data.receipts import RECEIVED, is_whole, read_receipt
 from crosshash.errors import CrosshashError
 
@@ -36,6 +36,7 @@ class Here:
     state: State
     raw_bytes: int | None = None
     info: DatasetInfo | None = None
+    converted_bytes: int | None = None
     problem: str | None = None
 
 
@@ -43,7 +44,7 @@ class Here:
 class DatasetEntry:
     """A data set.
 
-    what: a few words. state: `raw`, its files are here; `converted`, its folder in data/ is; `error`, for
+    what: a few words. state: `raw`, its files are all here; `converted`, its folder in data/ is; `error`, for
     which `problem` gives the reason. pairs: once converted. classes: None where the data decide. query,
     train: a count, or a share below 1, of its protocol. raw_bytes: of the raw files that are recorded;
     converted_bytes: of data/<name>. page: in the repository.
@@ -94,11 +95,14 @@ def _entry(name: str, project: Path, raw: Path, params: Mapping[str, Any] | None
         here = _received(raw, getattr(module, "SOURCES", ()))
         if params is not None:
             place = module.folder(raw, **_settings(section, name, project, params))
-            here = _in_project(
-                name, project, here if section.published or not place.is_dir() else Here("raw")
-            )
+            if not section.published and place.is_dir():
+                here = Here("raw")
+            here = _in_project(name, project, place, here)
     except CrosshashError as error:
         here = replace(here, state="error", problem=str(error))
+    except OSError as error:
+        problem = f"{error.filename}: cannot be read ({error.strerror})."
+        here = replace(here, state="error", problem=problem)
     return DatasetEntry(
         name=name,
         what=(module.__doc__ or "").split("\n", 1)[0].removeprefix(f"`{name}`: ").split(", ")[0].rstrip("."),
@@ -109,23 +113,21 @@ def _entry(name: str, project: Path, raw: Path, params: Mapping[str, Any] | None
         query=module.SIZES.query,
         train=module.SIZES.train,
         raw_bytes=here.raw_bytes,
-        converted_bytes=None if here.info is None else _size(project / "data" / name),
-        page=_page(name) if section.published else "docs/data.md",
+        converted_bytes=here.converted_bytes,
+        page=getattr(module, "DOCS", f"docs/datasets/{name}.md"),
     )
 
 
-def _page(name: str) -> str:
-    """Name the page: nuswide10, a choice of classes from nuswide, has none of its own."""
-    whole = name.rstrip("0123456789")
-    return f"docs/datasets/{whole if whole in DATASETS else name}.md"
-
-
-def _in_project(name: str, project: Path, here: Here) -> Here:
-    """See what the download and convert stages have left in the project's folder."""
+def _in_project(name: str, project: Path, place: Path, here: Here) -> Here:
+    """See what the download and convert stages have left; recorded files count if they all are in `place`."""
     record, converted = project / "data" / "raw" / f"{name}.json", project / "data" / name
     if record.exists():
-        here = replace(here, state="raw", raw_bytes=sum(file.size for file in read_raw(record)))
-    return replace(here, state="converted", info=read_info(converted)) if converted.is_dir() else here
+        files = read_raw(record)
+        if all_there(place, files):
+            here = replace(here, state="raw", raw_bytes=sum(file.size for file in files))
+    if not converted.is_dir():
+        return here
+    return replace(here, state="converted", info=read_info(converted), converted_bytes=_size(converted))
 
 
 def _settings(section: Any, name: str, project: Path, params: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ANN401
@@ -156,10 +158,14 @@ def _received(raw: Path, sources: Sequence[Source]) -> Here:
     return Here("absent")
 
 
+def _raise(error: OSError) -> None:
+    raise error
+
+
 def _size(place: Path) -> int:
     """Sum the sizes of all files below a folder."""
     total = 0
-    for folder, _, names in os.walk(place):
+    for folder, _, names in os.walk(place, onerror=_raise):
         paths = (os.path.join(folder, name) for name in names)
         total += sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
     return total

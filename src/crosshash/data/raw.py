@@ -65,8 +65,7 @@ def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) ->
         CrosshashError: files are gone or changed, and fetching did not bring them back (all are listed).
     """
     recorded = read_raw(record)
-    files = tracked(recorded, len(recorded), "raw files", "files")
-    if all(_has_size(os.path.join(folder, file.name), file.size) for file in files):
+    if all_there(folder, tracked(recorded, len(recorded), "raw files", "files")):
         return
     found = {file.name: file for file in fetch()}
     problems = [
@@ -79,6 +78,11 @@ def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) ->
             f"{len(problems)} raw file(s) are no longer those that {record} lists:\n{listed(problems)}\n"
             "Put them back, or take them as they are now with `dvc repro --force download`, then `dvc repro`."
         )
+
+
+def all_there(folder: Path, files: Iterable[RawFile]) -> bool:
+    """Say whether all files are there with their sizes; contents are not looked at."""
+    return all(_has_size(os.path.join(folder, file.name), file.size) for file in files)
 
 
 def _has_size(path: str, size: int) -> bool:
