@@ -45,12 +45,12 @@ class Manners:
 
     cut: the connection ends after so many bytes of a body, `cut_times` times (-1: always), or several in
     turn. wrong_byte: the byte at this offset of the file is another one, `wrong_times` times (-1: always).
-    busy: so many GETs are answered with `busy_status`, with `retry_after` as header if given. status: every request is answered with
-    this one. pause: seconds of sleep before each `block` bytes. ignore_range: always the whole file, with
-    status 200. chunked: no Content-Length, and so no size. token: wanted as Bearer, else 401. redirect:
-    status 302 to that address. etag: instead of one made of the content, "" for none. modified: the date,
-    instead of the file's own time, "" for none. ignore_condition: a part is sent whatever If-Range says.
-    hide_size: HEAD is 405.
+    busy: so many GETs are answered with `busy_status`, with `retry_after` as header if given. status: every
+    request is answered with this one. pause: seconds of sleep before each `block` bytes. ignore_range:
+    always the whole file, with status 200. chunked: no Content-Length, and so no size. token: wanted as
+    Bearer, else 401. redirect: status 302 to that address. etag: instead of one made of the content, "" for
+    none. modified: the date, instead of the file's own time, "" for none. ignore_condition: a part is sent
+    whatever If-Range says. hide_size: HEAD is 405.
     """
 
     cut: int | tuple[int, ...] | None = None

@@ -98,10 +98,6 @@ def obtain(
             todo = [source for source in needed if not _is_received(here, source)]
             packed = packed_sources(todo, dataset, local)
             rest = partial(inventory, sources, wanted, (copy, here), mirror=mirror)
-            if any(source.name not in packed and address_of(source, mirror) is None for source in todo):
-                raise CrosshashError(
-                    f"{dataset}: files are missing that cannot be downloaded. {rest(packed=packed)}"
-                )
             _fetch(here, todo, packed, mirror, parallel, waits, rest)
             _put_in_place(here, todo, packed, mirror)
     places = _places(here, copy, held, wanted)
@@ -158,7 +154,11 @@ def _fetch(
     waits: Sequence[float],
     rest: Callable[..., str],
 ) -> None:
-    """Download what is not in the local copy; `rest(packed=...)` ends the message when that fails."""
+    """Download what is not in the local copy; `rest(packed=...)` ends the message where that cannot be."""
+    if any(source.name not in packed and address_of(source, mirror) is None for source in sources):
+        raise CrosshashError(
+            f"{here.name}: files are missing that cannot be downloaded. {rest(packed=packed)}"
+        )
     received = here / RECEIVED
     clear_remains(received)
     token = download_token() if mirror is not None else None
