@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.mirflickr import check_counts, read_labels
 from crosshash.artifacts import read_npz
 from crosshash.data.info import read_info
 from crosshash.data.labels import sharing_chance
@@ -202,6 +203,31 @@ def test_labels_and_tags_alone(tmp_path: Path) -> None:
     )
     files = mirflickr25k.fetch(tmp_path / "raw", tags="common", **transfer(release))
     assert [file.name for file in files] == ["mirflickr25k-lall.mat", "mirflickr25k-yall.mat"]
+
+
+def test_the_benchmark_reads_the_release_as_the_pipeline_does(tmp_path: Path) -> None:
+    """60 pairs with 84 labels, as above: not the 20,015 of the true release."""
+    release = write_release(tmp_path / "release")
+    labels = read_labels(release)
+    assert (labels.shape, labels.sum()) == ((60, 24), 84)
+    np.testing.assert_array_equal(read_labels(release / "mirflickr25k-lall.mat"), labels)
+    with pytest.raises(CrosshashError, match="has 20015 pairs, 24 classes"):
+        check_counts(release, labels)
+    for part in ("LAll", "YAll"):
+        name = f"mirflickr25k-{part.lower()}.mat"
+        (release / part).mkdir()
+        (release / name).rename(release / part / name)
+    np.testing.assert_array_equal(read_labels(release / "LAll" / "mirflickr25k-lall.mat"), labels)
+
+
+def test_the_benchmark_takes_20015_pairs_of_24_classes_with_3_78_labels(tmp_path: Path) -> None:
+    """75,657 labels: 3.78001 each; 75,900 would be 3.79."""
+    labels = np.zeros((20_015, 24), dtype=np.uint8)
+    labels.flat[:75_657] = 1
+    check_counts(tmp_path, labels)
+    labels.flat[:75_900] = 1
+    with pytest.raises(CrosshashError):
+        check_counts(tmp_path, labels)
 
 
 def test_labels_and_tags_alone_through_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
