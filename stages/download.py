@@ -30,4 +30,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(main)
+    run_stage(main, "what has come so far is kept: the next run goes on from there")

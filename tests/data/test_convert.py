@@ -121,12 +121,6 @@ def test_a_file_comes_before_the_publishers_split(tmp_path: Path) -> None:
     assert (split.query, split.train) == (("4",), ("1", "5"))
 
 
-@pytest.mark.parametrize("sizes", [(5, None), (None, 0.5), (5, 5)])
-def test_a_file_beside_sizes_is_refused(sizes: tuple[float | None, float | None]) -> None:
-    with pytest.raises(CrosshashError, match=r"split\.file .*split\.query and split\.train to null"):
-        choose_split(source_of(items(8)), SIZES, *sizes, 0, 0, "nowhere.json")
-
-
 def test_untrained_classes_are_counted_without_validation_queries() -> None:
     """`rare` is seen by a query and a validation query only, `none` by no item."""
     found = [

@@ -394,10 +394,11 @@ def test_a_dead_link_lists_all_that_is_wanted(server: FileServer, tmp_path: Path
     server.tell(NOTE, status=410)
     with pytest.raises(CrosshashError) as error:
         get(tmp_path, server, copy)
-    text, _, rest = str(error.value).partition("What is wanted:\n")
+    text, _, rest = str(error.value).partition("\nLooked for in ")
     assert f"{NOTE}: {server.url}/{NOTE}: no longer there (410)" in text
     raw = tmp_path / "raw/set"
-    assert rest.splitlines()[:3] == [
+    assert rest.splitlines()[:4] == [
+        f"{copy} and {raw}:",
         f"  - there: {copy}/images",
         f"  - there, packed: 'texts/labels/cat.txt' or 'labels/cat.txt' in {raw}/.received/{LABELS}",
         f"  - missing: '{NOTE}', from {NOTE} ({server.url}/{NOTE}; https://labels.example/notes)",

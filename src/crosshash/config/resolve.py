@@ -25,6 +25,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
         CrosshashError: settings that do not fit together, paths that are not there, CUDA that is missing.
     """
     _check_paths(params)
+    _check_split(params)
     _check_device(params.device)
     train_bits = params.method_section.trained_bits(params.bits)
     if train_bits < params.bits:
@@ -149,6 +150,16 @@ def _check_paths(params: CommonParams) -> None:
             f"params.yaml: {len(problems)} path(s) that do not exist:\n{listed(problems)}\n"
             "Queued and temporary experiments and Prefect runs have a folder of their own: "
             "give absolute paths to what is outside the project."
+        )
+
+
+def _check_split(params: CommonParams) -> None:
+    """Refuse two answers to who is query, before anything is downloaded."""
+    split = params.split
+    if split.file is not None and (split.query is not None or split.train is not None):
+        raise CrosshashError(
+            "params.yaml: split.file says who is query and who is trained on; with it split.query and "
+            "split.train must be null: -S split.query=null -S split.train=null"
         )
 
 

@@ -45,11 +45,6 @@ def choose_split(
     }
     ids = tuple(may_be_chosen)
     if file is not None:
-        if query is not None or train is not None:
-            raise CrosshashError(
-                "params.yaml: split.file says who is query and who is trained on: set split.query and "
-                "split.train to null, or split.file."
-            )
         given = read_split_file(Path(file), may_be_chosen, left_out)
         return given_split(ids, given.query, given.train, given.val_query, val, seed)
     if source.official is not None and query is None and train is None:

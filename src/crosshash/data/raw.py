@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,8 @@ from crosshash.artifacts import read_json, write_json
 from crosshash.data.progress import tracked
 from crosshash.data.source import RawFile
 from crosshash.errors import CrosshashError, listed
+
+logger = logging.getLogger(__name__)
 
 
 def describe_files(folder: Path, names: Iterable[str]) -> list[RawFile]:
@@ -67,6 +70,7 @@ def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) ->
     recorded = read_raw(record)
     if all_there(folder, tracked(recorded, len(recorded), "raw files", "files")):
         return
+    logger.info("raw files are gone from %s or changed: getting them again", folder)
     found = {file.name: file for file in fetch()}
     problems = [
         f"{folder / file.name}: {'changed' if file.name in found else 'vanished'}"

@@ -121,8 +121,9 @@ def inventory(
             lines.append(f"there, packed: {_or(one.paths)} in {packed[one.source]}")
         else:
             lines.append(f"missing: {_or(one.paths)}, from {source.name} ({where}; {source.origin})")
+    looked = " and ".join(str(place) for place in places if place)
     return (
-        f"What is wanted:\n{listed(lines, len(lines))}\n"
+        f"Looked for in {looked}:\n{listed(lines, len(lines))}\n"
         "Put the missing ones into a folder, packed or unpacked, and give it with `download.local: PATH` in "
         "params.yaml. Of an archive unpack all or nothing: what is there of it in part is not used."
     )
