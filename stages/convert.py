@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
@@ -93,9 +94,12 @@ def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw
                     refuse_or_skip(bad, plan.bad_images)
                     left_out = {item.id for item in before.items} - {item.id for item in source.items}
                     split = settled_split(plan, source, protocol, left_out)
-            info = write_tables(folder, plan.dataset, source, split, plan.vocabulary, raw)
-            write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
-    return info
+            with ThreadPoolExecutor(1) as beside:  # while worker processes write the shards
+                tables = beside.submit(
+                    write_tables, folder, plan.dataset, source, split, plan.vocabulary, raw
+                )
+                write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
+            return tables.result()
 
 
 def settled_split(
