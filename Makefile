@@ -22,8 +22,11 @@ lint: install
 	mypy
 	lint-imports
 
-bench: install  ## speed of scoring, printed as ratios measured in one run
+bench: install  ## speed, printed as ratios measured in one run
 	@python -m benchmarks.scoring
+	@python -m benchmarks.conversion
+	@python -m benchmarks.pair_table
+	@python -m benchmarks.mirflickr
 
 install: $(INSTALLED)
 

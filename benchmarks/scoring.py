@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from crosshash.codes.hashcodes import pack, unpack
+from crosshash.cores import cores
 from crosshash.retrieval.evaluation import mean_average_precision
-from crosshash.retrieval.parallel import threads
 from crosshash.seeding import stream
 
 QUERIES, ITEMS, BITS, CLASSES = 2_000, 18_000, 64, 24
@@ -112,7 +112,7 @@ def _peak() -> float:
 
 def main() -> None:
     """Print both times, the ratio, and the memory that each takes."""
-    torch.set_num_threads(threads())
+    torch.set_num_threads(cores())
     ways = scorers(QUERIES)
     scores = {name: scorer() for name, scorer in ways.items()}
     # In turn, so that other work on the machine slows both alike.
@@ -127,7 +127,7 @@ def main() -> None:
         table.add_row(name, f"{scores[name]:.6f}", f"{medians[name]:.4f}", f"{peak_megabytes(name):.0f}")
     console = Console()
     console.print(
-        f"{QUERIES} queries x {ITEMS} items, {BITS} bits, {CLASSES} classes, {threads()} threads, "
+        f"{QUERIES} queries x {ITEMS} items, {BITS} bits, {CLASSES} classes, {cores()} threads, "
         f"{REPEATS} repeats"
     )
     console.print(table)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import sys
 
 from dvc.cli import main
 
-PR_SET_PDEATHSIG = 1
+from crosshash.parent import end_with_parent
 
 if __name__ == "__main__":
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent(signal.SIGTERM)
     sys.exit(main())

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import importlib
 import logging
-from contextlib import ExitStack
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import numpy as np
 
 from crosshash.artifacts import atomic_path
-from crosshash.data.convert import choose_split, shard_items, spool_pictures, untrained_classes, write_tables
+from crosshash.data.check import check_items
+from crosshash.data.convert import choose_split, image_names, untrained_classes, write_tables
 from crosshash.data.info import DatasetInfo
-from crosshash.data.raw import check_raw
+from crosshash.data.pictures import crew_size, shard_items, spool_pictures
+from crosshash.data.processes import workers
+from crosshash.data.raw import check_raw, read_raw
 from crosshash.data.shards import write_shards
 from crosshash.data.source import Dataset, RawItems, SplitSizes, raw_folder
+from crosshash.data.space import check_space
 from crosshash.data.split import Split
-from crosshash.data.spool import Spool
+from crosshash.data.spool import Pieces
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.plans.base import read_plan
 from crosshash.plans.convert import ConvertPlan
+from crosshash.plans.download import DownloadPlan
 
 log = logging.getLogger(__name__)
 
@@ -28,41 +35,80 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Write data/<dataset>, the whole folder or nothing."""
     plan = read_plan("convert", ConvertPlan)
-    source, sizes = read_source(plan)
-    split = settled_split(plan, source, sizes)  # before any picture is opened: counts fail at once
-    with atomic_path(Path("data") / plan.dataset) as folder, ExitStack() as stack:
-        folder.mkdir()
-        images: Spool | np.ndarray
-        if isinstance(source.images, np.ndarray):
-            images = source.images
-        else:
-            images = stack.enter_context(Spool(folder))
-            source, bad = spool_pictures(source, plan.max_side, images)
-            if bad:
-                refuse_or_skip(bad, plan.bad_images)
-                split = settled_split(plan, source, sizes)
-        info = write_tables(folder, plan.dataset, source, split, plan.vocabulary)
-        write_shards(folder, shard_items(source, split, images), plan.shard_mb)
-    log_counts(info)
-
-
-def read_source(plan: ConvertPlan) -> tuple[RawItems, SplitSizes]:
-    """Read the items from the recorded raw files, and the sizes of the split."""
     module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
-    raw, settings = raw_folder(), plan.settings
-    record = Path("data/raw") / f"{plan.dataset}.json"
-    check_raw(record, module.folder(raw, **settings), lambda: module.fetch(raw, **settings))
-    source = module.read(raw, **settings)
+    raw = module.folder(raw_folder(), **plan.settings)
+    source = read_source(plan, module, raw)
+    check_room(plan, source, raw)
+    log_counts(write_dataset(plan, source, module.SIZES, raw))
+
+
+def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
+    """Read the items from the recorded raw files, which lie in `raw`."""
+    # What has vanished is fetched as the download stage did, whose plan no result of this stage depends on.
+    fetch = lambda: module.fetch(raw_folder(), **read_plan("download", DownloadPlan).settings)  # noqa: E731
+    check_raw(_record(plan), raw, fetch)
+    source = module.read(raw_folder(), **plan.settings)
+    check_items(plan.dataset, source)
     for warning in source.warnings:
         log.warning("warning: %s", warning)
-    query = module.SIZES.query if plan.query is None else plan.query
-    train = module.SIZES.train if plan.train is None else plan.train
-    return source, SplitSizes(query, train)
+    return source
 
 
-def settled_split(plan: ConvertPlan, source: RawItems, sizes: SplitSizes) -> Split:
-    """Draw the split; a class without an item to train on is refused, or only told."""
-    split = choose_split(source, sizes, plan.val, plan.split_seed)
+def _record(plan: ConvertPlan) -> Path:
+    return Path("data/raw") / f"{plan.dataset}.json"
+
+
+def check_room(plan: ConvertPlan, source: RawItems, raw: Path) -> None:
+    """See that the disk has room for the pictures twice: set aside, and in the shards.
+
+    A picture takes what its file takes, or less than a byte per pixel where it is shrunk.
+
+    Raises:
+        CrosshashError: it has not.
+    """
+    if not isinstance(source.images, tuple):
+        return
+    sizes = {file.name: file.size for file in read_raw(_record(plan))}
+    pictures = sum(min(sizes.get(name, 0), plan.max_side**2) for name in image_names(source, raw))
+    check_space(
+        Path("data") / plan.dataset,
+        2 * pictures,
+        "for the pictures, which stand there twice until all are in the shards",
+        "put the project on another disk",
+    )
+
+
+def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw: Path) -> DatasetInfo:
+    """Prepare the pictures, then write tables and shards; `raw` is the folder of the raw files."""
+    split = settled_split(plan, source, protocol)  # before any picture is opened: counts fail at once
+    with atomic_path(Path("data") / plan.dataset) as folder:
+        folder.mkdir()
+        with TemporaryDirectory(dir=folder) as aside, workers(crew_size(source)) as crew:
+            images: Pieces | np.ndarray | None
+            if source.images is None or isinstance(source.images, np.ndarray):
+                images = source.images
+            else:
+                before = source
+                source, images, bad = spool_pictures(before, Path(aside), plan.max_side, plan.check, crew)
+                if bad:
+                    refuse_or_skip(bad, plan.bad_images)
+                    left_out = {item.id for item in before.items} - {item.id for item in source.items}
+                    split = settled_split(plan, source, protocol, left_out)
+            with ThreadPoolExecutor(1) as beside:  # while worker processes write the shards
+                tables = beside.submit(
+                    write_tables, folder, plan.dataset, source, split, plan.vocabulary, raw
+                )
+                write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
+            return tables.result()
+
+
+def settled_split(
+    plan: ConvertPlan, source: RawItems, protocol: SplitSizes, left_out: Collection[str] = ()
+) -> Split:
+    """Settle the split; a class without an item to train on is refused, or only told."""
+    split = choose_split(
+        source, protocol, plan.query, plan.train, plan.val, plan.split_seed, plan.split_file, left_out
+    )
     classes = untrained_classes(source, split)
     if classes:
         finding = f"{len(classes)} class(es) without a training item:\n{listed(classes)}"
@@ -94,7 +140,11 @@ def log_counts(info: DatasetInfo) -> None:
     if unlabelled or captionless:
         log.info("%d without label, %d without text: these are only searched", unlabelled, captionless)
     if info.chance is not None:
-        log.info("two labelled items share a class with chance %.3f", info.chance)
+        log.info(
+            "a labelled item has %.2f labels on average; two of them share a class with chance %.3f",
+            info.mean_labels,
+            info.chance,
+        )
 
 
 if __name__ == "__main__":

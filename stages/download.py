@@ -21,10 +21,13 @@ def main() -> None:
     files = module.fetch(raw_folder(), **plan.settings)
     write_raw(Path("data/raw") / f"{plan.dataset}.json", plan.dataset, files)
     megabytes = sum(file.size for file in files) / 1e6
-    place = module.folder(raw_folder(), **plan.settings)
+    own = {
+        key: value for key, value in plan.settings.items() if key not in ("mirror", "checksums", "parallel")
+    }
+    place = module.folder(raw_folder(), **own)
     logging.getLogger(__name__).info("%d raw files, %.1f MB, in %s", len(files), megabytes, place)
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(main)
+    run_stage(main, "what has come so far is kept: the next run goes on from there")

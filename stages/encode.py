@@ -24,6 +24,7 @@ from crosshash.data.mat import write_mat
 from crosshash.data.prepared import prepared
 from crosshash.data.shards import read_items
 from crosshash.errors import run_stage
+from crosshash.parent import end_with_parent
 from crosshash.plans.base import read_plan
 from crosshash.plans.encode import EncodePlan
 from crosshash.protocols import BitScalable, Method, Quantising
@@ -31,7 +32,6 @@ from crosshash.training.bit_choice import choose_bits
 from crosshash.training.device import make_deterministic, settled_device
 from crosshash.training.encoding import EncodedItems, encode_items, joined
 from crosshash.training.model_folder import Model, load_model
-from crosshash.training.parent import end_with_parent
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 CODES = Path("artifacts/codes")

@@ -17,6 +17,7 @@ from crosshash.data.info import DatasetInfo, read_info
 from crosshash.errors import run_stage
 from crosshash.models.tensors import Tensors
 from crosshash.models.towers import Tower, build_towers
+from crosshash.parent import end_with_parent
 from crosshash.plans.base import FOLDER, read_plan
 from crosshash.plans.train import TrainPlan
 from crosshash.protocols import Batches, Method
@@ -29,7 +30,6 @@ from crosshash.training.fit import Fitted, fit
 from crosshash.training.inputs import read_inputs, settle_specs
 from crosshash.training.model_folder import ModelCard, build_method, save_model
 from crosshash.training.optimizers import Rates
-from crosshash.training.parent import end_with_parent
 from crosshash.training.selection import validation
 
 CENTERS = Path("artifacts/centers/long.npz")

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import math
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +74,99 @@ def test_an_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_pat
         pass  # nothing was written that could be moved into place
     assert names(path) == ["old"]
     assert names(tmp_path) == ["results"]
+
+
+def run_killed(path: Path, script: str) -> None:
+    """Run a script with `path` and `kill()`, which is how the system ends a process that gets no say."""
+    start = """
+import os, signal, sys
+from pathlib import Path
+from crosshash.artifacts import atomic_path
+path = Path(sys.argv[1])
+def kill(*_): os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", start + script, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    path, other = tmp_path / "result.txt", tmp_path / "result"
+    path.write_text("old")
+    for target in (path, other):
+        run_killed(target, "with atomic_path(path) as t: t.mkdir(); (t / 'half').touch(); kill()")
+    assert names(tmp_path) == [".result.part", ".result.txt.part", "result.txt"]
+    (left,) = names(tmp_path / ".result.txt.part")
+    with atomic_path(path) as temporary:
+        assert path.read_text() == "old"
+        assert left not in names(tmp_path / ".result.txt.part")
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert names(tmp_path) == [".result.part", "result.txt"]
+
+
+@pytest.mark.parametrize("stop", [None, ValueError])
+def test_a_folder_comes_back_that_a_killed_process_had_put_aside(
+    tmp_path: Path, stop: type[BaseException] | None
+) -> None:
+    """Killed between the two renames: the folder stands nowhere else. The next write may fail or not."""
+    path = tmp_path / "results"
+    path.mkdir()
+    (path / "old").write_text("the only copy")
+    script = """
+replace = os.replace
+os.replace = lambda *names: (replace(*names), kill())
+with atomic_path(path) as t: t.mkdir()
+"""
+    run_killed(path, script)
+    assert names(tmp_path) == [".results.part"]
+    if stop:
+        with pytest.raises(stop):
+            stop_while_filling(path, stop)
+        assert (path / "old").read_text() == "the only copy"
+    else:
+        with atomic_path(path) as temporary:
+            assert (path / "old").read_text() == "the only copy"
+            temporary.mkdir()
+        assert names(path) == []
+    assert names(tmp_path) == ["results"]
+
+
+def test_writers_of_one_path_leave_each_other_alone(tmp_path: Path) -> None:
+    """The second begins, ends and begins again while the first is alive in another process."""
+    path = tmp_path / "result"
+    script = """
+import sys
+from pathlib import Path
+from crosshash.artifacts import atomic_path
+with atomic_path(Path(sys.argv[1])) as t:
+    t.write_text("first")
+    print(flush=True)
+    sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        for text in ("second", "third"):
+            write_text(path, text)
+            assert path.read_text() == text
+            assert len(names(tmp_path / ".result.part")) == 1
+        with atomic_path(path) as temporary:
+            temporary.write_text("fourth")
+            first.communicate()
+            assert path.read_text() == "first"
+    assert first.returncode == 0
+    assert path.read_text() == "fourth"
+    assert names(tmp_path) == ["result"]
+
+
+def test_many_writers_at_once(tmp_path: Path) -> None:
+    """Each takes the shared place away when it is the last there: the others make it anew."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: write_text(tmp_path / "result", str(number)), range(400)))
+    assert names(tmp_path) == ["result"]
+    assert int((tmp_path / "result").read_text()) in range(400)
 
 
 def test_folders_above_are_made(tmp_path: Path) -> None:
@@ -197,7 +292,7 @@ def test_json_without_a_value_for_a_number_is_refused(tmp_path: Path, number: fl
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b'{"a": 1', b"", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b'{"a": 1', b"", b"\xff\xfe", b"[" * 100_000])
 def test_a_cut_json_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(CrosshashError, match=r"x\.json: cannot be read as JSON"):

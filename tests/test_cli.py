@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 import crosshash
 from crosshash.cli import app
+from crosshash.config.params import DATASETS
 from crosshash.library import Hasher, Hit
 from crosshash.models.tensors import read_tensors
 
@@ -46,8 +47,34 @@ def test_the_installed_command_tells_its_version() -> None:
 def test_without_a_command_there_is_help() -> None:
     for arguments in ((), ("--help",)):
         output = run(*arguments).output
-        for command in ("search", "score", "scores", "weights"):
+        for command in ("data", "search", "score", "scores", "weights"):
             assert command in output
+
+
+# data
+
+
+def test_data_sets_are_listed(trained_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSHASH_RAW", str(trained_project / "raw"))
+    entries = {entry["name"]: entry for entry in run_json("data", "--project", trained_project)}
+    assert set(entries) == set(DATASETS)
+    assert (entries["scenes"]["state"], entries["scenes"]["pairs"]) == ("converted", 120)
+    done = run("data", "--project", trained_project)
+    assert done.exit_code == 0, done.output
+    for name in DATASETS:
+        assert name[:6] in done.stdout
+
+
+def test_data_sets_with_wrong_settings_are_told_below_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSHASH_RAW", str(tmp_path / "raw"))
+    (tmp_path / "params.yaml").write_text("custom: {path: none}\n")
+    done = run("data", "--project", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert f"custom: params.yaml: custom.path: '{tmp_path / 'none'}' is not there." in done.stdout
+    (tmp_path / "params.yaml").write_text("[")
+    assert "params.yaml: is not valid YAML" in refused("data", "--project", tmp_path)
 
 
 # search

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -20,40 +21,89 @@ from crosshash.errors import CrosshashError, full_disk_named
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary sibling of `path` to write (a file or a folder); move it into place on success.
+    """Give a temporary place beside `path` to write (a file or a folder); move it into place on success.
 
-    On any failure, Ctrl-C included, the temporary is removed and what stood at `path` stays.
+    On any failure, Ctrl-C included, the temporary is removed and what stood at `path` stays. What a killed
+    process left behind goes with the next write to the same path.
 
     Raises:
         CrosshashError: the disk is full or the folder is read-only.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with full_disk_named(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield temporary
-            _move(temporary, path)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                temporary.unlink()
+    with full_disk_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _workplace(path) as place:
+            yield place / "new"
+            _move(place / "new", path, place / "old")
 
 
-def _move(source: Path, target: Path) -> None:
+def _move(source: Path, target: Path, aside: Path) -> None:
     """Replace `target`; a folder there, which no single step can replace, waits aside meanwhile."""
     if not target.is_dir() or target.is_symlink():
         os.replace(source, target)
         return
-    aside = source.with_suffix(".old")
     os.replace(target, aside)
     try:
         os.replace(source, target)
     except BaseException:
         os.replace(aside, target)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """Give a folder for one write, inside `.<name>.part`, which all writers of `target` share and lock."""
+    shared = target.with_name(f".{target.name}.part")
+    place = shared / uuid.uuid4().hex[:8]
+    lock = None
+    try:  # from the first folder on: Ctrl-C may come while they are made
+        lock = _entered(shared, place, target)
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):  # another writer is still at work
+            shared.rmdir()
+        if lock is not None:
+            os.close(lock)
+
+
+def _entered(shared: Path, place: Path, target: Path) -> int:
+    """Make `place` and hold a lock on `shared`, which ends with this process however it ends.
+
+    Who finds nobody else there sweeps first. Who leaves last takes `shared` away: then it begins anew.
+    """
+    while True:
+        with suppress(FileExistsError):
+            shared.mkdir()
+        with suppress(FileNotFoundError):
+            lock = os.open(shared, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                with suppress(OSError):  # somebody is at work, or this file system knows no locks
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if _stands_at(lock, shared):
+                        _sweep(shared, target)
+                with suppress(OSError):
+                    fcntl.flock(lock, fcntl.LOCK_SH)
+                place.mkdir()
+                if _stands_at(lock, shared):
+                    return lock
+                place.rmdir()
+            except BaseException:
+                os.close(lock)
+                raise
+            os.close(lock)
+
+
+def _stands_at(opened: int, path: Path) -> bool:
+    """Say whether a folder that was opened is still the one of that name."""
+    return os.path.samestat(os.fstat(opened), path.stat())
+
+
+def _sweep(shared: Path, target: Path) -> None:
+    """Remove what dead processes left; a folder that one had put aside and not replaced comes back."""
+    for left in shared.iterdir():
+        if (left / "old").exists() and not os.path.lexists(target):
+            os.replace(left / "old", target)
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,7 +127,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is what it is
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise missing(path) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CrosshashError(
             f"{path}: cannot be read as JSON ({error}). Delete it and run `dvc repro`."
         ) from None

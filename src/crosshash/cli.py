@@ -1,4 +1,4 @@
-"""The `crosshash` command: search, score, scores, preset, weights."""
+"""The `crosshash` command: data, search, score, scores, preset, weights."""
 
 from __future__ import annotations
 
@@ -55,6 +55,23 @@ def main(
     ] = False,
 ) -> None:
     """Images and texts as short binary codes: search them, score them."""
+
+
+@app.command()
+def data(project: Project = Path(), as_json: AsJson = False) -> None:
+    """List the data sets: what they are, how much of them is here, where to read more."""
+    with _told():
+        from crosshash.catalog import catalog_table, list_datasets
+        from crosshash.data.source import raw_folder
+
+        entries = list_datasets(project, raw_folder())
+    if as_json:
+        print(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=2, ensure_ascii=False))
+        return
+    Console().print(catalog_table(entries))
+    for entry in entries:
+        if entry.problem is not None:
+            print(f"{entry.name}: {entry.problem}")
 
 
 @app.command()

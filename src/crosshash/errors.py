@@ -33,13 +33,16 @@ def full_disk_named(path: object) -> Iterator[None]:
         ) from error
 
 
-def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage: a CrosshashError becomes one clear message and exit status 1, Ctrl-C status 130."""
+def run_stage(main: Callable[[], None], left: str = "nothing half-written was left") -> None:
+    """Run a stage: a CrosshashError becomes one clear message and exit status 1, Ctrl-C status 130.
+
+    left: what somebody who pressed Ctrl-C should know of what was begun.
+    """
     try:
         main()
     except CrosshashError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("stopped by Ctrl-C; nothing half-written was left", file=sys.stderr)
+        print(f"stopped by Ctrl-C; {left}", file=sys.stderr)
         sys.exit(130)

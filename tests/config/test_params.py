@@ -68,7 +68,10 @@ def test_the_file_of_the_project_is_accepted(load: Load) -> None:
         ({"bits": [16, 32]}, "bits: must be a valid integer (found [16, 32])"),
         ({"seed": -1}, "seed: must be greater than or equal to 0 (found -1)"),
         ({"method": "dcmh"}, "method: must be 'twdh' (found 'dcmh')"),
-        ({"dataset": "scene"}, "dataset: must be 'custom', 'features' or 'scenes' (found 'scene')"),
+        ({"dataset": "scene"}, "dataset: must be 'coco2017', 'custom', "),
+        ({"dataset": "mirflickr"}, "dataset: must be "),
+        ({"download__mirror": "data.example/coco"}, "download.mirror: must begin with http:// or https://"),
+        ({"download__mirror": "https://me:pw@data.example"}, "download.mirror: must begin with http://"),
         ({"device": "gpu"}, "device: must be 'auto', 'cpu' or 'cuda' (found 'gpu')"),
         ({"split__query": 1.5}, "split.query: must be a valid integer, or must be less than 1 (found 1.5)"),
         ({"split__val": 1}, "split.val: must be less than 1 (found 1)"),
@@ -101,6 +104,11 @@ def test_a_bad_value_is_named_with_what_is_allowed(
         load(**change)
     assert str(refused.value).count("\n  - ") == 1
     assert f"params.yaml: 1 problem(s):\n  - {message}" in str(refused.value)
+
+
+def test_a_data_set_that_is_nearly_right_is_suggested(load: Load) -> None:
+    with pytest.raises(CrosshashError, match=r"found 'mirflickr'; did you mean mirflickr25k\?"):
+        load(dataset="mirflickr")
 
 
 @pytest.mark.parametrize(

@@ -137,3 +137,9 @@ def test_cuda_where_there_is_none_is_refused(plans: Plans) -> None:
         return
     with pytest.raises(CrosshashError, match=r"params\.yaml: device: cuda, but .* no CUDA device\. Use auto"):
         plans(device="cuda")
+
+
+@pytest.mark.parametrize("sizes", [{"split__query": 5}, {"split__train": 0.5}])
+def test_a_split_file_beside_sizes_is_refused(plans: Plans, sizes: dict[str, float]) -> None:
+    with pytest.raises(CrosshashError, match=r"split\.file .*-S split\.query=null -S split\.train=null"):
+        plans(split__file="params.yaml", **sizes)

@@ -21,11 +21,13 @@ REPOSITORY = Path(__file__).parents[2]
 def write_plans(root: Path, dataset: str, settings: dict[str, Any], **changes: object) -> None:
     """Write the two plans; `changes` are fields of the convert plan, else as in params.yaml."""
     usual: dict[str, Any] = {
+        "split_file": None,
         "query": None,
         "train": None,
         "val": 0.05,
         "split_seed": 0,
         "missing_class": "error",
+        "check": "full",
         "max_side": 512,
         "bad_images": "fail",
         "vocabulary": 2000,

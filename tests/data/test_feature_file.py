@@ -9,6 +9,7 @@ import scipy.sparse
 
 from crosshash.data.feature_file import constant_columns, read_features
 from crosshash.errors import CrosshashError
+from tests.data.mat_files import write_mat73
 
 IMAGE = np.arange(12, dtype=np.float16).reshape(4, 3)
 LABELS = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
@@ -159,10 +160,42 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     assert "neither .npz nor .mat" in error_of(tmp_path / "a.txt")
     (tmp_path / "a.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400))
-    assert "MATLAB 7.3 file. Save it with `-v7`" in error_of(tmp_path / "a.mat")
+    assert "header says version 7.3, but no HDF5 follows" in error_of(tmp_path / "a.mat")
     (tmp_path / "b.mat").write_bytes(b"no matrices here" * 20)
-    assert "cannot be read as .mat" in error_of(tmp_path / "b.mat")
+    assert "cannot be read as a .mat file" in error_of(tmp_path / "b.mat")
 
 
 def test_constant_columns() -> None:
     assert constant_columns(np.array([[1.0, 0, 5], [2, 0, 5], [1, 0, 4]])) == 1
+
+
+def test_matlab_file_of_version_73(tmp_path: Path) -> None:
+    cells = np.empty((4, 1), dtype=object)
+    cells[:, 0] = ["one", np.array(["two", "zwei"]), "", "four"]
+    path = write_mat73(
+        tmp_path / "a.mat",
+        {
+            "image": scipy.sparse.csc_array(IMAGE.astype(float)),
+            "labels": LABELS.astype(bool),
+            "names": np.array(["a", "long", "c", "d"]),
+            "captions": cells,
+            "settings": cells[:1],
+        },
+    )
+    features = read_features(path)
+    np.testing.assert_array_equal(features.image, IMAGE)
+    assert features.labels is not None
+    assert features.labels.tolist() == LABELS.astype(bool).tolist()
+    assert features.names == ("a", "long", "c", "d")
+    assert features.captions == (("one",), ("two", "zwei"), (), ("four",))
+
+
+def test_arrays_that_are_not_asked_for_may_be_anything(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"image": IMAGE.astype(float), "settings": {"rate": 1.0}})
+    assert read_features(tmp_path / "a.mat").image.shape == (4, 3)
+    scipy.io.savemat(tmp_path / "b.mat", {"image": {"x": 1.0}, "other": 1.0})
+    assert "'image' is a struct; save its fields" in error_of(tmp_path / "b.mat")
+    scipy.io.savemat(tmp_path / "c.mat", {"other": 1.0, "settings": {"rate": 1.0}})
+    assert "array 'image' (float[N, D], a row per item) is missing; found: other, settings" in error_of(
+        tmp_path / "c.mat"
+    )

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosshash.data.images import BadImageError, prepare_image, prepare_images
+from crosshash.data.images import BadImageError, Check, encode_pixels, prepare_image
 from tests.data.folders import picture
 
+CHECKS: tuple[Check, ...] = ("full", "quick")
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 
 
@@ -159,22 +160,103 @@ def test_decompression_bomb_is_refused_unopened(tmp_path: Path) -> None:
         prepare_image(path, 64)
 
 
-def test_results_come_in_order_with_errors_in_their_places(tmp_path: Path) -> None:
-    paths = []
-    for number in range(600):
-        paths.append(tmp_path / f"{number}.jpg")
-        if number % 7:
-            paths[-1].write_bytes(jpeg(number % 5))
-    results = list(prepare_images(paths, max_side=64))
-    assert len(results) == 600
-    for number, result in enumerate(results):
-        if number % 7:
-            assert result == paths[number].read_bytes()
-        else:
-            assert isinstance(result, BadImageError)
-
-
-def jpeg(seed: int) -> bytes:
+def noisy(size: tuple[int, int] = (96, 64), mode: str = "RGB", **settings: object) -> bytes:
+    """A JPEG with something in every block."""
+    pixels = np.asarray(picture(0, size), dtype=np.int16)
+    noise = np.random.default_rng(0).integers(-20, 21, pixels.shape)
     buffer = io.BytesIO()
-    picture(seed).save(buffer, "JPEG")
+    image = Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8))
+    image.convert(mode).save(buffer, "JPEG", **settings)
     return buffer.getvalue()
+
+
+KINDS = [
+    {},
+    {"progressive": True},
+    {"mode": "L"},
+    {"restart_marker_blocks": 7},
+    {"subsampling": 0, "quality": 95},
+    {"size": (5, 3)},
+]
+
+
+def refused(path: Path, data: bytes, check: Check) -> bool:
+    path.write_bytes(data)
+    try:
+        copied = prepare_image(path, 512, check)
+    except BadImageError:
+        return True
+    assert copied == data
+    return False
+
+
+def fully_decodes(data: bytes) -> bool:
+    try:
+        Image.open(io.BytesIO(data), formats=("JPEG",)).load()
+    except Exception:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_cut_jpeg_is_refused_wherever_it_was_cut(tmp_path: Path, kind: dict[str, object]) -> None:
+    whole = noisy(**kind)  # type: ignore[arg-type]
+    path = tmp_path / "a.jpg"
+    for check in CHECKS:
+        assert not refused(path, whole, check)
+        assert all(refused(path, whole[:end], check) for end in range(0, len(whole), len(whole) // 60))
+        assert refused(path, whole[:-1], check)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_the_full_check_refuses_what_a_full_decoding_refuses(tmp_path: Path, kind: dict[str, object]) -> None:
+    """Zeros, a run of marker bytes, a flipped bit or a gap anywhere; most of it libjpeg only warns of."""
+    whole = noisy(**kind)  # type: ignore[arg-type]
+    random = np.random.default_rng(1)
+    verdicts = []
+    for _ in range(60):
+        start, length = int(random.integers(2, len(whole))), int(random.integers(1, 300))
+        gone = whole[start : start + length]
+        flipped = bytes([gone[0] ^ 1 << int(random.integers(8))]) + gone[1:]
+        for filling in (bytes(len(gone)), b"\xff" * len(gone), flipped, b""):
+            damaged = whole[:start] + filling + whole[start + length :]
+            verdicts.append(refused(tmp_path / "a.jpg", damaged, "full"))
+            assert verdicts[-1] != fully_decodes(damaged)
+    assert len(set(verdicts)) == 2
+
+
+def test_the_quick_check_looks_at_start_and_end_alone(tmp_path: Path) -> None:
+    """A Huffman table that makes no sense is refused when the data that follows is decoded."""
+    whole = noisy()
+    path = tmp_path / "a.jpg"
+    at = whole.index(b"\xff\xc4") + 5
+    senseless = whole[:at] + b"\xff" * 16 + whole[at + 16 :]
+    assert refused(path, senseless, "full")
+    assert not refused(path, senseless, "quick")
+    assert refused(path, b"\x00" + whole, "quick")
+    assert refused(path, whole[:-2], "quick")
+
+
+def test_bytes_after_the_end_mark_are_no_damage(tmp_path: Path) -> None:
+    for after in (b"\x00" * 1000, b"\n", b"a camera's own data"):
+        for check in CHECKS:
+            assert not refused(tmp_path / "a.jpg", noisy() + after, check)
+
+
+@pytest.mark.parametrize("check", ["full", "quick"])
+def test_what_is_not_copied_is_always_decoded(tmp_path: Path, check: Check) -> None:
+    whole = noisy()
+    path = tmp_path / "a.jpg"
+    at = whole.index(b"\xff\xc4") + 5
+    path.write_bytes(whole[:at] + b"\xff" * 16 + whole[at + 16 :])
+    with pytest.raises(BadImageError, match="cannot be decoded"):
+        prepare_image(path, 48, check)
+
+
+def test_pixels_become_a_jpeg_shrunk_if_need_be() -> None:
+    pixels = np.asarray(halves())
+    image = opened(encode_pixels(pixels, 64))
+    assert (image.mode, image.size) == ("RGB", (64, 32))
+    assert near(image.getpixel((8, 16)), RED)
+    assert near(image.getpixel((56, 16)), BLUE)
+    assert opened(encode_pixels(pixels, 16)).size == (16, 8)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crosshash.data.pairs import Pair, read_pairs, write_pairs
+from crosshash.data.pairs import BLOCK, Pair, read_ids, read_pairs, write_pairs
 from crosshash.errors import CrosshashError
 
 PAIRS = [
@@ -16,6 +16,18 @@ PAIRS = [
 def test_round_trip(tmp_path: Path) -> None:
     write_pairs(tmp_path, PAIRS)
     assert read_pairs(tmp_path) == PAIRS
+
+
+def test_more_rows_than_are_laid_out_at_once(tmp_path: Path) -> None:
+    pairs = [Pair(str(row), str(row), (), ("a",) * (row % 3), "rest") for row in range(BLOCK + 1)]
+    write_pairs(tmp_path, pairs)
+    assert read_ids(tmp_path) == [pair.id for pair in pairs]
+    assert read_pairs(tmp_path)[BLOCK - 2 :] == pairs[BLOCK - 2 :]
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    write_pairs(tmp_path, [])
+    assert read_pairs(tmp_path) == []
 
 
 def test_equal_pairs_give_equal_bytes(tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
-"""What items pass through on their way: threads, the spool, the progress bar."""
+"""What items pass through on their way: threads, the progress bar."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from crosshash.data.progress import tracked
-from crosshash.data.spool import Spool
 from crosshash.data.threads import LOOKAHEAD, THREADS, in_threads
 
 
@@ -55,16 +53,6 @@ def test_error_of_a_thread_comes_out_in_its_place() -> None:
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
-
-
-def test_spool_gives_back_any_string_and_leaves_no_file(tmp_path: Path) -> None:
-    with Spool(tmp_path) as spool:
-        for data in (b"one", b"", b"three" * 1000):
-            spool.append(data)
-        assert [spool[2], spool[0], spool[1]] == [b"three" * 1000, b"one", b""]
-        spool.append(b"four")
-        assert spool[3] == b"four"
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_bar_passes_everything_on_and_is_silent_off_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:

@@ -67,6 +67,17 @@ def test_what_fetching_does_not_bring_back_is_listed(tmp_path: Path) -> None:
     assert "dvc repro --force download" in message
 
 
+def test_folders_and_links_in_circles_are_no_files(tmp_path: Path) -> None:
+    files = three_files(tmp_path)
+    write_raw(tmp_path / "record.json", "custom", files)
+    (tmp_path / "a.txt").unlink()
+    (tmp_path / "a.txt").symlink_to("a.txt")
+    (tmp_path / "b.txt").unlink()
+    (tmp_path / "b.txt").mkdir()
+    with pytest.raises(CrosshashError, match=r"2 raw file\(s\)"):
+        check_raw(tmp_path / "record.json", tmp_path, lambda: [files[2]])
+
+
 def test_record_of_another_version(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text('{"files": [{"path": "a"}]}')
     with pytest.raises(CrosshashError, match=r"record\.json: does not fit this version"):

@@ -6,13 +6,17 @@ import json
 import tarfile
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from crosshash.data.processes import workers
 from crosshash.data.shards import Item, read_items, read_shard, shard_names, write_shards
+from crosshash.data.spool import Piece
 from crosshash.errors import CrosshashError
+from tests.data.stage_runs import files_of
 
 
 def jpeg_items(count: int, size: int = 1000) -> list[Item]:
@@ -177,17 +181,71 @@ def test_arrays_of_objects_are_neither_pickled_nor_unpickled(tmp_path: Path) -> 
         list(read_items(tmp_path, "val"))
 
 
-def test_memory_does_not_grow_with_a_shard(tmp_path: Path) -> None:
-    """Headers that tarfile keeps take 330 bytes each, 660,000 in all; a checksum is read by 262,144 bytes."""
+def waiting_items(root: Path, count: int, size: int) -> list[Item]:
+    """Items whose pictures wait on disk, one after the other."""
+    path = root / "waiting"
+    path.write_bytes(np.random.default_rng(3).bytes(count * size))
+    return [
+        Item(row, str(row), Piece(str(path), row * size, size), ("a",), None, ("x",)) for row in range(count)
+    ]
+
+
+def test_memory_does_not_grow_with_the_pictures_of_a_shard(tmp_path: Path) -> None:
+    """1,000 pictures of 10,000 bytes make a shard of 10 MB; a checksum is read by 262,144 bytes."""
     write_and_read_one(tmp_path / "imports")
+    items = waiting_items(tmp_path, 1000, 10_000)
     tracemalloc.start()
     try:
-        write_shards(tmp_path, {"train": map(small_item, range(1000))}, shard_mb=100)
+        write_shards(tmp_path, {"train": items}, shard_mb=100)
         assert sum(1 for _ in read_items(tmp_path, "train")) == 1000
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < 500_000
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_any_number_of_processes_writes_equal_bytes(tmp_path: Path, count: int) -> None:
+    items = waiting_items(tmp_path, 100, 3000)
+    parts = {"query": items[60:75], "train": items[:60], "val": [], "rest": items[75:]}
+    for name in ("alone", "shared"):
+        (tmp_path / name).mkdir()
+    write_shards(tmp_path / "alone", parts, shard_mb=0.03)
+    with workers(count) as crew:
+        write_shards(tmp_path / "shared", parts, shard_mb=0.03, crew=crew)
+    alone = files_of(tmp_path / "alone")
+    assert len(alone) > 10
+    assert files_of(tmp_path / "shared") == alone
+    assert (
+        [item.image for item in read_items(tmp_path / "alone", "query")]
+        == [
+            item.image.read()  # type: ignore[union-attr]
+            for item in items[60:75]
+        ]
+    )
+
+
+def test_items_without_picture(tmp_path: Path) -> None:
+    items = [replace(small_item(row), image=None) for row in range(3)]
+    write_shards(tmp_path, {"train": items}, shard_mb=1)
+    assert list(read_items(tmp_path, "train")) == items
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.bool_, np.int32])
+def test_texts_of_any_numbers_become_float32(tmp_path: Path, dtype: type) -> None:
+    texts = np.array([[0, 1, 1], [1, 0, 0]], dtype=dtype)
+    items = [replace(small_item(row), text=text) for row, text in enumerate(texts)]
+    write_shards(tmp_path, {"train": items}, shard_mb=1)
+    for item, text in zip(read_items(tmp_path, "train"), texts, strict=True):
+        assert item.text is not None
+        assert item.text.dtype == np.float32
+        assert item.text.tolist() == text.tolist()
+
+
+def test_size_limit_of_vectors(tmp_path: Path) -> None:
+    """An item of 3,072 bytes as below: 6,200 bytes hold two."""
+    write_shards(tmp_path, {"train": vector_items(5)}, shard_mb=6_200 / 1e6)
+    assert [count for _, count in shard_names(tmp_path, "train")] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("name", ["a#b?c;d=e", "pipe:cat x", "a b%20c", "{1..2}"])

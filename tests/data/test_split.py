@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crosshash.data.pairs import Pair, write_pairs
 from crosshash.data.source import SplitSizes
-from crosshash.data.split import Split, make_split, read_split, write_split
+from crosshash.data.split import Split, given_split, make_split, read_split, write_split
 from crosshash.errors import CrosshashError
 
 IDS = [f"{number}.jpg" for number in range(40)]
@@ -121,6 +121,34 @@ def test_no_eligible_item() -> None:
 def test_a_size_with_a_point_is_a_share(value: float) -> None:
     with pytest.raises(CrosshashError, match=r"split\.query: .* neither a share below 1 nor a count"):
         make_split(IDS, ALL, SplitSizes(value, 10), 0.05, 0)
+
+
+def test_a_given_split_keeps_its_order_and_draws_validation_queries() -> None:
+    """A tenth of 30 training items: 3. They depend on the ids alone, not on their order in the list."""
+    query, train = IDS[:5], IDS[9:39]
+    split = given_split(IDS, query, train, None, val=0.1, seed=0)
+    assert split.query == tuple(query)
+    assert len(split.val_query) == 3
+    assert split.train == tuple(item for item in train if item not in split.val_query)
+    assert sorted(split.rest()) == sorted([*IDS[5:9], IDS[39]])
+    turned = given_split(IDS, query, train[::-1], None, val=0.1, seed=0)
+    assert turned.val_query == split.val_query
+    assert turned.train == split.train[::-1]
+    other = given_split(IDS, query, train, None, val=0.1, seed=1)
+    assert set(other.val_query) != set(split.val_query)
+
+
+@pytest.mark.parametrize("val_query", [(), ("39.jpg",)])
+def test_given_validation_queries_are_all_there_are(val_query: tuple[str, ...]) -> None:
+    split = given_split(IDS, IDS[:5], IDS[5:30], val_query, val=0.5, seed=0)
+    assert (split.train, split.val_query) == (tuple(IDS[5:30]), val_query)
+
+
+def test_a_drawn_split_given_again_is_the_same() -> None:
+    split = make_split(IDS, ALL, SplitSizes(5, 30), 0.1, 0)
+    assert given_split(IDS, split.query, split.train, split.val_query, 0.1, 0) == split
+    trained = [*split.train, *split.val_query]
+    assert set(given_split(IDS, split.query, trained, None, 0.1, 0).val_query) == set(split.val_query)
 
 
 @pytest.mark.parametrize(

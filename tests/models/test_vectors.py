@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
+from crosshash.data.vocabulary import words_of
 from crosshash.models.vectors import VectorEncoder, bag_reader, vector_reader
 
 
@@ -15,6 +18,35 @@ def test_a_bag_marks_the_words_that_occur() -> None:
     assert read("don't").tolist() == [0, 0, 1, 0]
     assert read("12 squares!").tolist() == [0, 0, 0, 0]
     assert read("").dtype == np.float32
+
+
+TAGS = ("d80", "nikon-d80", "日本", "são", "50mm_f1.8", "f1", "NYC")
+
+
+@pytest.mark.parametrize(
+    ("caption", "found"),
+    [
+        ("d80 são", {"d80", "são"}),
+        ("nikon-d80", {"nikon-d80"}),
+        ("Nikon-D80 日本", {"nikon-d80", "日本"}),
+        ("a 50mm_f1.8 lens", {"50mm_f1.8"}),
+        ("nyc\tsao 日本人 nikond80", {"NYC"}),
+        ("In São, with my D80; f1.", {"são", "d80", "f1"}),
+        ("canon_d80", {"d80"}),  # no tag as a whole: a text, whose words are looked up
+    ],
+)
+def test_published_words_are_counted_between_blanks(caption: str, found: set[str]) -> None:
+    """A word with `-`, `_` or `.` inside is one word, and the words that it is made of are not counted."""
+    bag = bag_reader(TAGS)(caption)
+    assert {word for word, count in zip(TAGS, bag, strict=True) if count} == found
+
+
+@given(st.text(alphabet="ab c'D.-_\n1é日", max_size=30))
+def test_words_of_ordinary_captions_are_split_as_the_vocabulary_was(caption: str) -> None:
+    words = sorted(set(words_of(caption)))
+    assert bag_reader(words)(caption).tolist() == [1] * len(words)
+    few = words[::2]
+    assert bag_reader(few)(caption).sum() == len(few)
 
 
 def test_a_vector_is_read_as_float32() -> None:

@@ -37,7 +37,8 @@ def test_a_count_stays_a_count_and_a_share_a_share(
 ) -> None:
     plan = ConvertPlan(
         dataset="scenes", settings={"count": 10}, query=query, train=2, val=0.0, split_seed=0,
-        missing_class="error", max_side=512, bad_images="fail", vocabulary=10, shard_mb=1.0,
+        missing_class="error", split_file=None, check="full", max_side=512, bad_images="fail",
+        vocabulary=10, shard_mb=1.0,
     )  # fmt: skip
     write(tmp_path, "convert", yaml.safe_dump(plan.model_dump()))
     found = read_plan("convert", ConvertPlan, tmp_path)

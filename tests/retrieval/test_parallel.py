@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from crosshash.errors import CrosshashError
-from crosshash.retrieval.parallel import over_blocks, threads
+from crosshash.retrieval.parallel import over_blocks
 
 
 def test_results_keep_the_order_of_the_blocks() -> None:
@@ -16,17 +15,9 @@ def test_as_many_threads_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three blocks that wait for one another end only if three threads work on them."""
     monkeypatch.setenv("CROSSHASH_THREADS", "3")
     barrier = threading.Barrier(3, timeout=10)
-    assert threads() == 3
     assert sorted(over_blocks(lambda _: barrier.wait(), [range(1)] * 3)) == [0, 1, 2]
 
 
 def test_an_error_in_a_block_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         over_blocks(lambda rows: 1 / len(rows), [range(1), range(0)])
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
-def test_a_senseless_number_of_threads_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv("CROSSHASH_THREADS", text)
-    with pytest.raises(CrosshashError, match=f"CROSSHASH_THREADS is '{text}'"):
-        threads()

@@ -1,23 +1,33 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
+from PIL import Image
 
 from crosshash.artifacts import read_json, read_npz
 from crosshash.data.info import read_info
 from crosshash.data.labels import label_matrix
-from crosshash.data.pairs import read_pairs
+from crosshash.data.pairs import PARTS, read_pairs
+from crosshash.data.raw import write_raw
 from crosshash.data.shards import read_items
+from crosshash.data.source import PixelRows, RawFile, RawItem, RawItems, SplitSizes
 from crosshash.data.split import read_split
 from crosshash.errors import CrosshashError
-from stages import convert
+from crosshash.plans.convert import ConvertPlan
+from stages import convert, download
 from tests.data.folders import picture, plain_rows, write_csv, write_folder
 from tests.data.stage_runs import REPOSITORY, files_of, run_both, start, write_plans
 
@@ -312,36 +322,219 @@ def test_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         data.chmod(0o755)
 
 
-def test_ctrl_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_folder(tmp_path / "set", plain_rows(400))
-    for number in range(400):
-        os.link(large(tmp_path), folder / f"{number}.png")
-    write_csv(
-        folder / "pairs.csv",
-        [(f"{number}.png", text, label) for number, (_, text, label) in enumerate(plain_rows(400))],
-    )
-    write_plans(tmp_path, "custom", {"path": str(folder)})
-    monkeypatch.setenv("CROSSHASH_RAW", str(tmp_path / "raw"))
-    monkeypatch.chdir(tmp_path)
-    convert_after_download(tmp_path)
-    process = start(tmp_path, "convert")
-    while process.poll() is None and not list((tmp_path / "data").glob(".custom.*.part")):
+def large_set(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Download 400 pictures that take worker processes some seconds, so that signals come in the middle."""
+    folder = root / "set"
+    folder.mkdir()
+    large = folder / "0.png"
+    picture(0, (1500, 1500)).save(large, compress_level=1)
+    for number in range(1, 400):
+        os.link(large, folder / f"{number}.png")
+    rows = [(f"{number}.png", text, label) for number, (_, text, label) in enumerate(plain_rows(400))]
+    write_csv(folder / "pairs.csv", rows)
+    write_plans(root, "custom", {"path": str(folder)}, max_side=64)
+    monkeypatch.setenv("CROSSHASH_RAW", str(root / "raw"))
+    monkeypatch.setenv("CROSSHASH_THREADS", "2")
+    monkeypatch.chdir(root)
+    download.main()
+
+
+def start_until_pictures_are_done(root: Path) -> subprocess.Popen[str]:
+    """Start the conversion and wait until the workers have set something aside."""
+    process = start(root, "convert")
+    while process.poll() is None and not any(path.name.isdigit() for path in (root / "data").rglob("*")):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    return process
+
+
+def of_group(group: int) -> list[str]:
+    """Command lines of the processes of a group that are not merely waiting to be buried."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, its_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                found.append((folder / "cmdline").read_text())
+    return found
+
+
+def wait_until_gone(group: int) -> None:
+    for _ in range(200):
+        if not of_group(group):
+            return
+        time.sleep(0.02)
+    pytest.fail(f"after four seconds there are still {of_group(group)}")
+
+
+def test_ctrl_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal sends it to the workers as well, which have nothing to say about it."""
+    large_set(tmp_path, monkeypatch)
+    process = start_until_pictures_are_done(tmp_path)
+    assert len(of_group(process.pid)) == 3
+    os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == "stopped by Ctrl-C; nothing half-written was left\n"
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
+    wait_until_gone(process.pid)
 
 
-def large(root: Path) -> Path:
-    """A picture that takes some time to decode, so that 400 of them are not done when the signal comes."""
-    path = root / "large.png"
-    if not path.exists():
-        picture(0, (1500, 1500)).save(path, compress_level=1)
-    return path
+def test_ctrl_c_while_workers_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large_set(tmp_path, monkeypatch)
+    process = start(tmp_path, "convert")
+    while process.poll() is None and not list((tmp_path / "data").glob(".custom*")):
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "stopped by Ctrl-C; nothing half-written was left\n")
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
+    wait_until_gone(process.pid)
 
 
-def convert_after_download(root: Path) -> None:
-    process = start(root, "download")
-    assert process.wait(timeout=60) == 0
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_killed_conversion_leaves_no_process_and_no_trace_after_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large_set(tmp_path, monkeypatch)
+    process = start_until_pictures_are_done(tmp_path)
+    process.kill()
+    process.communicate()
+    wait_until_gone(process.pid)
+    assert len(list((tmp_path / "data").iterdir())) == 2
+    for number in range(24, 400):
+        (tmp_path / f"set/{number}.png").unlink()
+    rows = [(f"{number}.png", text, label) for number, (_, text, label) in enumerate(plain_rows(24))]
+    write_csv(tmp_path / "set/pairs.csv", rows)
+    download.main()
+    convert.main()
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["custom", "raw"]
+    again = files_of(tmp_path / "data/custom")
+    convert.main()
+    assert files_of(tmp_path / "data/custom") == again
+
+
+def test_any_number_of_processes_gives_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_plans(tmp_path, "scenes", {"count": 300, "seed": 0}, shard_mb=0.1)
+    results = []
+    for count in ("1", "2", "3"):
+        monkeypatch.setenv("CROSSHASH_THREADS", count)
+        results.append(files_of(run_both(tmp_path, monkeypatch) / "scenes"))
+    assert results[0] == results[1] == results[2]
+
+
+def test_full_disk_in_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 pictures of a chunk are larger than the 64 blocks of 512 bytes that a file may have."""
+    write_plans(tmp_path, "scenes", {"count": 300, "seed": 0})
+    monkeypatch.setenv("CROSSHASH_THREADS", "2")
+    monkeypatch.setenv("CROSSHASH_RAW", str(tmp_path / "raw"))
+    monkeypatch.chdir(tmp_path)
+    download.main()
+    process = start(tmp_path, "convert", before="ulimit -f 64;")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith("error: data/scenes: cannot be written (File too large). Free disk space")
+    assert "Traceback" not in errors
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
+
+
+def test_the_quick_check_is_the_plans_to_choose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_folder(tmp_path / "set", plain_rows(40))
+    data = (folder / "3.jpg").read_bytes()
+    at = data.index(b"\xff\xc4") + 5  # a Huffman table
+    (folder / "3.jpg").write_bytes(data[:at] + b"\xff" * 16 + data[at + 16 :])
+    with pytest.raises(CrosshashError, match=r"3\.jpg \(row 5\): cannot be decoded"):
+        custom(tmp_path, folder, monkeypatch)
+    assert len(read_pairs(custom(tmp_path, folder, monkeypatch, check="quick"))) == 40
+
+
+def test_conversion_needs_no_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = custom(tmp_path, write_folder(tmp_path / "set", plain_rows(30)), monkeypatch)
+    before = files_of(data)
+    code = (
+        "import sys; from stages import convert; convert.main(); "
+        "assert not {'torch', 'webdataset', 'prefect', 'matplotlib'} & set(sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert files_of(data) == before
+
+
+def plan(**changes: object) -> ConvertPlan:
+    usual: dict[str, object] = {"dataset": "own", "settings": {}, "split_file": None}
+    usual |= {"query": 4, "train": 20, "val": 0.1}
+    usual |= {"split_seed": 0, "missing_class": "error", "check": "full", "max_side": 512}
+    usual |= {"bad_images": "fail", "vocabulary": 10, "shard_mb": 1.0}
+    return ConvertPlan.model_validate(usual | changes)
+
+
+def test_a_set_of_labels_and_tags_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    items = tuple(RawItem(str(row), (f"tag{row % 3}",), ("odd" if row % 2 else "even",)) for row in range(30))
+    tags = np.eye(3, dtype=np.uint8)[np.arange(30) % 3]
+    source = RawItems(items, ("odd", "even"), None, tags)
+    info = convert.write_dataset(plan(), source, SplitSizes(1, 1), tmp_path)
+    assert (info.image_kind, info.image_dim, info.text_kind, info.text_dim) == ("none", None, "vector", 3)
+    found = [item for part in PARTS for item in read_items(tmp_path / "data/own", part)]
+    assert sorted(item.row for item in found) == list(range(30))
+    for item in found:
+        assert item.image is None
+        assert item.text is not None
+        assert item.text.tolist() == tags[item.row].tolist()
+
+
+def test_room_for_the_pictures_twice_is_asked_for_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pictures of 3e17 and 1e17 bytes take 8e17 together; shrunk to 16 pixels, next to nothing."""
+    monkeypatch.chdir(tmp_path)
+    sizes = {"images/a.jpg": 3 * 10**17, "images/b.jpg": 10**17, "pairs.csv": 10**17}
+    write_raw(Path("data/raw/own.json"), "own", [RawFile(name, size, "") for name, size in sizes.items()])
+    items = (RawItem("a"), RawItem("b"))
+    source = RawItems(items, (), (tmp_path / "set/images/a.jpg", tmp_path / "set/images/b.jpg"))
+    convert.check_room(plan(max_side=16), source, tmp_path / "set")
+    convert.check_room(plan(max_side=10**9), replace(source, images=np.zeros((2, 3))), tmp_path / "set")
+    with pytest.raises(
+        CrosshashError, match=r"data/own: 800,000,000\.0 GB needed for the pictures.* put the project on"
+    ):
+        convert.check_room(plan(max_side=10**9), source, tmp_path / "set")
+    assert not Path("data/own").exists()
+
+
+def test_pictures_in_a_mat_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = np.zeros((6, 8, 3, 30), dtype=np.uint8) + 5 * np.arange(30, dtype=np.uint8)
+    scipy.io.savemat(tmp_path / "all.mat", {"IAll": pixels})
+    items = tuple(RawItem(str(row), ("a text",), ("one",)) for row in range(30))
+    source = RawItems(items, ("one",), PixelRows(tmp_path / "all.mat", "IAll", 30))
+    info = convert.write_dataset(plan(), source, SplitSizes(1, 1), tmp_path)
+    assert info.image_kind == "jpeg"
+    for item in read_items(tmp_path / "data/own", "train"):
+        assert isinstance(item.image, bytes)
+        image = np.asarray(Image.open(io.BytesIO(item.image)))
+        assert image.shape == (6, 8, 3)
+        assert np.abs(image.astype(int) - 5 * item.row).max() <= 3
+
+
+def test_pictures_left_out_beside_text_vectors_and_a_split_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items 1 and 8 are lost: the others keep their own texts, and the file may go on naming the lost."""
+    monkeypatch.chdir(tmp_path)
+    folder = write_folder(tmp_path / "set", plain_rows(12))
+    (folder / "1.jpg").unlink()
+    (folder / "8.jpg").unlink()
+    items = tuple(RawItem(str(row), (), ("one",)) for row in range(12))
+    paths = tuple(folder / f"{row}.jpg" for row in range(12))
+    source = RawItems(items, ("one",), paths, np.arange(12, dtype=np.uint8)[:, None])
+    split = {"query": ["0", "1"], "train": ["2", "8", "4"]}
+    (tmp_path / "split.json").write_text(json.dumps(split))
+    chosen = plan(split_file="split.json", query=None, train=None, val=0, bad_images="skip")
+    info = convert.write_dataset(chosen, source, SplitSizes(1, 1), tmp_path)
+    assert info.counts["query"] == 1
+    found = [item for part in PARTS for item in read_items(tmp_path / "data/own", part)]
+    assert [item.id for item in found][:3] == ["0", "2", "4"]
+    assert len(found) == 10
+    for item in found:
+        assert item.text is not None
+        assert item.text.tolist() == [int(item.id)]
+        assert item.image == paths[int(item.id)].read_bytes()

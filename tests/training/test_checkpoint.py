@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import logging
 import os
 import select
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -181,6 +184,8 @@ def test_the_folder_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.Monk
 
 HOLD = """
 import sys
+import threading
+import time
 from pathlib import Path
 from crosshash.training.checkpoint import locked
 with locked(Path(sys.argv[1])):
@@ -209,6 +214,21 @@ def test_a_second_process_waits_until_the_first_has_ended(tmp_path: Path) -> Non
         holder.kill()
         assert waiter.stdout.readline() == "held\n"
         waiter.kill()
+
+
+def test_who_waits_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def wait() -> None:
+        with locked(tmp_path / "key"):
+            pass
+
+    waiter = threading.Thread(target=wait)
+    with caplog.at_level(logging.INFO), locked(tmp_path / "key"):
+        waiter.start()
+        while waiter.is_alive() and not caplog.messages:
+            time.sleep(0.01)
+    waiter.join(timeout=60)
+    assert not waiter.is_alive()
+    assert caplog.messages == ["the same training is running in another process: waiting for it to end"]
 
 
 def test_a_lock_is_given_back_after_an_error(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ CUDA = torch.cuda.is_available()
 
 CHILD = """
 import sys
-from crosshash.training.parent import end_with_parent
+from crosshash.parent import end_with_parent
 end_with_parent()
 print("up", flush=True)
 sys.stdin.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import re
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -131,10 +132,13 @@ def _joined(before: str | None, detail: ErrorDetails) -> str:
     """Word one finding, after what another member of the same union had to say."""
     if detail["type"] == "missing":
         return "missing key"
-    message = detail["msg"].replace("Input should be", "must be")
+    message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if detail["type"] == "model_type":
         message = "must be a section of keys"
-    found = f" (found {detail['input']!r})"
+    near = difflib.get_close_matches(
+        str(detail["input"]), re.findall("'([^']+)'", detail.get("ctx", {}).get("expected", "")), 1, 0.7
+    )
+    found = f" (found {detail['input']!r}{'; did you mean ' + near[0] + '?' if near else ''})"
     return (before.removesuffix(found) + ", or " if before else "") + message + found
 
 

@@ -25,6 +25,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
         CrosshashError: settings that do not fit together, paths that are not there, CUDA that is missing.
     """
     _check_paths(params)
+    _check_split(params)
     _check_device(params.device)
     train_bits = params.method_section.trained_bits(params.bits)
     if train_bits < params.bits:
@@ -33,46 +34,15 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
             f"set {params.method}.train_bits to at least {params.bits}, or lower bits."
         )
     return {
-        "download": DownloadPlan(
-            dataset=params.dataset,
-            settings=dataset_settings(params)
-            | (params.download.model_dump() if params.dataset_section.published else {}),
-        ),
+        "download": _download(params),
         "convert": _convert(params),
-        "centers": CentersPlan(
-            used=params.method_section.uses_centers, train_bits=train_bits, bits=params.bits, seed=params.seed
-        ),
-        "transform": TransformPlan(
-            used=params.method_section.uses_centers,
-            for_training=params.method_section.training_knows_bits(),
-            seed=params.seed,
-            **params.transform.model_dump(),
-        ),
+        "centers": _centers(params, train_bits),
+        "transform": _transform(params),
         "train": _train(params, train_bits),
-        "encode": EncodePlan(
-            bits=params.bits,
-            train_bits=train_bits,
-            significance=getattr(params.method_section, "significance", None),
-            device=params.device,
-            **params.encode.model_dump(),
-        ),
-        "evaluate": EvaluatePlan(
-            method=params.method,
-            dataset=params.dataset,
-            bits=params.bits,
-            train_bits=train_bits,
-            rerank=getattr(params.method_section, "rerank", None),
-            seed=params.seed,
-            **params.evaluate.model_dump(),
-        ),
+        "encode": _encode(params, train_bits),
+        "evaluate": _evaluate(params, train_bits),
         "index": IndexPlan(bits=params.bits),
-        "report": ReportPlan(
-            method=params.method,
-            dataset=params.dataset,
-            bits=params.bits,
-            train_bits=train_bits,
-            **params.report.model_dump(),
-        ),
+        "report": _report(params, train_bits),
     }
 
 
@@ -83,6 +53,11 @@ def dataset_settings(params: CommonParams) -> Settings:
     """
     settings: Settings = params.dataset_section.model_dump()
     return settings | ({"local": params.download.local} if params.dataset_section.published else {})
+
+
+def _download(params: CommonParams) -> DownloadPlan:
+    transfer = params.download.model_dump() if params.dataset_section.published else {}
+    return DownloadPlan(dataset=params.dataset, settings=dataset_settings(params) | transfer)
 
 
 def _convert(params: CommonParams) -> ConvertPlan:
@@ -97,6 +72,20 @@ def _convert(params: CommonParams) -> ConvertPlan:
         split_seed=split.seed,
         missing_class=split.missing_class,
         **params.convert.model_dump(),
+    )
+
+
+def _centers(params: CommonParams, train_bits: int) -> CentersPlan:
+    used = params.method_section.uses_centers
+    return CentersPlan(used=used, train_bits=train_bits, bits=params.bits, seed=params.seed)
+
+
+def _transform(params: CommonParams) -> TransformPlan:
+    return TransformPlan(
+        used=params.method_section.uses_centers,
+        for_training=params.method_section.training_knows_bits(),
+        seed=params.seed,
+        **params.transform.model_dump(),
     )
 
 
@@ -128,6 +117,38 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
     )
 
 
+def _encode(params: CommonParams, train_bits: int) -> EncodePlan:
+    return EncodePlan(
+        bits=params.bits,
+        train_bits=train_bits,
+        significance=getattr(params.method_section, "significance", None),
+        device=params.device,
+        **params.encode.model_dump(),
+    )
+
+
+def _evaluate(params: CommonParams, train_bits: int) -> EvaluatePlan:
+    return EvaluatePlan(
+        method=params.method,
+        dataset=params.dataset,
+        bits=params.bits,
+        train_bits=train_bits,
+        rerank=getattr(params.method_section, "rerank", None),
+        seed=params.seed,
+        **params.evaluate.model_dump(),
+    )
+
+
+def _report(params: CommonParams, train_bits: int) -> ReportPlan:
+    return ReportPlan(
+        method=params.method,
+        dataset=params.dataset,
+        bits=params.bits,
+        train_bits=train_bits,
+        **params.report.model_dump(),
+    )
+
+
 def _check_paths(params: CommonParams) -> None:
     """Refuse paths that are not there now, before any stage waits for them.
 
@@ -146,6 +167,16 @@ def _check_paths(params: CommonParams) -> None:
             f"params.yaml: {len(problems)} path(s) that do not exist:\n{listed(problems)}\n"
             "Queued and temporary experiments and Prefect runs have a folder of their own: "
             "give absolute paths to what is outside the project."
+        )
+
+
+def _check_split(params: CommonParams) -> None:
+    """Refuse two answers to who is query, before anything is downloaded."""
+    split = params.split
+    if split.file is not None and (split.query is not None or split.train is not None):
+        raise CrosshashError(
+            "params.yaml: split.file says who is query and who is trained on; with it split.query and "
+            "split.train must be null: -S split.query=null -S split.train=null"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from crosshash.config.section import Count, NonNegative, Positive, Real, Section
 
@@ -12,11 +12,20 @@ Share = Count | Annotated[Real, Field(gt=0, lt=1)]
 Fraction = Annotated[Real, Field(ge=0, lt=1)]
 
 
+def _address(value: str) -> str:
+    """Check the address of a mirror."""
+    if not value.startswith(("http://", "https://")) or "@" in value:
+        raise ValueError(
+            "must begin with http:// or https:// and hold no password (that belongs in ~/.netrc)"
+        )
+    return value
+
+
 class DownloadSection(Section):
     """Where the files of published data sets come from."""
 
     local: Annotated[str, Field(min_length=1)] | None
-    mirror: Annotated[str, Field(pattern=r"^https?://[^@]+$")] | None
+    mirror: Annotated[str, AfterValidator(_address)] | None
     checksums: Literal["known", "first"]
     parallel: Annotated[int, Field(ge=1, le=64)]
 

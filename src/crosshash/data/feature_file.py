@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import scipy.io
 
 from crosshash.artifacts import read_npz
+from crosshash.data.mat import list_mat, read_mat
+from crosshash.data.mat_text import Texts, text_rows
 from crosshash.errors import CrosshashError, listed
 
 SHOWN = 5
-
-Texts = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,17 @@ def read_features(path: Path) -> Features:
         CrosshashError: the file cannot be read, has no `image`, an array does not hold what it should, or the
             arrays differ in their rows.
     """
-    arrays = read_arrays(path)
+    arrays, names = _read_arrays(path)
     if "image" not in arrays:
-        found = ", ".join(sorted(arrays)) or "none"
+        found = ", ".join(sorted(names)) or "none"
         raise CrosshashError(
             f"{path}: array 'image' (float[N, D], a row per item) is missing; found: {found}."
         )
     features = Features(
-        image=_vectors(path, "image", arrays["image"]),
-        text=_vectors(path, "text", arrays["text"]) if "text" in arrays else None,
+        image=finite_vectors(path, "image", arrays["image"]),
+        text=finite_vectors(path, "text", arrays["text"]) if "text" in arrays else None,
         labels=_labels(path, arrays["labels"]) if "labels" in arrays else None,
-        captions=_texts(arrays["captions"]) if "captions" in arrays else None,
+        captions=text_rows(arrays["captions"]) if "captions" in arrays else None,
         names=_different(path, "names", arrays),
         classes=_different(path, "classes", arrays),
     )
@@ -60,31 +58,16 @@ def read_features(path: Path) -> Features:
     return features
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of an .npz or .mat file; sparse ones become full.
-
-    Raises:
-        CrosshashError: the file is missing, of another kind, damaged, or a .mat of version 7.3.
-    """
+def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Read the arrays of an .npz or .mat file that `Features` has fields for, and the names of all."""
     if not path.is_file():
         raise CrosshashError(f"{path}: not found. Save the arrays there with numpy.savez.")
     if path.suffix == ".npz":
-        return read_npz(path)
+        arrays = read_npz(path)
+        return arrays, list(arrays)
     if path.suffix != ".mat":
         raise CrosshashError(f"{path}: is neither .npz nor .mat. Save the arrays with numpy.savez.")
-    try:
-        found: dict[str, Any] = scipy.io.loadmat(path)
-    except NotImplementedError:
-        raise CrosshashError(
-            f"{path}: is a MATLAB 7.3 file. Save it with `-v7`, or as .npz with numpy.savez."
-        ) from None
-    except Exception as error:  # a damaged file makes loadmat raise nearly anything
-        raise CrosshashError(f"{path}: cannot be read as .mat ({error}). Save it again with `-v7`.") from None
-    return {
-        key: value.toarray() if hasattr(value, "toarray") else value
-        for key, value in found.items()
-        if not key.startswith("__")
-    }
+    return read_mat(path, [field.name for field in fields(Features)]), list(list_mat(path))
 
 
 def constant_columns(vectors: np.ndarray) -> int:
@@ -92,7 +75,7 @@ def constant_columns(vectors: np.ndarray) -> int:
     return int((vectors == vectors[0]).all(axis=0).sum())
 
 
-def _vectors(path: Path, key: str, array: np.ndarray) -> np.ndarray:
+def finite_vectors(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     """Check that an array is a matrix of finite real numbers; float32[N, D]."""
     if array.ndim != 2 or array.dtype.kind not in "fiub" or not array.size:
         raise CrosshashError(
@@ -105,10 +88,22 @@ def _vectors(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     if bad.any():
         rows, columns = np.flatnonzero(bad.any(axis=1)), np.flatnonzero(bad.any(axis=0))
         raise CrosshashError(
-            f"{path}: array '{key}' has {bad.sum()} NaN or infinite value(s), in row(s) {_some(rows)} and "
-            f"column(s) {_some(columns)}, counted from 0. Replace them, or leave those items out."
+            f"{path}: array '{key}' has {bad.sum()} NaN or infinite value(s), in row(s) {some_of(rows)} and "
+            f"column(s) {some_of(columns)}, counted from 0. Replace them, or leave those items out."
         )
     return vectors
+
+
+def numbered_classes(count: int) -> tuple[str, ...]:
+    """Name classes by number, so that they sort as text in their order."""
+    digits = len(str(count))
+    return tuple(f"class {number:0{digits}d}" for number in range(count))
+
+
+def some_of(places: np.ndarray) -> str:
+    """Write the first few numbers, and how many follow."""
+    text = ", ".join(map(str, places[:SHOWN]))
+    return text if len(places) <= SHOWN else f"{text} and {len(places) - SHOWN} more"
 
 
 def _labels(path: Path, array: np.ndarray) -> np.ndarray:
@@ -121,32 +116,17 @@ def _labels(path: Path, array: np.ndarray) -> np.ndarray:
     rows = np.flatnonzero(((array != 0) & (array != 1)).any(axis=1))
     if len(rows):
         raise CrosshashError(
-            f"{path}: array 'labels' has other values than 0 and 1, in row(s) {_some(rows)}, counted from 0. "
-            "Give a column per class."
+            f"{path}: array 'labels' has other values than 0 and 1, in row(s) {some_of(rows)}, counted "
+            "from 0. Give a column per class."
         )
     return array.astype(bool)
-
-
-def _texts(array: np.ndarray) -> Texts:
-    """Give the texts of each row: `<U[N]`, `<U[N, M]`, or a cell array of one or several texts per cell.
-
-    MATLAB pads texts to one length and gives lists a second axis; blanks at the ends and empty texts go.
-    """
-    rows = array.ravel() if array.ndim < 2 or 1 in array.shape else array
-    return tuple(tuple(text for text in _flat(row) if text) for row in rows)
-
-
-def _flat(value: object) -> list[str]:
-    if isinstance(value, np.ndarray):
-        return [text for inner in value.ravel() for text in _flat(inner)]
-    return [str(value).strip()]
 
 
 def _different(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...] | None:
     """Give an array of texts that must differ from one another; None where there is no such array."""
     if key not in arrays:
         return None
-    texts = tuple(" ".join(row) for row in _texts(arrays[key]))
+    texts = tuple(" ".join(row) for row in text_rows(arrays[key]))
     repeated = sorted(text or "(empty)" for text, count in Counter(texts).items() if count > 1 or not text)
     if repeated:
         raise CrosshashError(
@@ -175,9 +155,3 @@ def _check_counts(path: Path, features: Features) -> None:
                 f"{path}: array 'labels' has {columns} columns, 'classes' names {len(features.classes)}. "
                 "Give a name per column."
             )
-
-
-def _some(places: np.ndarray) -> str:
-    """Write the first few numbers, and how many follow."""
-    text = ", ".join(map(str, places[:SHOWN]))
-    return text if len(places) <= SHOWN else f"{text} and {len(places) - SHOWN} more"

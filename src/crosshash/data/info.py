@@ -17,18 +17,20 @@ NAME = "info.json"
 class DatasetInfo:
     """The content of info.json.
 
-    image_dim, text_dim: width of the vectors, None for JPEG and captions. counts: items in `query`, `train`,
-    `val`, `rest`, and those `unlabelled`, `captionless`. chance: that two labelled items share a class.
+    image_kind: `none` where only texts and labels are at hand. image_dim, text_dim: width of the vectors,
+    None for all else. counts: items in `query`, `train`, `val`, `rest`, and those `unlabelled`,
+    `captionless`. chance: that two labelled items share a class. mean_labels: labels of a labelled item.
     """
 
     dataset: str
-    image_kind: Literal["jpeg", "vector"]
+    image_kind: Literal["jpeg", "vector", "none"]
     text_kind: Literal["caption", "vector"]
     image_dim: int | None
     text_dim: int | None
     classes: tuple[str, ...]
     counts: Mapping[str, int]
     chance: float | None
+    mean_labels: float | None = None
 
 
 def write_info(folder: Path, info: DatasetInfo) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -20,28 +21,41 @@ def label_matrix(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> np.
     """
     column = {name: index for index, name in enumerate(classes)}
     matrix = np.zeros((len(labels), len(classes)), dtype=np.uint8)
-    for row, names in enumerate(labels):
-        for name in names:
-            matrix[row, column[name]] = 1
+    rows = np.repeat(np.arange(len(labels)), np.fromiter(map(len, labels), np.intp, len(labels)))
+    names = chain.from_iterable(labels)
+    matrix[rows, np.fromiter(map(column.__getitem__, names), np.intp, len(rows))] = 1
     return matrix
 
 
-def sharing_chance(matrix: np.ndarray) -> float | None:
-    """Give the share of pairs of two different labelled items with a common label; uint8[N, C] in.
+def mean_labels(labels: Sequence[Sequence[str]]) -> float | None:
+    """Give the mean number of labels of the items that have any; None where no item has one."""
+    counts = [len(names) for names in labels if names]
+    return sum(counts) / len(counts) if counts else None
+
+
+def sharing_chance(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> float | None:
+    """Give the share of pairs of two different labelled items with a common label.
 
     All pairs are looked at, equal label sets once; above SAMPLE items, all pairs of a sample of that many,
     drawn the same way each time. None below two items.
+
+    Raises:
+        KeyError: a label that is no class.
     """
-    labelled = matrix[matrix.any(axis=1)]
+    labelled = [names for names in labels if names]
     if len(labelled) > SAMPLE:
-        labelled = stream(0, "chance").choice(labelled, SAMPLE, replace=False)
+        chosen = stream(0, "chance").choice(len(labelled), SAMPLE, replace=False)
+        labelled = [labelled[row] for row in chosen.tolist()]
     n = len(labelled)
     if n < 2:
         return None
-    packed, counts = np.unique(np.packbits(labelled, axis=1), axis=0, return_counts=True)
+    packed, counts = np.unique(
+        np.packbits(label_matrix(labelled, classes), axis=1), axis=0, return_counts=True
+    )
     sets = np.unpackbits(packed, axis=1).astype(np.float32)
+    weights = counts.astype(np.float32)  # whole numbers up to SAMPLE: exact
     sharing = 0
     for start in range(0, len(sets), BLOCK):
-        common = sets[start : start + BLOCK] @ sets.T > 0
-        sharing += int(counts[start : start + BLOCK] @ (common @ counts))
+        common = (sets[start : start + BLOCK] @ sets.T > 0).astype(np.float32)
+        sharing += int(counts[start : start + BLOCK] @ (common @ weights).astype(np.int64))
     return (sharing - n) / (n * (n - 1))

@@ -14,6 +14,7 @@ from crosshash.errors import CrosshashError
 
 NAME = "pairs.parquet"
 PARTS = ("query", "train", "val", "rest")
+BLOCK = 1 << 17  # rows laid out as columns at a time, a row group of the file each
 
 SCHEMA = pyarrow.schema(
     {
@@ -26,9 +27,9 @@ SCHEMA = pyarrow.schema(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
-    """A row of the pair table; `image` is a relative path or the name of a vector, `part` one of PARTS."""
+    """A row of the pair table; `image` is a path below the raw files or the id, `part` one of PARTS."""
 
     id: str
     image: str
@@ -39,10 +40,14 @@ class Pair:
 
 def write_pairs(folder: Path, pairs: Sequence[Pair]) -> None:
     """Write `pairs.parquet` into the data set's folder, the rows in the given order."""
-    columns = {name: [getattr(pair, name) for pair in pairs] for name in SCHEMA.names}
-    table = pyarrow.table(columns, schema=SCHEMA)
-    with atomic_path(folder / NAME) as temporary:
-        pyarrow.parquet.write_table(table, temporary, compression="zstd")
+    with (
+        atomic_path(folder / NAME) as temporary,
+        pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd") as file,
+    ):
+        for start in range(0, max(len(pairs), 1), BLOCK):
+            block = pairs[start : start + BLOCK]
+            columns = {name: [getattr(pair, name) for pair in block] for name in SCHEMA.names}
+            file.write_table(pyarrow.table(columns, schema=SCHEMA))
 
 
 def read_pairs(folder: Path) -> list[Pair]:
@@ -51,14 +56,30 @@ def read_pairs(folder: Path) -> list[Pair]:
     Raises:
         CrosshashError: the file is missing, cut or of another layout.
     """
-    path = folder / NAME
+    found: list[Pair] = []
+    for block in _read(folder / NAME, SCHEMA.names).to_batches(BLOCK):
+        columns = (column.to_pylist() for column in block.columns)
+        found += (
+            Pair(item, image, tuple(captions), tuple(labels), part)
+            for item, image, captions, labels, part in zip(*columns, strict=True)
+        )
+    return found
+
+
+def read_ids(folder: Path) -> list[str]:
+    """Read the ids of `pairs.parquet` alone, in row order.
+
+    Raises:
+        CrosshashError: the file is missing, cut or of another layout.
+    """
+    ids: list[str] = _read(folder / NAME, ["id"])["id"].to_pylist()
+    return ids
+
+
+def _read(path: Path, columns: Sequence[str]) -> pyarrow.Table:
     try:
-        table = pyarrow.parquet.read_table(path, schema=SCHEMA)
+        return pyarrow.parquet.read_table(path, columns=list(columns), schema=SCHEMA)
     except FileNotFoundError:
         raise missing(path) from None
     except (pyarrow.ArrowException, OSError) as error:
         raise CrosshashError(f"{path}: cannot be read ({error}). Delete it and run `dvc repro`.") from None
-    return [
-        Pair(row["id"], row["image"], tuple(row["captions"]), tuple(row["labels"]), row["part"])
-        for row in table.to_pylist()
-    ]

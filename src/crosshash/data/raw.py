@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from crosshash.artifacts import read_json, write_json
 from crosshash.data.progress import tracked
 from crosshash.data.source import RawFile
 from crosshash.errors import CrosshashError, listed
+
+logger = logging.getLogger(__name__)
 
 
 def describe_files(folder: Path, names: Iterable[str]) -> list[RawFile]:
@@ -36,7 +40,7 @@ def describe_file(folder: Path, name: str) -> RawFile:
 
 def write_raw(path: Path, dataset: str, files: Sequence[RawFile]) -> None:
     """Write the record, files sorted by name."""
-    listing = [asdict(file) for file in sorted(files, key=lambda file: file.name)]
+    listing = [vars(file) for file in sorted(files, key=lambda file: file.name)]
     write_json(path, {"dataset": dataset, "files": listing})
 
 
@@ -64,8 +68,9 @@ def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) ->
         CrosshashError: files are gone or changed, and fetching did not bring them back (all are listed).
     """
     recorded = read_raw(record)
-    if all(_has_size(folder / file.name, file.size) for file in recorded):
+    if all_there(folder, tracked(recorded, len(recorded), "raw files", "files")):
         return
+    logger.info("raw files are gone from %s or changed: getting them again", folder)
     found = {file.name: file for file in fetch()}
     problems = [
         f"{folder / file.name}: {'changed' if file.name in found else 'vanished'}"
@@ -79,5 +84,15 @@ def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) ->
         )
 
 
-def _has_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+def all_there(folder: Path, files: Iterable[RawFile]) -> bool:
+    """Say whether all files are there with their sizes; contents are not looked at."""
+    return all(_has_size(os.path.join(folder, file.name), file.size) for file in files)
+
+
+def _has_size(path: str, size: int) -> bool:
+    """Ask the system once: a data set may have a hundred thousand files."""
+    try:
+        found = os.stat(path)
+    except OSError:  # not there, or links that go round in circles
+        return False
+    return found.st_size == size and stat.S_ISREG(found.st_mode)

@@ -1,8 +1,7 @@
 """WebDataset shards: tar files whose members are grouped by item, with an index of counts and checksums.
 
-`webdataset` writes and reads them. It encodes and decodes nothing: some of its handlers pickle, and the size
-of an item must be known before it is written. It loads torch, so it is imported only where a shard is written
-or read.
+They are written by tarfile; `webdataset`, which reads them, loads torch. It decodes nothing here, since some
+of its handlers pickle.
 """
 
 from __future__ import annotations
@@ -10,48 +9,72 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from crosshash.artifacts import read_json, write_json
+from crosshash.data.processes import Worker, in_processes
+from crosshash.data.spool import Piece
 from crosshash.errors import CrosshashError
 
 FOLDER = "shards"
 INDEX = "index.json"
 
 
-@dataclass(frozen=True)
+def _plain_header() -> bytes:
+    header = tarfile.TarInfo()
+    header.mode = 0o444
+    return header.tobuf(tarfile.USTAR_FORMAT)
+
+
+HEADER = _plain_header()
+"""Header of a file in a tar: no time, no owner, nothing yet that differs between members."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One item of a shard.
 
-    row: of the pair table. image: JPEG bytes, or float32[D]. text: float32[E], or None: captions.
+    row: of the pair table. image: JPEG bytes (before they are written, also where they lie), float32[D], or
+    None: there is none. text: float32[E] (before it is written any numbers), or None: captions.
     """
 
     row: int
     id: str
-    image: bytes | np.ndarray
+    image: bytes | Piece | np.ndarray | None
     captions: tuple[str, ...]
     text: np.ndarray | None
     labels: tuple[str, ...]
 
 
-def write_shards(folder: Path, parts: Mapping[str, Iterable[Item]], shard_mb: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard to be written."""
+
+    name: str
+    part: str
+    items: Sequence[Item]
+
+
+def write_shards(
+    folder: Path, parts: Mapping[str, Iterable[Item]], shard_mb: float, crew: Sequence[Worker] = ()
+) -> None:
     """Write `shards/` into the data set's folder: every part's items, at most `shard_mb` MB a file.
 
-    Items stay in their order. A part without items has no shard. Equal items give equal bytes.
+    Items stay in their order. A part without items has no shard. Equal items give equal bytes, whoever of
+    the crew writes them. The items of a shard are gathered in memory: pictures should wait on disk.
     """
     target = folder / FOLDER
     target.mkdir()
-    shards = [
-        entry
-        for part, items in parts.items()
-        for entry in _write_part(target, part, map(_sample, items), shard_mb * 1e6)
-    ]
-    write_json(target / INDEX, {"shards": shards})
+    shards = _shards(parts, shard_mb * 1e6)
+    entries = list(in_processes(crew, partial(_write_shard, target), shards))
+    write_json(target / INDEX, {"shards": entries})
 
 
 def shard_names(folder: Path, part: str) -> list[tuple[str, int]]:
@@ -98,25 +121,99 @@ def read_shard(folder: Path, name: str) -> Iterator[Item]:
         raise _damaged(path, f"holds {count} items where {INDEX} says {shard['count']}")
 
 
-Sample = dict[str, Any]  # `__key__`, and contents by the ending of the member's name
+def _shards(parts: Mapping[str, Iterable[Item]], limit: float) -> Iterator[Shard]:
+    """Deal the items of each part out to shards of at least one item and at most `limit` bytes."""
+    for part, items in parts.items():
+        held: list[Item] = []
+        number = size = 0
+        for item in items:
+            more = _size(item)
+            if held and size + more > limit:
+                yield Shard(f"{part}-{number:06d}.tar", part, held)
+                held, number, size = [], number + 1, 0
+            held.append(item)
+            size += more
+        if held:
+            yield Shard(f"{part}-{number:06d}.tar", part, held)
 
 
-def _sample(item: Item) -> Sample:
+def _write_shard(folder: Path, shard: Shard) -> dict[str, str | int]:
+    """Write a tar file and give its entry of the index."""
+    digest = hashlib.sha256()
+    size = 0
+    with (folder / shard.name).open("wb") as file:
+        for data in _tar(shard.items):
+            file.write(data)
+            digest.update(data)
+            size += len(data)
+        end = bytes(2 * tarfile.BLOCKSIZE)
+        end += bytes(-(size + len(end)) % tarfile.RECORDSIZE)
+        file.write(end)
+        digest.update(end)
+    return {
+        "name": shard.name,
+        "part": shard.part,
+        "count": len(shard.items),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def _tar(items: Iterable[Item]) -> Iterator[bytes]:
+    """Give the bytes of a tar file, item by item: headers without times, owners or names of anybody."""
+    for item in items:
+        blocks = []
+        for name, data in _members(item):
+            header = _header(f"{item.row:08d}.{name}".encode(), len(data))
+            blocks += [header, data, bytes(-len(data) % tarfile.BLOCKSIZE)]
+        yield b"".join(blocks)
+
+
+def _header(name: bytes, size: int) -> bytes:
+    """Fill name, size and checksum into a header of tarfile, which takes several times as long for each."""
+    header = bytearray(HEADER)
+    header[: len(name)] = name
+    header[124:135] = b"%011o" % size
+    header[148:156] = b" " * 8
+    header[148:155] = b"%06o\x00" % sum(header)
+    return bytes(header)
+
+
+def _members(item: Item) -> Iterator[tuple[str, bytes]]:
     """Lay an item out as files; named by the row, since ids may hold dots and slashes."""
-    text = {"id": item.id, "captions": item.captions, "labels": item.labels}
-    sample = {"__key__": f"{item.row:08d}", "json": json.dumps(text, ensure_ascii=False).encode()}
-    if isinstance(item.image, bytes):
-        sample["jpg"] = item.image
-    else:
-        sample["image.npy"] = _npy(item.image)
+    if isinstance(item.image, np.ndarray):
+        yield "image.npy", _npy(item.image)
+    elif item.image is not None:
+        yield "jpg", item.image.read() if isinstance(item.image, Piece) else item.image
+    yield "json", _json(item)
     if item.text is not None:
-        sample["text.npy"] = _npy(item.text)
-    return sample
+        yield "text.npy", _npy(item.text.astype(np.float32, copy=False))
+
+
+def _size(item: Item) -> int:
+    """Bytes in the tar: a block of 512 for each header, contents filled up to whole blocks."""
+    sizes = [len(_json(item))]
+    if isinstance(item.image, np.ndarray):
+        sizes.append(_npy_size(item.image.dtype, item.image.shape))
+    elif item.image is not None:
+        sizes.append(item.image.size if isinstance(item.image, Piece) else len(item.image))
+    if item.text is not None:
+        sizes.append(_npy_size(np.dtype(np.float32), item.text.shape))
+    return sum(tarfile.BLOCKSIZE * (1 + -(-size // tarfile.BLOCKSIZE)) for size in sizes)
+
+
+def _json(item: Item) -> bytes:
+    text = {"id": item.id, "captions": item.captions, "labels": item.labels}
+    return json.dumps(text, ensure_ascii=False).encode()
+
+
+Sample = Mapping[str, Any]  # from webdataset: `__key__`, and contents by the ending of the member's name
 
 
 def _item(sample: Sample) -> Item:
     texts: dict[str, Any] = json.loads(sample["json"])
-    image = sample["jpg"] if "jpg" in sample else _vector(sample["image.npy"])
+    image = sample.get("jpg")
+    if "image.npy" in sample:
+        image = _vector(sample["image.npy"])
     text = _vector(sample["text.npy"]) if "text.npy" in sample else None
     row = int(sample["__key__"])
     return Item(row, texts["id"], image, tuple(texts["captions"]), text, tuple(texts["labels"]))
@@ -128,40 +225,14 @@ def _npy(vector: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+@cache
+def _npy_size(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
+    return len(_npy(np.empty(shape, dtype)))
+
+
 def _vector(data: bytes) -> np.ndarray:
     vector: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     return vector
-
-
-def _write_part(
-    folder: Path, part: str, samples: Iterator[Sample], limit: float
-) -> list[dict[str, str | int]]:
-    """Write the shards of a part, each of at least one item and at most `limit` bytes; give their entries."""
-    from webdataset import TarWriter
-
-    shards: list[dict[str, str | int]] = []
-    sample = next(samples, None)
-    while sample is not None:
-        path = folder / f"{part}-{len(shards):06d}.tar"
-        count = size = 0
-        with (
-            path.open("wb") as file,
-            # Without times, owners or anything else that differs between runs.
-            TarWriter(file, encoder=False, user="", group="", mode=0o444, mtime=0) as tar,
-        ):
-            while sample is not None and (count == 0 or size + _size(sample) <= limit):
-                tar.write(sample)
-                tar.tarstream.members = []  # tarfile would keep every header in memory
-                count += 1
-                size += _size(sample)
-                sample = next(samples, None)
-        shards.append({"name": path.name, "part": part, "count": count, "sha256": _sha256(path)})
-    return shards
-
-
-def _size(sample: Sample) -> int:
-    """Bytes in the tar: a block of 512 for each header, contents filled up to whole blocks."""
-    return sum(512 + -(-len(data) // 512) * 512 for name, data in sample.items() if name != "__key__")
 
 
 def _sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Who asks, who is trained on, who chooses the epoch: drawn from the ids alone, checked when read."""
+"""Who asks, who is trained on, who chooses the epoch: drawn from the ids or given, checked when read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crosshash.artifacts import read_json, write_json
 from crosshash.data.pairs import NAME as PAIRS
-from crosshash.data.pairs import read_pairs
+from crosshash.data.pairs import read_ids
 from crosshash.data.source import SplitSizes
 from crosshash.errors import CrosshashError, listed
 from crosshash.seeding import stream_seed
@@ -63,7 +63,7 @@ def make_split(
     Raises:
         CrosshashError: fewer eligible items than a count asks for, or nothing left to train on.
     """
-    order = sorted(ids, key=lambda item: (stream_seed(seed, "split", item), item))
+    order = _drawn_order(ids, seed)
     may_be_chosen = {item for item, chosen in zip(ids, eligible, strict=True) if chosen}
     candidates = [item for item in order if item in may_be_chosen]
     n_query = _size("query", sizes.query, len(candidates))
@@ -77,10 +77,7 @@ def make_split(
             f"{n_train} training items, at least 1 of each. Lower split.query or split.train in "
             "params.yaml, or add items."
         )
-    n_val = round(val * n_train)
-    if val > 0 and n_train >= SMALLEST_WITH_VAL:
-        n_val = max(n_val, 1)
-    n_val = min(n_val, n_train - 1)
+    n_val = _val_count(val, n_train)
     query = candidates[:n_query]
     trained = candidates[n_query : n_query + n_train]
     asking = set(query)
@@ -90,6 +87,44 @@ def make_split(
         val_query=tuple(trained[:n_val]),
         retrieval=tuple(item for item in order if item not in asking),
     )
+
+
+def given_split(
+    ids: Sequence[str],
+    query: Sequence[str],
+    train: Sequence[str],
+    val_query: Sequence[str] | None,
+    val: float,
+    seed: int,
+) -> Split:
+    """Take queries and training items as given, in their order; all other items are searched.
+
+    Without `val_query` the share `val` of the training items is drawn from their ids, as in `make_split`.
+    """
+    asking = set(query)
+    if val_query is None:
+        val_query = _drawn_order(train, seed)[: _val_count(val, len(train))]
+        taken = set(val_query)
+        train = [item for item in train if item not in taken]
+    return Split(
+        query=tuple(query),
+        train=tuple(train),
+        val_query=tuple(val_query),
+        retrieval=tuple(item for item in _drawn_order(ids, seed) if item not in asking),
+    )
+
+
+def _drawn_order(ids: Sequence[str], seed: int) -> list[str]:
+    """Sort ids by numbers drawn from each by itself."""
+    return sorted(ids, key=lambda item: (stream_seed(seed, "split", item), item))
+
+
+def _val_count(val: float, n_train: int) -> int:
+    """Give the number of validation queries: a share, at least one of a larger set, never all."""
+    count = round(val * n_train)
+    if val > 0 and n_train >= SMALLEST_WITH_VAL:
+        count = max(count, 1)
+    return min(count, n_train - 1)
 
 
 def _size(key: str, asked: float, count: int) -> int:
@@ -122,7 +157,7 @@ def read_split(folder: Path) -> Split:
         CrosshashError: a file is missing, the sets overlap, or the pair table is not the one that was split.
     """
     value = read_json(folder / NAME)
-    pairs = read_pairs(folder)
+    ids = read_ids(folder)
     if value["pairs_sha256"] != _sha256(folder / PAIRS):
         raise CrosshashError(
             f"{folder / NAME}: belongs to another {PAIRS} (the checksums differ). Run `dvc repro convert`."
@@ -134,11 +169,12 @@ def read_split(folder: Path) -> Split:
             query=query,
             train=tuple(value["train"]),
             val_query=tuple(value["val_query"]),
-            retrieval=tuple(pair.id for pair in pairs if pair.id not in asking),
+            retrieval=tuple(item for item in ids if item not in asking),
         )
     except CrosshashError as error:
         raise CrosshashError(f"{folder / NAME}: {error} Run `dvc repro convert`.") from None
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

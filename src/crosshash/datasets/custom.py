@@ -9,6 +9,7 @@ from crosshash.data.raw import describe_files
 from crosshash.data.source import RawFile, RawItems, SplitSizes
 from crosshash.errors import CrosshashError
 
+DOCS = "docs/data.md"
 SIZES = SplitSizes(query=0.125, train=0.875)
 
 

@@ -14,6 +14,7 @@ from crosshash.data.raw import describe_files
 from crosshash.data.source import RawFile, RawItem, RawItems, SplitSizes
 from crosshash.errors import CrosshashError, listed
 
+DOCS = "docs/data.md"
 SIZES = SplitSizes(query=0.125, train=0.875)
 VECTORS = "features.npz"
 

@@ -20,6 +20,7 @@ from crosshash.data.raw import describe_file, describe_files, read_raw, write_ra
 from crosshash.data.source import RawFile, RawItems, SplitSizes
 from crosshash.seeding import stream
 
+DOCS = "docs/data.md"
 SIZES = SplitSizes(query=0.1, train=0.7)  # 500 and 3,500 of the 5,000
 
 RECORD = "files.json"

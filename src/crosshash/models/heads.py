@@ -45,7 +45,7 @@ class MlpHead(nn.Module):
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Give the margins, in float32 whatever the precision of the layers."""
-        pairs = self.pairs(torch.relu(self.inner(embedding))).float()
+        pairs: Tensor = self.pairs(torch.relu(self.inner(embedding))).float()
         return pairs[:, self.bits :] - pairs[:, : self.bits]
 
 

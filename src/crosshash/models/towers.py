@@ -70,8 +70,14 @@ def image_spec(
     """Settle the image network for data of a kind (`jpeg` or `vector`).
 
     Raises:
-        CrosshashError: a network for pictures on vectors, or the other way round.
+        CrosshashError: a network for pictures on vectors, or the other way round, or no images at all.
     """
+    if kind == "none":
+        raise CrosshashError(
+            "this data set has no pictures: it was converted from label and tag files alone. Hash centres "
+            "and the transform work, training needs images. Set download.local in params.yaml to a folder "
+            "that holds them as well."
+        )
     settled = {"jpeg": OFFLINE, "vector": "mlp"}[kind] if name == "auto" else name
     if (settled == "mlp") != (kind == "vector"):
         held = "vectors: use mlp or auto" if kind == "vector" else f"pictures: use auto, {PICTURES}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from crosshash.data.vocabulary import words_of
+from crosshash.data.vocabulary import known_words
 from crosshash.errors import CrosshashError
 from crosshash.models.levels import Encoder, Levels, Widths
 
@@ -69,11 +69,11 @@ def _layer(width: int) -> nn.Linear:
 
 def bag_reader(vocabulary: Sequence[str]) -> Callable[[str], np.ndarray]:
     """Make the function that turns a caption into float32[V]: 1 where the word occurs."""
-    position = {word: column for column, word in enumerate(vocabulary)}
+    position = {word.lower(): column for column, word in enumerate(vocabulary)}
 
     def prepare(caption: str) -> np.ndarray:
-        bag = np.zeros(len(position), np.float32)
-        bag[[position[word] for word in words_of(caption) if word in position]] = 1
+        bag = np.zeros(len(vocabulary), np.float32)
+        bag[[position[word] for word in known_words(caption, position)]] = 1
         return bag
 
     return prepare

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_npz
 from crosshash.codes.hashcodes import HashCodes, pack
+from crosshash.data.mat import list_mat, read_mat
 from crosshash.errors import CrosshashError, listed
 from crosshash.retrieval.codeset import CodeSet
 
@@ -51,34 +51,13 @@ def read_foreign(path: Path) -> tuple[CodeSet, CodeSet, str]:
 def _six_arrays(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise CrosshashError(f"{path}: not found; give the path of a .mat or .npz file.")
-    arrays = read_npz(path) if path.suffix == ".npz" else _mat(path)
+    arrays = read_npz(path) if path.suffix == ".npz" else read_mat(path, (*CODES, *LABELS))
     absent = [key for key in (*CODES, *LABELS) if key not in arrays]
     if absent:
-        present = ", ".join(sorted(arrays)) or "none"
+        present = ", ".join(sorted(arrays if path.suffix == ".npz" else list_mat(path))) or "none"
         hint = " A query.npz is scored with its retrieval.npz beside it." if "has_text" in arrays else ""
         raise CrosshashError(f"{path}: no array {', '.join(absent)}; there are: {present}.{hint}")
     return {key: arrays[key] for key in (*CODES, *LABELS)}
-
-
-def _mat(path: Path) -> dict[str, Array]:
-    """Read a .mat file up to version 7."""
-    try:
-        arrays = scipy.io.loadmat(path, appendmat=False)
-    except NotImplementedError:
-        raise CrosshashError(
-            f"{path}: is a .mat file of version 7.3 (HDF5). Save it as version 7: save(..., '-v7') in "
-            "MATLAB, scipy.io.savemat in Python."
-        ) from None
-    except Exception as error:  # scipy names no common type for what damaged files raise
-        raise CrosshashError(
-            f"{path}: cannot be read as a .mat file ({error}). Give a .mat file with the arrays "
-            f"{', '.join((*CODES, *LABELS))}, or query.npz and retrieval.npz of the encode stage."
-        ) from None
-    named = {key: value for key, value in arrays.items() if not key.startswith("__")}
-    return {
-        key: value.toarray() if hasattr(value, "toarray") else value  # sparse labels are common
-        for key, value in named.items()
-    }
 
 
 def _shape_problems(arrays: dict[str, Array]) -> list[str]:

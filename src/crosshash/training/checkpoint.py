@@ -6,10 +6,8 @@ that decides the result; they are removed when the training has succeeded.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import logging
 import os
 import shutil
 import sys
@@ -23,10 +21,9 @@ from platformdirs import user_state_path
 from torch import Tensor
 from torch.optim import Optimizer
 
+from crosshash.data import lock
 from crosshash.errors import full_disk_named
 from crosshash.models.tensors import Tensors, read_note, read_tensors, write_tensors
-
-logger = logging.getLogger(__name__)
 
 Epoch = dict[str, float]
 
@@ -71,15 +68,10 @@ def locked(folder: Path) -> Iterator[Path]:
     Raises:
         CrosshashError: the folder cannot be written.
     """
-    with full_disk_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_suffix(".lock").open("w")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("the same training is running in another process: waiting for it to end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    busy = "the same training is running in another process: waiting for it to end"
+    with lock.locked(folder.with_suffix(".lock"), busy):
+        with full_disk_named(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         yield folder
 
 

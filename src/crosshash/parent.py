@@ -1,4 +1,4 @@
-"""A stage ends with the process that started it: a killed `dvc repro` leaves no training behind."""
+"""A process that ends with the one that started it: a killed `dvc repro` leaves nothing at work behind."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies.
+def end_with_parent(ending: signal.Signals = signal.SIGKILL) -> None:
+    """Ask Linux to send this process a signal when its parent dies.
 
     DVC starts a stage by a shell that becomes the stage (dash, bash and zsh do so for a single command), so
     that the parent is DVC itself. Elsewhere the lock on the checkpoint folder keeps two trainings apart.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ending)

@@ -1,0 +1,95 @@
+"""`mat_triple`: an existing triple of .mat files, in any of the layouts that are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from crosshash.data.mat import list_mat
+from crosshash.data.mat_triple import INDEX, read_mat_triple
+from crosshash.data.raw import describe_files
+from crosshash.data.source import RawFile, RawItems, SplitSizes
+from crosshash.errors import CrosshashError
+
+SIZES = SplitSizes(query=0.125, train=0.875)
+LAYOUTS = (
+    # of kalenforn/clip-based-cross-modal-hash and QinLab-WFU's repositories, where NUS-WIDE's texts are .txt
+    (("index.mat",), ("caption.mat", "caption.txt"), ("label.mat",)),
+    # of jiangqy/DCMH-CVPR2017: mirflickr25k-iall.mat ..., packed in folders IAll, YAll, LAll, FAll
+    (
+        ("*-iall.mat", "*/*-iall.mat", "*-fall.mat", "*/*-fall.mat"),
+        ("*-yall.mat", "*/*-yall.mat"),
+        ("*-lall.mat", "*/*-lall.mat"),
+    ),
+    # of WangGodder/deep-cross-modal-hashing: imgList21.mat ...
+    (("imgList*.mat",), ("tagList*.mat",), ("labelList*.mat",)),
+)
+"""Names of the files with images, texts and labels; the first pattern that fits counts."""
+
+Triple = tuple[Path | None, Path, Path]
+
+
+def folder(raw: Path, path: str) -> Path:
+    """Give the user's folder; nothing of it is copied to `raw`.
+
+    Raises:
+        CrosshashError: it is not there, or no folder.
+    """
+    place = Path(path)
+    if not place.is_dir():
+        finding = "is a file" if place.exists() else "is not there"
+        raise CrosshashError(
+            f"params.yaml: mat_triple.path: '{path}' {finding}. Give a folder with index.mat, caption.mat, "
+            "label.mat and the images that index.mat names."
+        )
+    return place
+
+
+def fetch(raw: Path, path: str) -> list[RawFile]:
+    """List the .mat files and those of the images that are there; convert judges the others."""
+    place = folder(raw, path)
+    triple = find_triple(place)
+    images = read_mat_triple(place, *triple).images
+    files = [file for file in triple if file is not None]
+    if isinstance(images, tuple):
+        files += [image for image in images if image.is_file()]
+    return describe_files(place, [file.relative_to(place).as_posix() for file in files])
+
+
+def read(raw: Path, path: str) -> RawItems:
+    """Read the triple; classes are numbered, since such files do not name them."""
+    place = folder(raw, path)
+    return read_mat_triple(place, *find_triple(place))
+
+
+def find_triple(place: Path) -> Triple:
+    """Find the files with images (None: none), texts and labels in a folder; one .mat alone holds all three.
+
+    Raises:
+        CrosshashError: a file is missing, or several could be meant.
+    """
+    for images, texts, labels in LAYOUTS:
+        found = [_only(place, patterns) for patterns in (images, texts, labels)]
+        if found[1] and found[2]:
+            return found[0], found[1], found[2]
+    alone = sorted(place.glob("*.mat"))
+    if len(alone) == 1:
+        return (alone[0] if set(INDEX) & set(list_mat(alone[0])) else None), alone[0], alone[0]
+    present = ", ".join(file.name for file in alone) or "no .mat file"
+    raise CrosshashError(
+        f"{place}: found {present}. Give a folder with index.mat, caption.mat and label.mat; with "
+        "NAME-iall.mat, NAME-yall.mat and NAME-lall.mat; with imgList.mat, tagList.mat and labelList.mat; or "
+        "with one .mat file that holds all."
+    )
+
+
+def _only(place: Path, patterns: Sequence[str]) -> Path | None:
+    """Give the file that fits the first pattern which any fits."""
+    for pattern in patterns:
+        files = sorted(file for file in place.glob(pattern) if file.is_file())
+        if len(files) > 1:
+            names = ", ".join(file.relative_to(place).as_posix() for file in files)
+            raise CrosshashError(f"{place}: {names}: which of them? Leave one of each in the folder.")
+        if files:
+            return files[0]
+    return None

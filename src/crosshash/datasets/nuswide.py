@@ -1,0 +1,52 @@
+"""`nuswide`: NUS-WIDE with its 21 most frequent concepts, from a local copy of the published files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Unpack
+
+from crosshash.data.nuswide_files import SOURCES as SOURCES
+from crosshash.data.nuswide_files import Tags, fetch_nuswide, nuswide_folder, read_nuswide
+from crosshash.data.published import Transfer
+from crosshash.data.source import RawFile, RawItems, SplitSizes
+
+SIZES = SplitSizes(query=2_100, train=10_500)
+CLASSES = (
+    "animal",
+    "beach",
+    "buildings",
+    "clouds",
+    "flowers",
+    "grass",
+    "lake",
+    "mountain",
+    "ocean",
+    "person",
+    "plants",
+    "reflection",
+    "road",
+    "rocks",
+    "sky",
+    "snow",
+    "sunset",
+    "tree",
+    "vehicle",
+    "water",
+    "window",
+)
+"""In the order of Concepts81.txt, which is that of the alphabet."""
+
+
+def folder(raw: Path, tags: Tags, local: str | None) -> Path:
+    """Give the folder of the published files."""
+    return nuswide_folder(raw, local)
+
+
+def fetch(raw: Path, tags: Tags, **transfer: Unpack[Transfer]) -> list[RawFile]:
+    """List the published files, from the local copy or a mirror."""
+    return fetch_nuswide(raw, **transfer)
+
+
+def read(raw: Path, tags: Tags, local: str | None) -> RawItems:
+    """Read the images that show one of the concepts, and their tags."""
+    return read_nuswide(nuswide_folder(raw, local), CLASSES, tags)

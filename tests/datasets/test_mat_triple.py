@@ -1,0 +1,210 @@
+"""`mat_triple` on folders as others publish them, and through the stages to the shards."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from crosshash.data.pairs import read_pairs
+from crosshash.data.shards import read_items
+from crosshash.data.source import PixelRows
+from crosshash.datasets import custom, mat_triple
+from crosshash.errors import CrosshashError
+from tests.data.folders import picture
+from tests.data.mat_files import write_mat73
+from tests.data.stage_runs import run_both, write_plans
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+COUNT = 12
+NAMES = [f"im{number}.jpg" for number in range(COUNT)]
+CAPTIONS = [f"caption {number}" for number in range(COUNT)]
+LABELS = np.stack([np.arange(COUNT) % 2, np.arange(COUNT) % 3 == 0], axis=1).astype(np.uint8)
+TAGS = np.eye(COUNT, 5, dtype=np.uint8)
+
+
+def save(path: Path, **arrays: Any) -> None:  # noqa: ANN401
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, arrays)
+
+
+def pixels() -> np.ndarray:
+    return np.stack([np.asarray(picture(number, (16, 12))) for number in range(COUNT)])
+
+
+def ours(place: Path) -> None:
+    save(place / "index.mat", index=NAMES)
+    save(place / "caption.mat", caption=CAPTIONS)
+    save(place / "label.mat", category=LABELS)
+
+
+def theirs_with_lines(place: Path) -> None:
+    ours(place)
+    (place / "caption.mat").unlink()
+    (place / "caption.txt").write_text("\n".join(CAPTIONS))
+
+
+def cleared_set(place: Path) -> None:
+    write_mat73_in(place / "IAll/mirflickr25k-iall.mat", IAll=pixels().transpose(1, 2, 3, 0))
+    save(place / "YAll/mirflickr25k-yall.mat", YAll=TAGS)
+    save(place / "LAll/mirflickr25k-lall.mat", LAll=LABELS)
+    save(place / "FAll/mirflickr25k-fall.mat", FAll=NAMES)
+
+
+def names_alone(place: Path) -> None:
+    cleared_set(place)
+    (place / "IAll/mirflickr25k-iall.mat").unlink()
+
+
+def bag_of_words_lists(place: Path) -> None:
+    save(place / "imgList21.mat", imgs=np.array([["sea", name] for name in NAMES]))
+    save(place / "tagList21.mat", tags=TAGS)
+    save(place / "labelList21.mat", labels=LABELS)
+
+
+def one_file(place: Path) -> None:
+    write_mat73_in(place / "FLICKR-25K.mat", images=pixels().transpose(1, 2, 3, 0), YAll=TAGS, LAll=LABELS)
+
+
+def one_file_without_images(place: Path) -> None:
+    save(place / "all.mat", YAll=TAGS, LAll=LABELS)
+
+
+def labels_and_tags(place: Path) -> None:
+    save(place / "mirflickr25k-yall.mat", YAll=TAGS)
+    save(place / "mirflickr25k-lall.mat", LAll=LABELS)
+
+
+def write_mat73_in(path: Path, **arrays: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_mat73(path, arrays)
+
+
+@pytest.mark.parametrize(
+    ("write", "names", "ids"),
+    [
+        (ours, ("index.mat", "caption.mat", "label.mat"), NAMES),
+        (theirs_with_lines, ("index.mat", "caption.txt", "label.mat"), NAMES),
+        (
+            cleared_set,
+            ("IAll/mirflickr25k-iall.mat", "YAll/mirflickr25k-yall.mat", "LAll/mirflickr25k-lall.mat"),
+            None,
+        ),
+        (
+            names_alone,
+            ("FAll/mirflickr25k-fall.mat", "YAll/mirflickr25k-yall.mat", "LAll/mirflickr25k-lall.mat"),
+            NAMES,
+        ),
+        (
+            bag_of_words_lists,
+            ("imgList21.mat", "tagList21.mat", "labelList21.mat"),
+            [f"sea/{name}" for name in NAMES],
+        ),
+        (one_file, ("FLICKR-25K.mat",) * 3, None),
+        (one_file_without_images, (None, "all.mat", "all.mat"), None),
+        (labels_and_tags, (None, "mirflickr25k-yall.mat", "mirflickr25k-lall.mat"), None),
+    ],
+)
+def test_published_folders_are_recognised(
+    tmp_path: Path,
+    write: Callable[[Path], None],
+    names: tuple[str | None, ...],
+    ids: list[str] | None,
+) -> None:
+    """The files, the items, what they are of, and the list of raw files (no image is there)."""
+    write(tmp_path)
+    assert mat_triple.find_triple(tmp_path) == tuple(name and tmp_path / name for name in names)
+    found = mat_triple.read(Path("raw"), path=str(tmp_path))
+    assert [item.id for item in found.items] == (ids or [str(row) for row in range(COUNT)])
+    assert found.items[3].labels == ("class 0", "class 1")
+    assert found.classes == ("class 0", "class 1")
+    if names[1] in ("caption.mat", "caption.txt"):
+        assert found.items[3].captions == ("caption 3",)
+    else:
+        np.testing.assert_array_equal(found.text, TAGS)
+    if "iall" in str(names[0]) or "FLICKR" in str(names[0]):
+        assert isinstance(found.images, PixelRows)
+    files = mat_triple.fetch(Path("raw"), path=str(tmp_path))
+    assert [file.name for file in files] == sorted({name for name in names if name})
+
+
+def test_images_that_are_there_are_listed(tmp_path: Path) -> None:
+    ours(tmp_path)
+    for name in NAMES[:2]:
+        picture(0).save(tmp_path / name)
+    (tmp_path / "notes.txt").touch()
+    files = mat_triple.fetch(tmp_path / "raw", path=str(tmp_path))
+    assert [file.name for file in files] == ["caption.mat", "im0.jpg", "im1.jpg", "index.mat", "label.mat"]
+    assert not (tmp_path / "raw").exists()
+
+
+def test_folder_and_files_must_be_clear(tmp_path: Path) -> None:
+    def error(path: Path) -> str:
+        with pytest.raises(CrosshashError) as found:
+            mat_triple.fetch(tmp_path, path=str(path))
+        return str(found.value)
+
+    assert "mat_triple.path: '" in error(tmp_path / "none")
+    assert "none' is not there. Give a folder with index.mat, caption.mat" in error(tmp_path / "none")
+    (tmp_path / "file").touch()
+    assert "file' is a file. Give a folder" in error(tmp_path / "file")
+    assert "found no .mat file. Give a folder with index.mat" in error(tmp_path)
+    ours(tmp_path)
+    (tmp_path / "label.mat").unlink()
+    assert "found caption.mat, index.mat. Give a folder" in error(tmp_path)
+    labels_and_tags(tmp_path / "two")
+    save(tmp_path / "two/nus-wide-lall.mat", LAll=LABELS)
+    assert "mirflickr25k-lall.mat, nus-wide-lall.mat: which of them? Leave one" in error(tmp_path / "two")
+
+
+def test_the_example_is_examples_custom() -> None:
+    """Written by convert's own function from that folder, as docs/datasets/mat_triple.md says."""
+    found = mat_triple.read(Path("raw"), path=str(EXAMPLES / "mat_triple"))
+    expected = custom.read(Path("raw"), path=str(EXAMPLES / "custom"))
+    numbers = dict(zip(found.classes, expected.classes, strict=True))
+    assert [(item.id, item.captions) for item in found.items] == [
+        (item.id, item.captions) for item in expected.items
+    ]
+    for item, other in zip(found.items, expected.items, strict=True):
+        assert {numbers[label] for label in item.labels} == set(other.labels)
+        assert (EXAMPLES / "mat_triple" / item.id).read_bytes() == (
+            EXAMPLES / "custom" / item.id
+        ).read_bytes()
+
+
+def test_through_the_stages_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The triple that convert writes is again what it was made of."""
+    place = EXAMPLES / "mat_triple"
+    write_plans(tmp_path, "mat_triple", {"path": str(place)})
+    data = run_both(tmp_path, monkeypatch) / "mat_triple"
+    pairs = read_pairs(data)
+    source = mat_triple.read(Path("raw"), path=str(place))
+    assert [(pair.id, pair.captions, pair.labels) for pair in pairs] == [
+        (item.id, item.captions, item.labels) for item in source.items
+    ]
+    again = mat_triple.read(Path("raw"), path=str(data))
+    assert again.items == source.items
+    assert again.classes == source.classes
+
+
+def test_pictures_and_tags_through_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of a version 7.3 file become JPEGs, upright, in step with their tags and labels."""
+    one_file(tmp_path / "set")
+    write_plans(tmp_path, "mat_triple", {"path": str(tmp_path / "set")}, missing_class="warn")
+    data = run_both(tmp_path, monkeypatch) / "mat_triple"
+    items = [item for part in ("query", "train", "val", "rest") for item in read_items(data, part)]
+    assert sorted(int(item.id) for item in items) == list(range(COUNT))
+    for item in items:
+        row = int(item.id)
+        assert isinstance(item.image, bytes)
+        seen = np.asarray(Image.open(io.BytesIO(item.image)), dtype=float)
+        assert np.abs(seen - pixels()[row]).mean() < 4
+        assert item.text is not None
+        np.testing.assert_array_equal(item.text, TAGS[row])
+        assert item.labels == tuple(f"class {c}" for c in np.flatnonzero(LABELS[row]))
