@@ -18,7 +18,13 @@ ORDER = [
     "plan", "download", "convert", "centers", "transform", "train", "encode", "evaluate", "index", "report",
 ]  # fmt: skip
 TAKES_DATASET = {"centers", "transform", "train", "encode", "index", "report"}
-IN_GIT = {"metrics.json", "plots/pr.csv", "plots/precision_at_n.csv"}
+IN_GIT = {
+    "metrics.json",
+    "plots/pr.csv",
+    "plots/precision_at_n.csv",
+    "plots/rerank.csv",
+    "plots/significance.csv",
+}
 
 
 def names_of(entries: list[str | dict[str, Any]]) -> list[str]:
@@ -142,7 +148,7 @@ def test_metrics_and_plots_are_declared() -> None:
     shown = [*GRAPH["metrics"], *outputs("evaluate")]
     assert {"metrics.json", "dvclive/metrics.json"} <= set(shown)
     files = {file for plot in GRAPH["plots"] for value in plot.values() for file in value.get("y", {})}
-    assert files == {"plots/pr.csv", "plots/precision_at_n.csv"}
+    assert files == {"plots/pr.csv", "plots/precision_at_n.csv", "plots/rerank.csv", "plots/significance.csv"}
 
 
 def test_imports_inside_functions_modules_by_name_and_package_data_count_as_code() -> None:

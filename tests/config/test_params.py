@@ -67,7 +67,10 @@ def test_the_file_of_the_project_is_accepted(load: Load) -> None:
         ({"bits": None}, "bits: must be a valid integer (found None)"),
         ({"bits": [16, 32]}, "bits: must be a valid integer (found [16, 32])"),
         ({"seed": -1}, "seed: must be greater than or equal to 0 (found -1)"),
-        ({"method": "dcmh"}, "method: must be 'twdh' (found 'dcmh')"),
+        (
+            {"method": "dcmh"},
+            "method: must be 'dcmht', 'djsrh', 'hq', 'scahn' or 'twdh' (found 'dcmh'; did you mean dcmht?)",
+        ),
         ({"dataset": "scene"}, "dataset: must be 'coco2017', 'custom', "),
         ({"dataset": "mirflickr"}, "dataset: must be "),
         ({"download__mirror": "data.example/coco"}, "download.mirror: must begin with http:// or https://"),
