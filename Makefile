@@ -27,6 +27,7 @@ bench: install  ## speed, printed as ratios measured in one run
 	@python -m benchmarks.conversion
 	@python -m benchmarks.pair_table
 	@python -m benchmarks.mirflickr
+	@python -m benchmarks.methods
 
 install: $(INSTALLED)
 
