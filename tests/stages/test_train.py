@@ -190,7 +190,10 @@ def test_all_that_decides_the_result_is_in_the_key_of_its_checkpoint() -> None:
     ("changes", "message"),
     [
         ({"batch": 37}, r"train\.batch: 37 pairs a step, but there are only 36 training items"),
-        ({"model": {"image": "tiny-rn", "text": "auto", "pretrained": None, "hidden": 8, "layers": 1}}, "use mlp or auto"),
+        (
+            {"model": {"image": "tiny-rn", "text": "auto", "pretrained": None, "hidden": 8, "layers": 1}},
+            "use mlp or auto",
+        ),
         (
             {"lr_head": 1e30, "lr_backbone": 1e30, "warmup": 0.0, "clip_norm": 1e30},
             "the loss is no longer a number",
