@@ -13,6 +13,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks.choose import choose
 from benchmarks.runs import ROOT, Run, convert, train_and_score
 from crosshash.config.params import load_params
 from crosshash.presets import read_preset
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("features", nargs="?", type=Path, default=ROOT / "examples" / "features")
     parser.add_argument("--bits", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--betas", type=float, nargs="*", default=[])
+    parser.add_argument("--betas", nargs="*", default=[])
     parser.add_argument("-S", dest="settings", action="append", default=[], metavar="key=value")
     chosen = parser.parse_args()
     data = ["dataset=features", f"features.path={chosen.features.resolve()}"]
@@ -39,7 +40,9 @@ def main() -> None:
         smaller = [f"train.batch={items}"] if items < batch_of_fair() else []
         settings = [*data, *smaller, f"bits={chosen.bits}", *chosen.settings]
         if chosen.betas:
-            settings.append(f"djsrh.beta={choose_beta(project, chosen.betas, settings, chosen.seeds)}")
+            presets = ("fair", "djsrh/full")
+            beta = choose(project, presets, settings, "djsrh.beta", chosen.betas, chosen.seeds)
+            settings.append(f"djsrh.beta={beta}")
         print_table(project, settings, chosen.seeds)
 
 
@@ -47,18 +50,6 @@ def batch_of_fair() -> int:
     """Give the batch of the preset, more than the example vectors have items."""
     settings = dict(setting.split("=") for setting in read_preset(ROOT, "fair").settings)
     return int(settings["train.batch"])
-
-
-def choose_beta(project: Path, betas: list[float], settings: list[str], seeds: int) -> float:
-    """Print the validation score of each share of the image features, and give the best one."""
-    print("| beta | mAP of the validation queries |\n|--:|--:|")
-    scores = {}
-    for beta in betas:
-        runs = trained(project, "full", [*settings, f"djsrh.beta={beta}"], seeds)
-        scores[beta] = statistics.mean(run.curves[f"val_{task}"] for run in runs for task in TASKS)
-        print(f"| {beta} | {scores[beta]:.3f} |", flush=True)
-    print()
-    return max(scores, key=lambda beta: scores[beta])
 
 
 def print_table(project: Path, settings: list[str], seeds: int) -> None:

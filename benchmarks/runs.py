@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from crosshash.config.params import load_params
 from crosshash.presets import read_preset, write_preset
+from crosshash.training.model_folder import read_card
 
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ("configs", "examples")
@@ -30,7 +33,7 @@ LEFT = ("artifacts", "dvclive", "plots")
 class Run:
     """What a training and its scoring gave.
 
-    metrics: metrics.json; curves: losses and validation scores of the last epoch; seconds: of training,
+    metrics: metrics.json; curves: losses and validation scores of the kept epoch; seconds: of training,
     validation included; megabytes: the most that the process held, libraries and scoring included.
     """
 
@@ -58,12 +61,18 @@ def train_and_score(project: Path, presets: Sequence[str], settings: Sequence[st
     for folder in LEFT:
         shutil.rmtree(project / folder, ignore_errors=True)
     megabytes = _alone(_stages, project, SCORING, presets, settings)
-    metrics, curves, timings = (
-        json.loads((project / name).read_text())
-        for name in ("metrics.json", "dvclive/metrics.json", "timings.json")
-    )
+    metrics, timings = (json.loads((project / name).read_text()) for name in ("metrics.json", "timings.json"))
     training = timings["train"]
-    return Run(metrics, curves, training["seconds"], training["pairs_per_second"], megabytes)
+    return Run(metrics, _kept_epoch(project), training["seconds"], training["pairs_per_second"], megabytes)
+
+
+def _kept_epoch(project: Path) -> dict[str, float]:
+    epoch = read_card(project / "artifacts/model/model.json").best_epoch
+    curves = (
+        pd.read_csv(path, sep="\t", index_col="step")
+        for path in (project / "dvclive/plots/metrics").iterdir()
+    )
+    return {str(curve.columns[0]): float(curve.iloc[:, 0][epoch]) for curve in curves}
 
 
 def _alone(work: Any, *arguments: Any) -> Any:  # noqa: ANN401 - whatever the work takes and gives
