@@ -21,7 +21,7 @@ from crosshash.errors import CrosshashError, run_stage
 from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
 from crosshash.retrieval.codeset import read_code_set
-from crosshash.retrieval.index import CodeIndex
+from crosshash.index.code_index import CodeIndex
 from crosshash.retrieval.quantised import read_quantised, read_real
 from crosshash.retrieval.rerank import quantised_scores, rerank
 from crosshash.retrieval.two_stage import (

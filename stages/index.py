@@ -16,7 +16,7 @@ from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.plans.base import read_plan
 from crosshash.plans.index import IndexPlan
 from crosshash.retrieval.codeset import CodeSet, Modality, read_code_set
-from crosshash.retrieval.index import CodeIndex
+from crosshash.index.code_index import CodeIndex
 from crosshash.retrieval.quantised import QuantisedSet, read_quantised
 
 CODES = Path("artifacts/codes/retrieval.npz")

@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.browser import MISSING, chromium, chromium_path
+
+__all__ = ["chromium"]
+
 # Two workers of two threads each on two cores wait for one another; set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -76,3 +80,9 @@ def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert done.returncode == 0, done.stderr
             ready.touch()
     return project
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it plainly when no page was looked at."""
+    if chromium_path() is None:
+        terminalreporter.write_line(MISSING, yellow=True)

@@ -13,9 +13,9 @@ import crosshash
 from crosshash.artifacts import read_npz
 from crosshash.codes.hamming import distances as hamming
 from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
 from crosshash.library import Hasher, load
 from crosshash.models.towers import TowerSpec, build_towers
-from crosshash.retrieval.index import CodeIndex
 from crosshash.training.model_folder import ModelCard, build_method, save_model
 from tests.stages.vector_set import BITS, SHORT, WORDS, book, write_set
 

@@ -18,9 +18,9 @@ from crosshash.codes.hashcodes import HashCodes
 from crosshash.codes.transform import read_transform
 from crosshash.data.images import BadImageError, prepare_image
 from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
 from crosshash.models.towers import TowerSpec
 from crosshash.protocols import BitScalable
-from crosshash.retrieval.index import CodeIndex
 from crosshash.training.encoding import shortened, soft_codes
 from crosshash.training.model_folder import Model, load_model
 

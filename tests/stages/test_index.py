@@ -11,8 +11,8 @@ import pytest
 
 from crosshash.artifacts import read_npz, write_npz
 from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
 from crosshash.retrieval.codeset import CodeSet
-from crosshash.retrieval.index import CodeIndex
 from stages.index import main
 from tests.retrieval.sets import code_set, write_set
 

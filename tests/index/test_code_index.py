@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.index import CodeIndex
+from crosshash.index.code_index import CodeIndex
 from tests.retrieval.cases import random_codes
 
 

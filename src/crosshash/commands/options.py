@@ -1,0 +1,26 @@
+"""What several commands take, and how all of them tell of an error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crosshash.errors import CrosshashError
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Project = Annotated[Path, typer.Option(help="Folder in which `dvc repro` has run.")]
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show a CrosshashError as one message, exit status 1."""
+    try:
+        yield
+    except CrosshashError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None

@@ -1,0 +1,60 @@
+"""`crosshash score` and `crosshash scores`: scores of files from anywhere, and of the last run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from crosshash.artifacts import read_json
+from crosshash.commands.options import AsJson, Project, told
+
+
+def score(
+    codes: Annotated[
+        Path, typer.Argument(help="A .mat with q_img, q_txt, r_img, r_txt, q_l, r_l, or query.npz.")
+    ],
+    retrieval: Annotated[
+        Path | None, typer.Argument(help="retrieval.npz, if the first is query.npz.")
+    ] = None,
+    ties: Annotated[
+        Literal["expected", "by_id", "optimistic", "pessimistic"],
+        typer.Option(help="How equal distances count."),
+    ] = "expected",
+    undefined: Annotated[
+        Literal["skip", "zero", "error"], typer.Option(help="Queries without a relevant item.")
+    ] = "skip",
+    bootstrap: Annotated[int, typer.Option(min=1, help="Resamplings behind the 95 % intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resamplings.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Score hash codes from anywhere, as metrics.json does."""
+    with told():
+        from crosshash.retrieval.score_files import score as score_files
+
+        result = score_files(codes, retrieval, ties, undefined, bootstrap, seed)
+    _show_scores(result, as_json)
+
+
+def scores(project: Project = Path(), as_json: AsJson = False) -> None:
+    """Show the scores of the last run, and where its report lies."""
+    with told():
+        result = read_json(project / "metrics.json")
+    _show_scores(result, as_json)
+    if not as_json:
+        print(f"report: {(project / 'report' / 'index.html').resolve()}")
+
+
+def _show_scores(result: dict[str, Any], as_json: bool) -> None:
+    """Print scores as JSON, or as a table with what the files were read as."""
+    if as_json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    from crosshash.retrieval.tables import score_table
+
+    if "read_as" in result:
+        print(f"read as: {result['read_as']}")
+    Console().print(score_table(result))

@@ -1,0 +1,1 @@
+"""Runs side by side: comparison of two, table of all."""

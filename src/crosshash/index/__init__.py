@@ -1,0 +1,1 @@
+"""Search indexes over hash codes: exact, approximate, saved, grown, filtered; the only place of FAISS."""

@@ -1,0 +1,34 @@
+"""The system's Chromium for tests of pages; without it they are skipped, and the summary says so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MISSING = (
+    "no Chromium on this machine: what pages look like and do was NOT tested. Install it "
+    "(Debian, Ubuntu: apt-get install chromium), or set CROSSHASH_CHROMIUM to its path."
+)
+
+
+def chromium_path() -> str | None:
+    """Where the browser is, if there is one."""
+    return os.environ.get("CROSSHASH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless browser; close what you open in it."""
+    path = chromium_path()
+    if path is None:
+        pytest.skip(MISSING)
+    with sync_playwright() as play:
+        # As root, and in containers, its sandbox cannot start; the tests open pages of their own only.
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
