@@ -118,7 +118,12 @@ def test_temporary_experiment_uses_its_own_code(project: Path, folder: Path) -> 
     """An uncommitted edit of src counts in a copy, though the installed package is another checkout."""
     errors = project / "src" / "crosshash" / "config" / "resolve.py"
     text = errors.read_text()
-    errors.write_text(text.replace('"index": IndexPlan(bits=params.bits)', '"index": _own_code_was_used()'))
+    errors.write_text(
+        text.replace(
+            '"index": IndexPlan(bits=params.bits, seed=params.seed, **params.index.model_dump())',
+            '"index": _own_code_was_used()',
+        )
+    )
     failed = run(project, ["dvc", "exp", "run", "--temp", "-S", "bits=12"], folder)
     errors.write_text(text)
     assert failed.returncode != 0

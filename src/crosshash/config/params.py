@@ -37,6 +37,7 @@ class CommonParams(Section):
     train: stages.TrainSection
     encode: stages.EncodeSection
     evaluate: stages.EvaluateSection
+    index: stages.IndexSection
     report: stages.ReportSection
 
     @property

@@ -41,7 +41,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
         "train": _train(params, train_bits),
         "encode": _encode(params, train_bits),
         "evaluate": _evaluate(params, train_bits),
-        "index": IndexPlan(bits=params.bits),
+        "index": IndexPlan(bits=params.bits, seed=params.seed, **params.index.model_dump()),
         "report": _report(params, train_bits),
     }
 

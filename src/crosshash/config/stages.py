@@ -108,6 +108,12 @@ class EvaluateSection(Section):
     bootstrap: Count
 
 
+class IndexSection(Section):
+    """How codes are searched."""
+
+    kind: Literal["flat", "ivf", "hnsw", "multihash", "auto"]
+
+
 class ReportSection(Section):
     """The page that shows it all."""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from crosshash.plans.base import Plan
 
 
 class IndexPlan(Plan):
-    """Length of the codes that the index holds."""
+    """Length of the codes that the index holds, and how they are searched; `seed` is of what an index learns."""
 
     bits: int
+    kind: Literal["flat", "ivf", "hnsw", "multihash", "auto"]
+    seed: int
