@@ -18,10 +18,10 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crosshash.errors import CrosshashError, run_stage
+from crosshash.index.code_index import CodeIndex
 from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
 from crosshash.retrieval.codeset import read_code_set
-from crosshash.index.code_index import CodeIndex
 from crosshash.retrieval.quantised import read_quantised, read_real
 from crosshash.retrieval.rerank import quantised_scores, rerank
 from crosshash.retrieval.two_stage import (

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from crosshash.artifacts import atomic_path, missing, write_json, write_npz
 from crosshash.codes.hashcodes import unpack
 from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.index.code_index import CodeIndex
 from crosshash.plans.base import read_plan
 from crosshash.plans.index import IndexPlan
 from crosshash.retrieval.codeset import CodeSet, Modality, read_code_set
-from crosshash.index.code_index import CodeIndex
 from crosshash.retrieval.quantised import QuantisedSet, read_quantised
 
 CODES = Path("artifacts/codes/retrieval.npz")

@@ -8,7 +8,7 @@ from crosshash.plans.base import Plan
 
 
 class IndexPlan(Plan):
-    """Length of the codes that the index holds, and how they are searched; `seed` is of what an index learns."""
+    """Length of the codes and how they are searched; `seed` is of what an index learns."""
 
     bits: int
     kind: Literal["flat", "ivf", "hnsw", "multihash", "auto"]
