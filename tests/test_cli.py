@@ -91,7 +91,7 @@ def test_hits_are_shown_as_a_table(trained_project: Path) -> None:
 def test_hits_as_json_hold_all_that_is_known(trained_project: Path) -> None:
     found = run_json("search", "a red circle", "--project", trained_project)
     assert len(found) == 10
-    assert list(found[0]) == ["id", "distance", "image", "caption", "labels"]
+    assert list(found[0]) == ["id", "distance", "image", "caption", "labels", "score"]
     assert [hit["distance"] for hit in found] == sorted(hit["distance"] for hit in found)
     assert all(0 <= hit["distance"] <= 16 and hit["labels"] for hit in found)
 

@@ -48,8 +48,17 @@ def prepare_image(path: Path, max_side: int, check: Check = "full") -> bytes:
         raise BadImageError(f"the file cannot be read ({error.strerror})") from None
     if not data:
         raise BadImageError("the file is empty (zero bytes)")
+    return prepare_bytes(data, max_side, check)
+
+
+def prepare_bytes(data: bytes, max_side: int, check: Check = "full", max_pixels: int | None = None) -> bytes:
+    """Do the same for the content of a picture file; `max_pixels`: a limit below Pillow's own.
+
+    Raises:
+        BadImageError: as above; the pixels are counted before any is decoded.
+    """
     try:
-        return _as_jpeg(data, max_side, check)
+        return _as_jpeg(data, max_side, check, max_pixels)
     except UnidentifiedImageError:
         raise BadImageError("not a picture in a known format") from None
     except BadImageError:
@@ -65,8 +74,10 @@ def encode_pixels(pixels: np.ndarray, max_side: int) -> bytes:
     return _encoded(Image.fromarray(pixels), max_side)
 
 
-def _as_jpeg(data: bytes, max_side: int, check: Check) -> bytes:
+def _as_jpeg(data: bytes, max_side: int, check: Check, max_pixels: int | None) -> bytes:
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        if max_pixels is not None and picture.width * picture.height > max_pixels:
+            raise BadImageError(f"more than {max_pixels:,} pixels")
         upright = picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT) == UPRIGHT
         small = max(picture.size) <= max_side
         if picture.format == "JPEG" and picture.mode in ("RGB", "L") and upright and small:

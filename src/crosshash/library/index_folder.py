@@ -1,0 +1,175 @@
+"""The files of an index, of the run (`artifacts/index`) or of a collection, read and checked before use."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.artifacts import missing, read_json, read_npz
+from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
+from crosshash.library.items import ItemTable, read_items_table
+from crosshash.plans.base import read_plan
+from crosshash.plans.convert import ConvertPlan
+from crosshash.plans.evaluate import EvaluatePlan
+from crosshash.retrieval.codeset import Modality
+
+COLLECTION = "collection"
+INDEX, PICTURES = "index", "pictures"
+STATISTICS = "statistics.json"
+BASE = "base"
+"""Key of a collection's statistics: digest of the index that it was made from."""
+
+MODALITIES: tuple[Modality, ...] = ("image", "text")
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """The second stage: codebook float32[M, W, d], word numbers uint[N, M] by modality, candidates R_h."""
+
+    codebook: NDArray[np.float32]
+    words: dict[Modality, NDArray[np.integer]]
+    rerank: int
+
+
+@dataclass(frozen=True)
+class IndexFolder:
+    """An index: codes by modality under the row numbers of the items, and what is known of these."""
+
+    folder: Path
+    dataset: str
+    codes: dict[Modality, CodeIndex]
+    items: ItemTable
+    quantiser: Quantiser | None
+    statistics: dict[str, Any]
+
+    @property
+    def of_collection(self) -> bool:
+        """Say whether it grows with `crosshash encode`."""
+        return BASE in self.statistics
+
+    def picture(self, name: str) -> bytes | None:
+        """Give a picture of the collection's own by its name; None where the file is gone."""
+        try:
+            return picture_path(self.folder.parent, name).read_bytes()
+        except OSError:
+            return None
+
+
+def picture_path(collection: Path, name: str) -> Path:
+    """Say where a collection keeps a picture; its name is the sha256 of its bytes."""
+    return collection / PICTURES / name[:2] / f"{name}.jpg"
+
+
+def index_folder(project: Path, chosen: Path | None = None) -> Path:
+    """Find the folder that holds the index's files: the chosen one, the collection's, or the run's."""
+    if chosen is not None:
+        return chosen / INDEX if (chosen / INDEX).is_dir() else chosen
+    collection = project / COLLECTION / INDEX
+    return collection if collection.is_dir() else run_index(project)
+
+
+def run_index(project: Path) -> Path:
+    """Say where the index stage writes."""
+    return project / "artifacts" / "index"
+
+
+def read_index(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFolder:
+    """Read an index that fits the encoder, as `describe_encoder` describes it.
+
+    A folder that another process replaces meanwhile is read again, so that all files are of one state.
+
+    Raises:
+        CrosshashError: a file is missing, cut, or does not fit the others, the encoder, or the run's index.
+    """
+    while True:
+        before = _state(folder)
+        found = _read(project, folder, encoder)
+        if _state(folder) == before:
+            return found
+
+
+def folder_digest(folder: Path) -> str:
+    """Give the sha256 over names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _read(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFolder:
+    if not folder.is_dir():
+        raise missing(folder)
+    statistics = read_json(folder / STATISTICS)
+    check_fresh(project, folder, statistics, encoder)
+    items = read_items_table(folder / "items.parquet")
+    codes = {name: CodeIndex.load(folder / f"{name}.faiss") for name in MODALITIES}
+    quantiser = _quantiser(project, folder, len(items))
+    strange = [name for name, index in codes.items() if len(index) > len(items)]
+    if strange:
+        raise CrosshashError(
+            f"{folder}: {' and '.join(strange)} hold more codes than items.parquet has items; the files are "
+            f"not of one run. {remedy(statistics)}"
+        )
+    dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
+    return IndexFolder(folder, dataset, codes, items, quantiser, statistics)
+
+
+def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder: dict[str, Any]) -> None:
+    """Refuse an index that the present model cannot search.
+
+    Raises:
+        CrosshashError: it was made by another model, or for other bits, or from another index of the run.
+    """
+    made_by = statistics.get("encoder") or {"bits": statistics.get("bits")}
+    if made_by.get("bits") != encoder["bits"]:
+        raise CrosshashError(
+            f"{folder}: holds codes of {made_by.get('bits')} bits, the model gives {encoder['bits']}. "
+            f"{remedy(statistics)}"
+        )
+    if "digest" in made_by and made_by["digest"] != encoder["digest"]:
+        raise CrosshashError(
+            f"{folder}: was made by another model than the present one. {remedy(statistics)}"
+        )
+    run = run_index(project)
+    if BASE in statistics and run.is_dir() and statistics[BASE] != folder_digest(run):
+        raise CrosshashError(
+            f"{folder}: {run} has changed since this collection was made from it. {remedy(statistics)}"
+        )
+
+
+def remedy(statistics: dict[str, Any]) -> str:
+    """Say how an index that does not fit is made anew."""
+    if BASE in statistics:
+        return (
+            "Delete the collection and run `crosshash encode` with its folders again, or search the index of "
+            "the run: --index artifacts/index."
+        )
+    return "Run `dvc repro index`."
+
+
+def _quantiser(project: Path, folder: Path, items: int) -> Quantiser | None:
+    path = folder / "quantiser.npz"
+    if not path.is_file():
+        return None
+    arrays = read_npz(path)
+    absent = [key for key in ("codebook", *MODALITIES) if key not in arrays]
+    if absent or any(len(arrays[name]) != items for name in MODALITIES):
+        raise CrosshashError(f"{path}: does not fit items.parquet beside it. Run `dvc repro index`.")
+    rerank = read_plan("evaluate", EvaluatePlan, project / "plan").rerank
+    return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, rerank or 0)
+
+
+def _state(folder: Path) -> tuple[int, int] | None:
+    """Tell states of a folder apart that is replaced as a whole."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns

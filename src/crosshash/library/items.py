@@ -1,0 +1,133 @@
+"""What is known of the items of an index: ids, captions, labels, and which of them a search finds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from crosshash.artifacts import missing
+from crosshash.errors import CrosshashError, listed
+
+COLUMNS = ("id", "row", "image", "caption", "labels")
+PICTURE = "picture"
+"""Column of a collection alone: name of an item's own picture."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of the index: its id, first caption, labels, and whether a picture of it can be shown."""
+
+    id: str
+    caption: str
+    labels: tuple[str, ...]
+    has_picture: bool
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A found item: id, Hamming distance to the query, path of the picture, first caption, labels.
+
+    score: by which the first candidates were ordered anew, larger is nearer; None where they were not.
+    """
+
+    id: str
+    distance: int
+    image: str
+    caption: str
+    labels: tuple[str, ...]
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class ItemTable:
+    """A row for each row number of the index; a row without id is one that was removed."""
+
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def hits(
+        self, rows: NDArray[np.int64], distances: NDArray[np.int32], scores: Sequence[float | None]
+    ) -> list[Hit]:
+        """Describe found rows int64[T], with their distances int32[T] and scores."""
+        found = self.table.take(pa.array(rows))
+        columns = [found[name].to_pylist() for name in ("id", "image", "caption", "labels")]
+        return [
+            Hit(item, distance, image, caption, tuple(labels), score)
+            for item, image, caption, labels, distance, score in zip(
+                *columns, distances.tolist(), scores, strict=True
+            )
+        ]
+
+    def row_of(self, item: str) -> int | None:
+        """Find an item's row number."""
+        return self._rows.get(item)
+
+    def ids_near(self, item: str) -> list[str]:
+        """Give ids that look like one that is not there."""
+        return difflib.get_close_matches(item, self._rows, n=3)
+
+    def rows_with(self, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Give the rows int64[M] of the items that have any of the labels, rising.
+
+        Raises:
+            CrosshashError: a label that no item has; all of them are named, with those that look like them.
+        """
+        strange = [self._strange(label) for label in labels if label not in self._labelled]
+        if strange:
+            raise CrosshashError(f"no item has this label:\n{listed(strange)}")
+        return np.unique(np.concatenate([self._labelled[label] for label in labels]))
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels of the items, sorted."""
+        return sorted(self._labelled)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        ids = self.table["id"].to_pylist()
+        return {item: row for row, item in enumerate(ids) if item is not None}
+
+    @cached_property
+    def _labelled(self) -> dict[str, NDArray[np.int64]]:
+        """Rows by label."""
+        lists = self.table["labels"].combine_chunks()
+        rows = lists.value_parent_indices().to_numpy(zero_copy_only=False)
+        encoded = lists.flatten().dictionary_encode()
+        order = np.argsort(encoded.indices.to_numpy(zero_copy_only=False), kind="stable")
+        sizes = np.bincount(encoded.indices.to_numpy(zero_copy_only=False), minlength=len(encoded.dictionary))
+        parts = np.split(rows[order].astype(np.int64), np.cumsum(sizes)[:-1])
+        return dict(zip(encoded.dictionary.to_pylist(), parts, strict=False))
+
+    def _strange(self, label: str) -> str:
+        near = difflib.get_close_matches(label, self._labelled, n=3)
+        return f"'{label}'" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
+def read_items_table(path: Path) -> ItemTable:
+    """Read `items.parquet` of an index.
+
+    Raises:
+        CrosshashError: it is missing, cut, or lacks a column.
+    """
+    if not path.is_file():
+        raise missing(path)
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CrosshashError(
+            f"{path}: is cut or no parquet file ({error}). Delete it and run `dvc repro index`."
+        ) from None
+    absent = [name for name in COLUMNS if name not in table.column_names]
+    if absent:
+        raise CrosshashError(f"{path}: no column {', '.join(absent)}. Run `dvc repro index`.")
+    return ItemTable(table)

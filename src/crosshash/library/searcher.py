@@ -1,0 +1,223 @@
+"""A model with its index, loaded once and shared by threads: encodes queries, finds and shows items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
+from crosshash.library.encoder import Encoded, Encoder, load_encoder
+from crosshash.library.index_folder import IndexFolder, Quantiser, index_folder, read_index
+from crosshash.library.items import PICTURE, Hit, Item, ItemTable
+from crosshash.library.pictures import ShardPictures
+from crosshash.retrieval.codeset import Modality
+from crosshash.retrieval.rerank import quantised_scores
+
+Task = Literal["i2t", "t2i", "i2i", "t2t"]
+MODALITIES: dict[str, tuple[Modality, Modality]] = {
+    "i2t": ("image", "text"),
+    "t2i": ("text", "image"),
+    "i2i": ("image", "image"),
+    "t2t": ("text", "text"),
+}
+"""Which modality asks and which answers, by task."""
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """A trained model and one index, of the run or of a collection. Nothing in it changes."""
+
+    encoder: Encoder
+    index: IndexFolder
+    shards: ShardPictures
+
+    @classmethod
+    def open(cls, project: Path, index: Path | None = None) -> Searcher:
+        """Load the model and the index of a project's folder.
+
+        index: folder of an index or of a collection; without it, `collection/` of the project where there is
+        one, else `artifacts/index`.
+
+        Raises:
+            CrosshashError: a file is missing or cut, or the index was made by another model than the present
+                one, for other bits, or from another index than the present one.
+        """
+        encoder = load_encoder(project)
+        return cls.over(encoder, project, index)
+
+    @classmethod
+    def over(cls, encoder: Encoder, project: Path, index: Path | None = None) -> Searcher:
+        """Do the same with a model that is loaded already."""
+        found = read_index(project, index_folder(project, index), encoder.description)
+        return cls(encoder, found, ShardPictures(project / "data" / found.dataset))
+
+    @property
+    def bits(self) -> int:
+        """Length of the codes."""
+        return self.encoder.bits
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return self.encoder.model.card.method
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set whose items were indexed first."""
+        return self.index.dataset
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many items can be found by their image, and by their text."""
+        return {modality: len(index) for modality, index in self.index.codes.items()}
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels that a search can be narrowed to, sorted."""
+        return self._items.labels
+
+    def encode_texts(self, texts: Sequence[str]) -> Encoded:
+        """Encode captions.
+
+        Raises:
+            CrosshashError: no text, an empty one, one without any known word, or a model of text vectors.
+        """
+        self.check_texts(texts)
+        return self.encoder.texts(texts)
+
+    def encode_pictures(self, pictures: Sequence[bytes]) -> Encoded:
+        """Encode the contents of picture files of any kind.
+
+        Raises:
+            BadPicture: one of them is none, or too large.
+            CrosshashError: no picture, or a model of image vectors.
+        """
+        return self.encoder.pictures(pictures)
+
+    def check_texts(self, texts: Sequence[str]) -> None:
+        """Refuse texts that `encode_texts` would refuse, without encoding.
+
+        Raises:
+            CrosshashError: as there.
+        """
+        self.encoder.check_texts(texts)
+        self.encoder.check_words(texts)
+
+    def clean_picture(self, data: bytes) -> bytes:
+        """Decode the content of a picture file safely; give the small JPEG that `encode_pictures` sees.
+
+        Raises:
+            BadPicture: it is none, or too large.
+        """
+        return self.encoder.clean_picture(data)
+
+    def unknown_words(self, text: str) -> list[str]:
+        """List the words of a text that the model has no place for."""
+        return self.encoder.unknown_words(text)
+
+    def find(self, encoded: Encoded, task: str, top: int = 10, labels: Sequence[str] = ()) -> list[list[Hit]]:
+        """Find the nearest items of each query, at most `top` or all there are, nearest first.
+
+        By Hamming distance, then row of the index. Where the method quantises, the first candidates are
+        ordered by their score, then distance, then row. labels: only items that have any of them.
+
+        Raises:
+            CrosshashError: an unknown task or label, `top` below 1, or no item of the modality that answers.
+        """
+        answers = self._answers(task)
+        if top < 1:
+            raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
+        keep = self._items.rows_with(labels) if labels else None
+        quantiser = self.index.quantiser
+        candidates = top if quantiser is None else max(top, quantiser.rerank)
+        rows, distances = _nearest(self.index.codes[answers], encoded.codes, candidates, keep)
+        scores = np.full(rows.shape, np.nan, np.float32)
+        if quantiser is not None and encoded.vectors is not None:
+            rows, distances, scores = _reranked(quantiser, answers, encoded.vectors, rows, distances)
+        return [
+            self._hits(found[found >= 0][:top], near[found >= 0][:top], score[found >= 0][:top])
+            for found, near, score in zip(rows, distances, scores, strict=True)
+        ]
+
+    def item(self, item: str) -> Item | None:
+        """Give what is known of an item; None where there is no such id."""
+        row = self._items.row_of(item)
+        if row is None:
+            return None
+        (known,) = self._items.table.slice(row, 1).to_pylist()
+        has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._shows_pictures)
+        return Item(item, known["caption"], tuple(known["labels"]), has_picture)
+
+    def picture(self, item: str) -> bytes | None:
+        """Give the JPEG of an item; None where there is no such id or no picture of it."""
+        row = self._items.row_of(item)
+        if row is None:
+            return None
+        (known,) = self._items.table.slice(row, 1).to_pylist()
+        if known.get(PICTURE):
+            return self.index.picture(known[PICTURE])
+        return self.shards.picture(known["row"], item) if self._shows_pictures else None
+
+    @property
+    def _items(self) -> ItemTable:
+        return self.index.items
+
+    @cached_property
+    def _shows_pictures(self) -> bool:
+        return not self.encoder.reads_vectors("image") and self.shards.there
+
+    def _answers(self, task: str) -> Modality:
+        if task not in MODALITIES:
+            raise CrosshashError(f"unknown task '{task}'; there are {', '.join(MODALITIES)}.")
+        return MODALITIES[task][1]
+
+    def _hits(self, rows: Rows, distances: NDArray[np.int32], scores: NDArray[np.float32]) -> list[Hit]:
+        known = [None if np.isnan(score) else float(score) for score in scores]
+        return self._items.hits(rows, distances, known)
+
+
+def _nearest(
+    index: CodeIndex, codes: NDArray[np.uint8], top: int, keep: Rows | None
+) -> tuple[Rows, NDArray[np.int32]]:
+    if keep is None:
+        return index.search(codes, top)
+    rows, distances = index.search(codes, len(index))
+    kept = [np.flatnonzero(np.isin(found, keep))[:top] for found in rows]
+    width = max(map(len, kept))
+    places = np.array([np.pad(found, (0, width - len(found)), constant_values=-1) for found in kept])
+    return np.where(places < 0, -1, np.take_along_axis(rows, places, 1)), np.take_along_axis(
+        distances, places, 1
+    )
+
+
+def _reranked(
+    quantiser: Quantiser,
+    answers: Modality,
+    vectors: NDArray[np.float32],
+    rows: Rows,
+    distances: NDArray[np.int32],
+) -> tuple[Rows, NDArray[np.int32], NDArray[np.float32]]:
+    """Order the first candidates of each query by their score, then distance, then row; the others follow.
+
+    rows int64[Q, T] (-1: none was found), distances int32[Q, T]. Gives both and scores float32[Q, T], NaN
+    where there is none.
+    """
+    first = slice(None), slice(quantiser.rerank)
+    scores = np.full(rows.shape, np.nan, np.float32)
+    head = quantised_scores(vectors, rows[first], quantiser.words[answers], quantiser.codebook)
+    head[rows[first] < 0] = -np.inf
+    order = np.lexsort((rows[first], distances[first], -head), axis=-1)
+    rows, distances = rows.copy(), distances.copy()
+    rows[first] = np.take_along_axis(rows[first], order, axis=1)
+    distances[first] = np.take_along_axis(distances[first], order, axis=1)
+    scores[first] = np.take_along_axis(head, order, axis=1)
+    return rows, distances, scores
