@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from crosshash.artifacts import atomic_path, write_npz
+from crosshash.artifacts import atomic_path, write_json, write_npz
 from crosshash.codes.bit_index import BitIndex, cut, write_bit_index
 from crosshash.codes.center_book import CenterBook, read_centers
+from crosshash.codes.encoder import NAME as ENCODER
+from crosshash.codes.encoder import describe_encoder
 from crosshash.codes.hashcodes import pack, unpack
 from crosshash.codes.quantiser import Codebook
 from crosshash.codes.transform import read_transform
@@ -34,6 +36,7 @@ from crosshash.training.encoding import EncodedItems, encode_items, joined
 from crosshash.training.model_folder import Model, load_model
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
+MODEL, TRANSFORM = Path("artifacts/model"), Path("artifacts/transform.npz")
 CODES = Path("artifacts/codes")
 Arrays = dict[str, np.ndarray]
 
@@ -45,9 +48,9 @@ def main(dataset: str) -> None:
     data = Path("data") / dataset
     make_deterministic()
     device = settled_device(plan.device)
-    model = load_model(Path("artifacts/model"))
+    model = load_model(MODEL)
     cast(nn.Module, model.method).to(device)
-    transform = read_transform(Path("artifacts/transform.npz"))
+    transform = read_transform(TRANSFORM)
     book = read_centers(Path("artifacts/centers/short.npz"))
     info = read_info(data)
     encoded = {
@@ -86,6 +89,8 @@ def main(dataset: str) -> None:
         write_quantised(folder, model.method, sides["query"], sides["retrieval"])
         write_mat(folder / "codes.mat", matlab_arrays(delivered, plan.bits))
         write_bit_index(folder, chosen)
+        kept = None if chosen is None else chosen.index
+        write_json(folder / ENCODER, describe_encoder(MODEL, TRANSFORM, kept, plan.bits))
 
 
 def bit_index(

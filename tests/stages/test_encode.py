@@ -8,8 +8,9 @@ import pytest
 import torch
 from scipy.io import loadmat
 
-from crosshash.artifacts import read_npz, write_npz
+from crosshash.artifacts import read_json, read_npz, write_npz
 from crosshash.codes.center_book import write_centers
+from crosshash.codes.encoder import describe_encoder
 from crosshash.codes.hashcodes import pack, unpack
 from crosshash.codes.quantiser import Codebook
 from crosshash.codes.transform import write_transform
@@ -60,7 +61,7 @@ def test_the_files_are_laid_out_as_documented() -> None:
     encode.main("set")
     assert set(outputs()) == {
         *(f"{name}.npz" for name in NAMES), "targets.npz", "codes.mat", "bit_index.npz", "bit_index.json",
-        "quantised.npz", "real.npz",
+        "quantised.npz", "real.npz", "encoder.json",
     }  # fmt: skip
     for name, arrays in codes().items():
         bits = BITS if name.endswith("_long") else SHORT
@@ -78,6 +79,24 @@ def test_the_files_are_laid_out_as_documented() -> None:
         assert arrays["ids"].dtype.kind == arrays["classes"].dtype.kind == "U"
         assert arrays["classes"].tolist() == list(CLASSES)
         assert arrays["has_text"].dtype == arrays["has_labels"].dtype == np.bool_
+
+
+def test_the_encoder_is_described_by_its_files_and_nothing_else() -> None:
+    encode.main("set")
+    told = read_json(encode.CODES / "encoder.json")
+    assert told["bits"] == SHORT
+    again = {}
+    for path in (encode.MODEL / "model.json", encode.TRANSFORM):
+        kept = path.read_bytes()
+        path.write_bytes(kept + b"\n")
+        again[path.name] = describe_encoder(encode.MODEL, encode.TRANSFORM, None, SHORT)["digest"]
+        path.write_bytes(kept)
+    cut = describe_encoder(encode.MODEL, encode.TRANSFORM, np.arange(SHORT), SHORT)["digest"]
+    assert len({told["digest"], cut, *again.values()}) == 4
+    assert describe_encoder(encode.MODEL, encode.TRANSFORM, None, SHORT) == told
+    encode.TRANSFORM.unlink()
+    with pytest.raises(CrosshashError, match=r"transform\.npz: not found"):
+        describe_encoder(encode.MODEL, encode.TRANSFORM, None, SHORT)
 
 
 def test_the_codes_can_be_scored() -> None:
