@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from crosshash import __version__
-from crosshash.commands import data, preset, score, search, weights
+from crosshash.commands import compare, data, leaderboard, preset, score, search, serve, weights
 
 app = typer.Typer(
     help="Images and texts as short binary codes: search them, score them.",
@@ -17,6 +17,9 @@ app = typer.Typer(
 )
 for command in (data.data, search.search, score.score, score.scores, preset.preset):
     app.command()(command)
+app.command()(serve.serve)
+app.command()(compare.compare)
+app.command()(leaderboard.leaderboard)
 of_weights = typer.Typer(help="Published weights.", no_args_is_help=True)
 of_weights.command()(weights.convert)
 app.add_typer(of_weights, name="weights")

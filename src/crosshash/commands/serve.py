@@ -1,0 +1,30 @@
+"""`crosshash serve`: the search service and its page."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crosshash.commands.options import Project, told
+
+
+def serve(
+    project: Project = Path(),
+    index: Annotated[
+        Path | None, typer.Option(help="Folder of an index or collection, if not the project's.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen at; others than the default reach others.")]
+    = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
+    max_upload_mb: Annotated[float, typer.Option(min=0.001, max=1000, help="Largest picture taken.")] = 10,
+) -> None:
+    """Serve search over HTTP, with a web page."""
+    with told():
+        from crosshash.service.run import serve as run
+
+        with suppress(KeyboardInterrupt):  # by which uvicorn tells of a Ctrl-C after its clean end
+            run(project, index, host, port, max_upload_mb)
+        print("stopped")

@@ -1,0 +1,103 @@
+"""What lies nearest to a batch of queries, and how it is told in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from crosshash.errors import CrosshashError
+from crosshash.library import Encoded, Hit, Searcher
+from crosshash.service.batches import Query
+
+Hits = list[Hit]
+
+
+class FoundItem(BaseModel):
+    """An item that was found; `picture` is the address of its picture, if it has one."""
+
+    id: str
+    distance: int
+    score: float | None
+    caption: str
+    labels: list[str]
+    picture: str | None
+
+
+class Found(BaseModel):
+    """An answer: distances are Hamming distances of codes of `bits` bits.
+
+    `unknown_words` are those of the query that the model has never seen.
+    """
+
+    task: str
+    bits: int
+    unknown_words: list[str]
+    hits: list[FoundItem]
+
+
+def answer(searcher: Searcher, queries: Sequence[Query]) -> list[Hits | Exception]:
+    """Search for queries of one kind together; gives the hits of each, or why there are none."""
+    try:
+        encoded = _encoded(searcher, queries)
+    except CrosshashError as error:
+        if len(queries) == 1:
+            return [error]
+        return [answer(searcher, [query])[0] for query in queries]  # who is to blame is seen one by one
+    answers: list[Hits | Exception] = [[] for _ in queries]
+    for query, places in _alike(queries).items():
+        rows = _rows(encoded, places)
+        try:
+            found: Sequence[Hits | Exception] = searcher.find(rows, query.task, query.top, query.labels)
+        except CrosshashError as error:
+            found = [error] * len(places)
+        for place, hits in zip(places, found, strict=True):
+            answers[place] = hits
+    return answers
+
+
+def told(searcher: Searcher, query: Query, hits: Hits) -> Found:
+    """Write hits as the service answers them."""
+    text = query.content if isinstance(query.content, str) else ""
+    return Found(
+        task=query.task,
+        bits=searcher.bits,
+        unknown_words=searcher.unknown_words(text) if text else [],
+        hits=[
+            FoundItem(
+                id=hit.id,
+                distance=hit.distance,
+                score=hit.score,
+                caption=hit.caption,
+                labels=list(hit.labels),
+                picture=picture_address(hit.id) if hit.image else None,
+            )
+            for hit in hits
+        ],
+    )
+
+
+def picture_address(item: str) -> str:
+    """Give the address of an item's picture, relative to the page; ids may hold anything."""
+    return f"picture?id={quote(item, safe='')}"
+
+
+def _encoded(searcher: Searcher, queries: Sequence[Query]) -> Encoded:
+    texts = [query.content for query in queries if isinstance(query.content, str)]
+    pictures = [query.content for query in queries if isinstance(query.content, bytes)]
+    return searcher.encode_texts(texts) if texts else searcher.encode_pictures(pictures)
+
+
+def _alike(queries: Sequence[Query]) -> dict[Query, list[int]]:
+    """Group the places of queries that differ in their content alone."""
+    groups: dict[Query, list[int]] = {}
+    for place, query in enumerate(queries):
+        groups.setdefault(replace(query, content=""), []).append(place)
+    return groups
+
+
+def _rows(encoded: Encoded, places: Sequence[int]) -> Encoded:
+    vectors = None if encoded.vectors is None else encoded.vectors[places]
+    return Encoded(encoded.codes[places], vectors)

@@ -1,0 +1,95 @@
+"""The search service as an ASGI application: `make_app` puts its parts together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from crosshash import __version__
+from crosshash.errors import CrosshashError
+from crosshash.library import Searcher
+from crosshash.service import pages, routes
+from crosshash.service.answers import answer
+from crosshash.service.batches import Batches, BusyError
+from crosshash.service.measured import Measured, Metrics
+from crosshash.service.service import Service
+from crosshash.service.uploads import Room
+
+BATCH = 32
+"""Queries encoded and searched together at most."""
+
+LONGEST_QUEUE = 512
+"""Queries that may wait; with more, clients are told to come back."""
+
+UPLOADS = 256e6
+"""Bytes of uploads that are held at the same time."""
+
+DECODERS = 2
+"""Uploads decoded at the same time; one of them may take a few hundred MB."""
+
+
+def make_app(searcher: Searcher, upload_mb: float = 10) -> FastAPI:
+    """Make the service over a model and its index.
+
+    upload_mb: size of the largest picture that is taken, MB.
+    """
+    metrics = Metrics()
+    batches = Batches(partial(answer, searcher), BATCH, LONGEST_QUEUE, metrics.batch.observe)
+    metrics.queue.set_function(batches.__len__)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with batches.working():
+            yield
+
+    app = FastAPI(
+        title="crosshash",
+        version=__version__,
+        description="Finds the images nearest to a text, and the texts nearest to an image, by hash code.",
+        docs_url=None,  # FastAPI's own page takes its scripts from the net
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    largest = int(upload_mb * 1e6)
+    room, decoders = Room(max(int(UPLOADS), largest)), asyncio.Semaphore(DECODERS)
+    app.state.service = Service(searcher, batches, room, metrics, largest, decoders)
+    app.include_router(routes.router)
+    app.include_router(pages.router)
+    app.add_middleware(Measured, metrics=metrics)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(CrosshashError, _unanswerable)
+    app.add_exception_handler(BusyError, _busy)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    return app
+
+
+def _refused(status: int, detail: str, **headers: str) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status, headers)
+
+
+async def _not_valid(_: Request, error: Exception) -> JSONResponse:
+    """Name each parameter and what is wrong with it, in one line."""
+    assert isinstance(error, RequestValidationError)
+    problems = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
+    return _refused(422, "; ".join(problems))
+
+
+async def _unanswerable(_: Request, error: Exception) -> JSONResponse:
+    """Say what is wrong with a query: files are read at the start alone, so that none is named here."""
+    return _refused(422, str(error))
+
+
+async def _busy(_: Request, __: Exception) -> JSONResponse:
+    return _refused(503, "too many requests are waiting; try again in a second", **{"Retry-After": "1"})
+
+
+async def _gone(_: Request, __: Exception) -> JSONResponse:
+    """Answer a client that no longer listens; the number stands in the metrics."""
+    return _refused(499, "the client hung up")

@@ -1,0 +1,157 @@
+"""The HTTP interface: search by text or picture, single items and their pictures, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+
+from crosshash.errors import CrosshashError
+from crosshash.service import batches
+from crosshash.service.answers import Found, Hits, picture_address, told
+from crosshash.service.service import service_of
+from crosshash.service.uploads import announced, body_of
+
+TOP = 10
+LARGEST_TOP = 1000
+LONGEST_TEXT = 2000
+KEPT = {"Cache-Control": "private, max-age=600"}
+
+Top = Annotated[int, Query(ge=1, le=LARGEST_TOP, description="How many items; all, where there are fewer.")]
+Labels = Annotated[list[str] | None, Query(description="Only items that have one of these labels.")]
+
+log = logging.getLogger("crosshash.service")
+router = APIRouter()
+
+
+class Health(BaseModel):
+    """What the service searches; items: how many can be found by their image, and by their text."""
+
+    status: Literal["ok"] = "ok"
+    method: str
+    dataset: str
+    bits: int
+    items: dict[str, int]
+
+
+class ItemTold(BaseModel):
+    """An item of the index."""
+
+    id: str
+    caption: str
+    labels: list[str]
+    picture: str | None
+
+
+@router.get("/search", response_model=Found, summary="Find what is nearest to a text")
+async def by_text(
+    request: Request,
+    q: Annotated[str, Query(max_length=LONGEST_TEXT, description="The text.")],
+    task: Annotated[Literal["t2i", "t2t"], Query(description="Images (t2i) or texts (t2t).")] = "t2i",
+    top: Top = TOP,
+    label: Labels = None,
+) -> Response:
+    """Hits by distance, then row; re-ranked where the model quantises. `label` can be given several times."""
+    if not q.strip():
+        raise HTTPException(422, "q: the query is empty: write what you look for")
+    return await _found(request, batches.Query(q, task, top, tuple(label or ())))
+
+
+@router.post(
+    "/search",
+    response_model=Found,
+    summary="Find what is nearest to a picture",
+    openapi_extra={"requestBody": {"required": True, "content": {"image/*": {}}}},
+)
+async def by_picture(
+    request: Request,
+    task: Annotated[Literal["i2t", "i2i"], Query(description="Texts (i2t) or images (i2i).")] = "i2t",
+    top: Top = TOP,
+    label: Labels = None,
+) -> Response:
+    """The body is a picture file as it is: `curl --data-binary @x.jpg -H 'Content-Type: image/jpeg'`."""
+    service = service_of(request)
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith("image/"):
+        raise HTTPException(
+            415, "send the bytes of a picture file as the body, with its Content-Type, as image/jpeg"
+        )
+    with service.room.taken(announced(request, service.largest)):
+        body = await body_of(request, service.largest)
+        async with service.decoders:  # apart from the search, which a large picture must not hold up
+            small = await asyncio.to_thread(service.searcher.clean_picture, body)
+    return await _found(request, batches.Query(small, task, top, tuple(label or ())))
+
+
+@router.get("/items/{id:path}", response_model=ItemTold, summary="One item of the index")
+def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
+    """Caption, labels and address of the picture; ids may hold slashes."""
+    found = service_of(request).searcher.item(id)
+    if found is None:
+        raise HTTPException(404, "no item of the index has this id")
+    picture = picture_address(found.id) if found.has_picture else None
+    return _json(ItemTold(id=found.id, caption=found.caption, labels=list(found.labels), picture=picture))
+
+
+@router.get("/picture", response_class=Response, summary="The picture of an item, JPEG")
+def picture(request: Request, id: Annotated[str, Query(description="Of the item.")]) -> Response:  # noqa: A002
+    """Pictures are looked up by the id of an item of the index; no path is taken from anybody."""
+    try:
+        data = service_of(request).searcher.picture(id)
+    except CrosshashError as error:  # names a file of this machine, which is for the log
+        log.error("picture of %r: %s", id, error)
+        data = None
+    if data is None:
+        raise HTTPException(404, "no item of the index has this id and a picture")
+    return Response(data, media_type="image/jpeg", headers=KEPT)
+
+
+@router.get("/healthz", response_model=Health, summary="Whether the service answers, and what it searches")
+async def health(request: Request) -> Response:
+    """Told from memory, while searches run."""
+    searcher = service_of(request).searcher
+    return _json(
+        Health(
+            method=searcher.method, dataset=searcher.dataset, bits=searcher.bits, items=searcher.counts
+        )
+    )
+
+
+@router.get("/metrics", response_class=Response, summary="Counters for Prometheus")
+async def metrics(request: Request) -> Response:
+    """Requests by route and status, their times, batch sizes, the queue."""
+    return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _found(request: Request, query: batches.Query) -> Response:
+    """Wait for the hits, or until the client has gone: nobody searches for one who does not listen.
+
+    Raises:
+        BusyError: the queue is full.
+        ClientDisconnect: the client hung up.
+    """
+    service = service_of(request)
+    answer: asyncio.Future[Hits] = service.batches.submit(query)
+    leaving = asyncio.create_task(_hung_up(request))
+    try:
+        await asyncio.wait((answer, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ClientDisconnect
+        return _json(told(service.searcher, query, answer.result()))
+    finally:
+        answer.cancel()
+        leaving.cancel()
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _json(value: BaseModel) -> Response:
+    return Response(value.model_dump_json(), media_type="application/json")

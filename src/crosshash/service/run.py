@@ -1,0 +1,80 @@
+"""The service as a process: an address of its own, a model loaded once, a clean end by Ctrl-C."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from pathlib import Path
+
+import torch
+import uvicorn
+
+from crosshash.cores import cores
+from crosshash.errors import CrosshashError
+from crosshash.library import Searcher
+from crosshash.service.app import make_app
+
+SECONDS_TO_FINISH = 5
+"""That requests at work are given when the service ends."""
+
+log = logging.getLogger("crosshash.service")
+
+
+def serve(project: Path, index: Path | None, host: str, port: int, upload_mb: float) -> None:
+    """Load model and index, and answer requests until Ctrl-C or SIGTERM.
+
+    port: 0 takes any free one; upload_mb: size of the largest picture that is taken, MB.
+
+    Raises:
+        CrosshashError: the address cannot be had, or the project has no model and index that fit together.
+    """
+    listener = bound(host, port)  # before the model, which takes seconds
+    with listener:
+        torch.set_num_threads(cores())
+        app = make_app(Searcher.open(project, index), upload_mb)
+        listener.listen()
+        logging.basicConfig(format="%(levelname)s: %(message)s")
+        print(f"{address(listener)}  (Ctrl-C ends it)", flush=True)
+        if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+            log.warning(
+                "other machines can reach this service, and it asks nobody who they are: "
+                "put a server in front that does"
+            )
+        config = uvicorn.Config(
+            app,
+            ws="none",
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=SECONDS_TO_FINISH,
+        )
+        uvicorn.Server(config).run([listener])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Take an address.
+
+    Raises:
+        CrosshashError: there is no such host here, the port is in use, or it may not be had.
+    """
+    try:
+        family, kind, number, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, number)
+    except OSError as error:
+        raise CrosshashError(f"--host {host}: is no address ({error.strerror}).") from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(place)
+    except OSError as error:
+        listener.close()
+        raise CrosshashError(
+            f"{host}:{port} cannot be had ({error.strerror}). Give a --host of this machine and a free --port; "
+            "--port 0 takes any free one."
+        ) from None
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    """Write where a browser finds the service."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
