@@ -31,7 +31,7 @@ from crosshash.retrieval.bootstrap import interval
 from crosshash.retrieval.codeset import CodeSet, read_code_set
 from crosshash.retrieval.evaluation import TASKS
 from crosshash.retrieval.histogram import Side
-from crosshash.retrieval.measures import AP
+from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.significance import random_subsets
 from crosshash.retrieval.tasks import score_task
 from crosshash.seeding import stream
@@ -180,7 +180,7 @@ def precisions(query: CodeSet, retrieval: CodeSet, task: str, index: Index) -> N
         sides.append(Side.of(cut_codes, codes.labels[rows]))
     asking, answering = sides
     scores = score_task(
-        asking, answering, (AP(),), ties="expected", undefined="skip", names=query.ids.tolist()
+        asking, answering, (AP(),), np.arange(0), ties="expected", undefined="skip", names=query.ids.tolist()
     )
     return scores.values[str(AP())]
 

@@ -12,12 +12,20 @@ from crosshash.codes.bit_index import BitIndex, read_bit_index
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
+from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.codeset import CodeSet, check_fit, read_code_set
 from crosshash.retrieval.evaluation import evaluate, have_labels, mean_average_precision, task_map
 from crosshash.retrieval.quantised import read_quantised, read_real
+from crosshash.retrieval.score_table import score_table
 from crosshash.retrieval.scores import DIGITS, RetrievalReport
 from crosshash.retrieval.significance import significance_section, significance_table
-from crosshash.retrieval.tables import precision_table, query_table, radius_table, score_table
+from crosshash.retrieval.tables import (
+    interval_table,
+    precision_table,
+    query_table,
+    radius_table,
+    rank_table,
+)
 from crosshash.retrieval.two_stage import (
     TwoStageScores,
     candidate_table,
@@ -31,7 +39,7 @@ CODES = Path("artifacts/codes")
 
 
 def main() -> None:
-    """Read codes and plan, score, and write the six outputs."""
+    """Read codes and plan, score, and write the eight outputs."""
     plan = read_plan("evaluate", EvaluatePlan)
     query, retrieval = _read("query", "retrieval", plan.bits)
     long = _read("query_long", "retrieval_long", plan.train_bits)
@@ -40,6 +48,7 @@ def main() -> None:
         retrieval,
         ties=plan.ties,
         undefined=plan.undefined,
+        headline=AP(plan.headline_k, plan.headline_norm),
         bootstrap=plan.bootstrap,
         seed=plan.seed,
     )
@@ -50,6 +59,7 @@ def main() -> None:
         "dataset": plan.dataset,
         "bits": plan.bits,
         "train_bits": plan.train_bits,
+        "protocol": plan.protocol,
         **report.counts(),
         "target_mAP": _target_map(query, retrieval, plan),
         "train_bits_mAP": _long_map(*long, plan),
@@ -127,9 +137,11 @@ def _write(
 ) -> None:
     for path, table in (
         (Path("plots/pr.csv"), radius_table(report)),
+        (Path("plots/pr_by_rank.csv"), rank_table(report)),
         (Path("plots/precision_at_n.csv"), precision_table(report)),
         (Path("plots/rerank.csv"), candidate_table(stages)),
         (Path("plots/significance.csv"), significance_table(kept)),
+        (Path("artifacts/scores.csv"), interval_table(report)),
     ):
         with atomic_path(path) as temporary:
             table.to_csv(temporary, index=False)

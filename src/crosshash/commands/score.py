@@ -53,7 +53,7 @@ def _show_scores(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
-    from crosshash.retrieval.tables import score_table
+    from crosshash.retrieval.score_table import score_table
 
     if "read_as" in result:
         print(f"read as: {result['read_as']}")

@@ -10,7 +10,8 @@ from crosshash.plans.base import Plan
 class EvaluatePlan(Plan):
     """Conventions of the scores, and what stands beside them in metrics.json.
 
-    rerank: candidates that a method which quantises orders anew; None for the others.
+    rerank: candidates that a method which quantises orders anew; None for the others. headline_k and
+    headline_norm: the average precision that the protocol compares methods by; None: over all ranks.
     """
 
     method: str
@@ -18,6 +19,9 @@ class EvaluatePlan(Plan):
     bits: int
     train_bits: int
     rerank: int | None
+    protocol: Literal["strict", "published"]
+    headline_k: int | None
+    headline_norm: Literal["min", "hits", "all", "first"]
     ties: Literal["expected", "by_id", "optimistic", "pessimistic"]
     undefined: Literal["skip", "zero", "error"]
     bootstrap: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 1 << 22  # drawn queries held at once
+BLOCK = 1 << 20  # drawn queries held at once
 
 
 def interval(
@@ -15,12 +15,22 @@ def interval(
 
     Without resamplings (0) both ends are the mean itself. Source: Efron & Tibshirani 1993, chapter 13.
     """
+    low, high = intervals(values[:, None], resamplings, generator)[:, 0].tolist()
+    return low, high
+
+
+def intervals(
+    values: NDArray[np.float64], resamplings: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Give such intervals for the means of all columns of values[Q, M], from the same draws: [2, M]."""
     if resamplings == 0:
-        return float(values.mean()), float(values.mean())
-    means: list[NDArray[np.float64]] = []
-    step = max(1, BLOCK // len(values))
+        return np.stack([values.mean(axis=0)] * 2)
+    queries, means = len(values), []
+    step = max(1, BLOCK // queries)
     for start in range(0, resamplings, step):
-        drawn = generator.integers(len(values), size=(min(step, resamplings - start), len(values)))
-        means.append(values[drawn].mean(axis=1))
-    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
-    return float(low), float(high)
+        rows = min(step, resamplings - start)
+        drawn = generator.integers(queries, size=(rows, queries))
+        drawn += queries * np.arange(rows)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * queries).reshape(rows, queries)
+        means.append(times @ values / queries)
+    return np.asarray(np.percentile(np.concatenate(means), [2.5, 97.5], axis=0))

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError, listed
-from crosshash.retrieval.bootstrap import interval
+from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.codeset import CodeSet, Modality, check_fit
+from crosshash.retrieval.curves import curve_ranks
 from crosshash.retrieval.histogram import Side
 from crosshash.retrieval.instance import partner_scores
-from crosshash.retrieval.measures import AP, NDCG, Measure, Precision, Recall
 from crosshash.retrieval.ranking import Ties
-from crosshash.retrieval.scores import RetrievalReport, TaskReport
+from crosshash.retrieval.report_measures import HIDDEN, MEASURES, PARTNER_MEASURES
+from crosshash.retrieval.scores import RetrievalReport, TaskReport, written
 from crosshash.retrieval.tasks import TaskScores, Undefined, mean_ap, score_task
 from crosshash.seeding import stream
 
@@ -24,10 +25,9 @@ TASKS: dict[str, tuple[Modality, Modality]] = {
 }
 """Which modality asks and which answers."""
 
-MEASURES: tuple[Measure, ...] = (AP(), AP(50, "min"), AP(50, "hits"), Precision(100), NDCG(1000))
-PARTNER_MEASURES: tuple[Measure, ...] = (Recall(1), Recall(5), Recall(10))
 CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 600, 800, 1000)
 """Where precision is measured for its curve, as far as the retrieval set reaches."""
+ALL = AP()
 
 
 def mean_average_precision(
@@ -66,24 +66,27 @@ def evaluate(
     *,
     ties: Ties = "expected",
     undefined: Undefined = "skip",
+    headline: AP = ALL,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> RetrievalReport:
     """Score all four tasks by labels, or i2t and t2i by the own partner where a side has no labelled item.
 
     Items without labels are left out of scores by labels, items without text where text codes are needed.
+    headline: what the protocol in force compares methods by; it is among the figures that are shown.
 
     Raises:
         CrosshashError: the sets do not fit, or a task has no query, no item to find or no relevant pair.
     """
     check_fit(query, retrieval, ("the query set", "the retrieval set"))
     base_rate, n_undefined = None, 0
-    if have_labels(query, retrieval):
-        found = {task: _by_labels(query, retrieval, task, ties, undefined, bootstrap, seed) for task in TASKS}
-        tasks = {task: report for task, (_, report) in found.items()}
+    labelled = have_labels(query, retrieval)
+    if labelled:
+        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline) for task in TASKS}
         n_undefined = max(scores.n_undefined for scores, _ in found.values())
         pairs = int(query.has_labels.sum()) * int(retrieval.has_labels.sum())
         base_rate = found["i2i"][0].relevant_pairs / pairs
+        tasks = {task: report for task, (_, report) in found.items()}
     else:
         tasks = {task: _by_partner(query, retrieval, task, ties) for task in ("i2t", "t2i")}
     sides = (query, retrieval)
@@ -96,7 +99,12 @@ def evaluate(
         n_captionless=sum(int((~side.has_text).sum()) for side in sides),
         base_rate=base_rate,
         ties=ties,
-        tasks=tasks,
+        undefined=undefined,
+        headline=written(str(headline)) if labelled else None,
+        tasks={
+            task: report.with_intervals(bootstrap, stream(seed, "bootstrap", task))
+            for task, report in tasks.items()
+        },
     )
 
 
@@ -128,33 +136,31 @@ def _taking_part(side: CodeSet, modality: Modality, task: str) -> NDArray[np.int
 
 
 def _by_labels(
-    query: CodeSet,
-    retrieval: CodeSet,
-    task: str,
-    ties: Ties,
-    undefined: Undefined,
-    bootstrap: int,
-    seed: int,
+    query: CodeSet, retrieval: CodeSet, task: str, ties: Ties, undefined: Undefined, headline: AP
 ) -> tuple[TaskScores, TaskReport]:
     """Search the labelled items with the labelled queries."""
     asks, answers = TASKS[task]
     rows, items = _taking_part(query, asks, task), _taking_part(retrieval, answers, task)
-    curve = {n: Precision(n) for n in _curve(len(items))}
+    curve, ranks = _curve(len(items)), curve_ranks(len(items), CURVE)
     scores = score_task(
         Side.of(query.packed(asks)[rows], query.labels[rows]),
         Side.of(retrieval.packed(answers)[items], retrieval.labels[items]),
-        tuple(dict.fromkeys((*MEASURES, *curve.values()))),
+        tuple(dict.fromkeys((*MEASURES, headline))),
+        ranks,
         ties=ties,
         undefined=undefined,
         names=query.ids[rows].tolist(),
     )
-    values = {str(measure): scores.values[str(measure)] for measure in MEASURES}
+    defined = (len(rows) - scores.n_undefined) / int(scores.scored.sum())
+    precision = dict(zip(ranks.tolist(), scores.by_rank[:, 1].tolist(), strict=True))
+    hidden = {str(measure) for measure in HIDDEN if measure != headline}
     return scores, TaskReport(
         ids=query.ids[rows[scores.scored]],
-        values=values,
-        interval=interval(values[str(AP())], bootstrap, stream(seed, "bootstrap", task)),
-        precision_at={n: float(scores.values[str(measure)].mean()) for n, measure in curve.items()},
+        values=scores.values,
+        shown=tuple(name for name in scores.values if name not in hidden),
+        precision_at={n: defined * precision[n] for n in curve},  # queries that are scored 0 count here
         by_radius=scores.by_radius,
+        by_rank=np.column_stack([ranks, scores.by_rank]),
     )
 
 
@@ -173,4 +179,4 @@ def _by_partner(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties) -> Ta
     others = np.setdiff1d(np.flatnonzero(query.has(answers)), rows)
     pool = np.concatenate([own[rows], own[others], retrieval.packed(answers)[retrieval.has(answers)]])
     values = partner_scores(query.packed(asks)[rows], pool, PARTNER_MEASURES, ties=ties)
-    return TaskReport(query.ids[rows], values, None, {}, np.empty((0, 2)))
+    return TaskReport(query.ids[rows], values, tuple(values), {}, np.empty((0, 2)), np.empty((0, 3)))

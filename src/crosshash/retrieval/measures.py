@@ -1,20 +1,18 @@
 """Measures of a ranking, per query; within a group of ties each is the exact mean over all orders.
 
-Ties: McSherry & Najork, "Computing information retrieval performance measures efficiently in the presence
-of tied scores", ECIR 2008. A cut-off inside a group leaves it a hypergeometric number of hits.
-Every query must have a relevant item; `crosshash.retrieval.evaluation` sees to that.
+Every query must have a relevant item; `crosshash.retrieval.tasks` sees to that.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from crosshash.retrieval.ranking import Ranking
+from crosshash.retrieval.tie_groups import discounts, ratio
 
 Values = NDArray[np.float64]
 
@@ -25,31 +23,6 @@ class Measure(Protocol):
     def __call__(self, ranking: Ranking) -> Values:
         """Give the measure of each query: float64[Q]."""
         ...
-
-
-@dataclass(frozen=True)
-class AP:
-    """Average precision: the sum of the precisions at the relevant items up to rank k (None: all), divided.
-
-    norm: by `min`(k, relevant items in the set), or by `hits`, the relevant items up to rank k (no hit: 0).
-    """
-
-    k: int | None = None
-    norm: Literal["min", "hits"] = "min"
-
-    def __call__(self, ranking: Ranking) -> Values:
-        """Give the average precision of each query: float64[Q]."""
-        k = ranking.size if self.k is None else self.k
-        if self.norm == "hits" and k < ranking.size:
-            return _precision_per_hit(ranking.top(k), k)
-        top = ranking.top(k)
-        found = np.cumsum(top.relevant, axis=1) - top.relevant
-        total = _precisions(top.before, found, top.items, top.relevant, _reached(top, k)).sum(axis=1)
-        divisor = ranking.all_relevant if self.k is None else np.minimum(ranking.all_relevant, self.k)
-        return np.asarray(total / divisor)
-
-    def __str__(self) -> str:
-        return "AP" if self.k is None else f"AP@{self.k}[{self.norm}]"
 
 
 @dataclass(frozen=True)
@@ -81,6 +54,38 @@ class Recall:
 
 
 @dataclass(frozen=True)
+class PrecisionWithin:
+    """Share of relevant items among those within a Hamming radius, 0 where there is none; no rule for ties.
+
+    The ranking must have a group for each distance.
+    """
+
+    radius: int
+
+    def __call__(self, ranking: Ranking) -> Values:
+        """Give the precision of each query: float64[Q]."""
+        end = self.radius + 1
+        return ratio(ranking.found[:, end], ranking.edges[:, end])
+
+    def __str__(self) -> str:
+        return f"P@radius{self.radius}"
+
+
+@dataclass(frozen=True)
+class RecallWithin:
+    """Share of the relevant items that are within a Hamming radius; otherwise as `PrecisionWithin`."""
+
+    radius: int
+
+    def __call__(self, ranking: Ranking) -> Values:
+        """Give the recall of each query: float64[Q]."""
+        return np.asarray(ranking.found[:, self.radius + 1] / ranking.all_relevant)
+
+    def __str__(self) -> str:
+        return f"recall@radius{self.radius}"
+
+
+@dataclass(frozen=True)
 class NDCG:
     """Discounted gain of the first k over that of the ideal order.
 
@@ -97,82 +102,17 @@ class NDCG:
         return self._gain(ranking) / self._gain(ideal)
 
     def _gain(self, ranking: Ranking) -> Values:
-        top = ranking.top(self.k)
-        weight = np.append(0.0, np.cumsum(1 / np.log2(np.arange(min(self.k, ranking.size)) + 2.0)))
-        first = np.minimum(top.before, len(weight) - 1)
-        weights = weight[first + _reached(top, self.k)] - weight[first]
-        return np.asarray((_ratio(top.gain, top.items) * weights).sum(axis=1))
+        cut = ranking.cut(self.k)
+        before = ranking.discounted[np.arange(len(cut.group)), cut.group]
+        weights = discounts(ranking.size)
+        inside = weights[cut.before + cut.places] - weights[cut.before]
+        return np.asarray(before + ratio(cut.gain, cut.items) * inside)
 
     def __str__(self) -> str:
         return f"nDCG@{self.k}"
 
 
-def _reached(top: Ranking, k: int) -> NDArray[np.int64]:
-    """How many places of each group are within the first k: int64[Q, M]."""
-    return np.clip(k - top.before, 0, top.items.astype(np.int64))
-
-
 def _hits(ranking: Ranking, k: int) -> Values:
     """Expected number of relevant items among the first k: float64[Q]."""
-    top = ranking.top(k)
-    return np.asarray((_ratio(top.relevant, top.items) * _reached(top, k)).sum(axis=1))
-
-
-def _precisions(
-    before: NDArray[np.int64], found: Values, items: Values, relevant: Values, reached: NDArray[np.int64]
-) -> Values:
-    """Expected sum of the precisions at the relevant items among the first `reached` places of a tie group.
-
-    Place i = 1, 2, ... of a group of n items, r of them relevant, holds a relevant one with probability
-    r / n, and (i - 1) (r - 1) / (n - 1) more are then expected before it in the group. Its precision is the
-    sum of both and of the `found` relevant items before the group, over the rank, `before` + i.
-    """
-    last = int((before + reached).max(initial=0))
-    harmonic = np.append(0.0, np.cumsum(1 / np.arange(1.0, last + 1)))
-    inverse_ranks = harmonic[before + reached] - harmonic[before]
-    slope = _ratio(relevant - 1, items - 1)
-    sums = (found + 1 - slope * (before + 1)) * inverse_ranks + slope * reached
-    return np.asarray(_ratio(relevant, items) * sums)
-
-
-def _precision_per_hit(top: Ranking, k: int) -> Values:
-    """Expected ratio of the sum of precisions to the number of hits among the first k < size: float64[Q].
-
-    At most one group is cut by rank k. Its number of hits h is hypergeometric; given h, its first places
-    are a tie group of their own, with h relevant items.
-    """
-    whole = top.before + top.items <= k
-    found = np.cumsum(top.relevant, axis=1) - top.relevant
-    sums = _precisions(top.before, found, top.items, top.relevant, _reached(top, k))
-    sums_whole = (sums * whole).sum(axis=1, keepdims=True)
-    hits_whole = (top.relevant * whole).sum(axis=1, keepdims=True)
-    cut = (~whole).argmax(axis=1)[:, None]
-    is_cut = ~whole.all(axis=1, keepdims=True)
-    items, relevant = (np.take_along_axis(part, cut, axis=1) * is_cut for part in (top.items, top.relevant))
-    before = np.take_along_axis(top.before, cut, axis=1)
-    places = (k - before) * is_cut
-    hits = np.arange(int(places.max(initial=0)) + 1.0)
-    sums_cut = _precisions(before, hits_whole, places.astype(np.float64), hits, places)
-    ratio = _ratio(sums_whole + sums_cut, hits_whole + hits)
-    return np.asarray((_hypergeometric(items, relevant, places, hits) * ratio).sum(axis=1))
-
-
-def _hypergeometric(items: Values, relevant: Values, drawn: NDArray[np.int64], hits: Values) -> Values:
-    """Probability of `hits` relevant ones among `drawn` of `items` that hold `relevant`: float64[Q, H]."""
-    misses, irrelevant = drawn - hits, items - relevant
-    possible = (hits <= relevant) & (misses >= 0) & (misses <= irrelevant)
-    logs = _log_choose(relevant, hits, possible) + _log_choose(irrelevant, misses, possible)
-    weights = np.where(possible, np.exp(logs - logs.max(axis=1, keepdims=True)), 0.0)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-
-
-def _log_choose(n: Values, k: Values, possible: NDArray[np.bool_]) -> Values:
-    k = np.where(possible, k, 0.0)
-    logs = gammaln(n + 1) - gammaln(k + 1) - gammaln(np.where(possible, n - k, 0.0) + 1)
-    return np.where(possible, logs, -np.inf)
-
-
-def _ratio(a: Values, b: Values) -> Values:
-    """Give a / b, and 0 where b is 0."""
-    a, b = np.broadcast_arrays(a, b)
-    return np.divide(a, b, out=np.zeros(b.shape), where=b != 0)
+    cut = ranking.cut(k)
+    return np.asarray(cut.found + ratio(cut.relevant, cut.items) * cut.places)

@@ -10,11 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.retrieval.histogram import Side, counts_by_distance, grades_by_rank
+from crosshash.retrieval.tie_groups import discounts, precision_sums, ratio
 
 Ties = Literal["expected", "by_id", "optimistic", "pessimistic"]
 
 CELLS = 1 << 20  # numbers per array of a block: memory stays flat however large the sets are
 QUERIES = 256  # queries per block at most: its arrays fit the cache, and threads have blocks to share
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a ranking is cut off: whole groups before, and the first `places` of one group.
+
+    group: int64[Q], M where every group is whole; before, found: items and relevant items before that group;
+    items, relevant, gain: of that group. All [Q].
+    """
+
+    group: NDArray[np.integer]
+    before: NDArray[np.int64]
+    found: NDArray[np.float64]
+    items: NDArray[np.float64]
+    relevant: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    places: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,15 +58,35 @@ class Ranking:
         totals = counts.sum(axis=1, dtype=np.int64)
         return cls(items.reshape(shape), relevant.reshape(shape), gain.reshape(shape), totals)
 
-    @cached_property
-    def before(self) -> NDArray[np.int64]:
-        """Items ranked before each group: int64[Q, M]."""
-        return (np.cumsum(self.items, axis=1) - self.items).astype(np.int64)
+    @classmethod
+    def of_grades(cls, counts: NDArray[np.int32], *, falling: bool) -> Ranking:
+        """Cut each group of counts[Q, M, G] into G, by falling or rising number of shared labels."""
+        grade = np.arange(counts.shape[2])[:: -1 if falling else 1]
+        items = counts[:, :, grade].reshape(len(counts), -1).astype(np.float64)
+        shared = np.tile(grade, counts.shape[1])
+        return cls(items, items * (shared > 0), items * shared, counts.sum(axis=1, dtype=np.int64))
 
     @cached_property
-    def _earliest(self) -> NDArray[np.int64]:
-        """Items before each group for the query where they are fewest: int64[M], not falling."""
-        return np.asarray(self.before.min(axis=0, initial=self.size))
+    def edges(self) -> NDArray[np.int64]:
+        """Items before each group, and all of them: int64[Q, M + 1]."""
+        return _sums(self.items).astype(np.int64)
+
+    @cached_property
+    def found(self) -> NDArray[np.float64]:
+        """Relevant items before each group, and all of them: float64[Q, M + 1]."""
+        return _sums(self.relevant)
+
+    @cached_property
+    def precisions(self) -> NDArray[np.float64]:
+        """Expected sum of the precisions at the relevant items before each group, and at all: [Q, M + 1]."""
+        before, found, places = self.edges[:, :-1], self.found[:, :-1], np.diff(self.edges, axis=1)
+        return _sums(precision_sums(before, found, self.items, self.relevant, places, self.size))
+
+    @cached_property
+    def discounted(self) -> NDArray[np.float64]:
+        """Expected discounted gain of the groups before each one, and of all: float64[Q, M + 1]."""
+        weights = np.diff(discounts(self.size)[self.edges], axis=1)
+        return _sums(ratio(self.gain, self.items) * weights)
 
     @property
     def all_relevant(self) -> NDArray[np.int64]:
@@ -64,11 +102,43 @@ class Ranking:
         """Keep some of the queries."""
         return Ranking(self.items[rows], self.relevant[rows], self.gain[rows], self.grades[rows])
 
-    def top(self, k: int) -> Ranking:
-        """Drop the groups that begin after rank k for every query."""
-        groups = int(np.searchsorted(self._earliest, k))
-        items, relevant, gain = (part[:, :groups] for part in (self.items, self.relevant, self.gain))
-        return Ranking(items, relevant, gain, self.grades)
+    @cached_property
+    def _cuts(self) -> dict[int, Cut]:
+        """What `cut` found: several measures share a cut-off."""
+        return {}
+
+    def cut(self, k: int) -> Cut:
+        """Cut the ranking off after rank k, or after the last one."""
+        if k not in self._cuts:
+            rank = min(k, self.size)
+            self._cuts[k] = self.cut_before(np.count_nonzero(self.edges[:, 1:] <= rank, axis=1), rank)
+        return self._cuts[k]
+
+    def cut_before(self, group: NDArray[np.int64], k: int) -> Cut:
+        """Cut the ranking off before a group of each query, int64[Q], or within it after rank k."""
+        row = np.arange(len(group))
+        inside = row, np.minimum(group, self.items.shape[1] - 1)
+        before = self.edges[row, group]
+        return Cut(
+            group,
+            before,
+            self.found[row, group],
+            self.items[inside],
+            self.relevant[inside],
+            self.gain[inside],
+            np.maximum(k - before, 0),
+        )
+
+    def hits(self, ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Expected number of relevant items among the first n, for rising n up to the size: float64[Q, n].
+
+        Within a group it grows in proportion. The queries are set one behind the other for one interpolation.
+        """
+        if not len(self.edges):
+            return np.empty((0, len(ranks)))
+        rows = (self.size + 1) * np.arange(len(self.edges))[:, None]
+        at = np.interp((ranks + rows).ravel(), (self.edges + rows).ravel(), self.found.ravel())
+        return np.asarray(at.reshape(len(rows), -1))
 
 
 def blocks(query: Side, retrieval: Side, ties: Ties, grades: int) -> list[range]:
@@ -93,7 +163,7 @@ def rank(query: Side, retrieval: Side, rows: range, ties: Ties, grades: int) -> 
         gain = grades_by_rank(query, retrieval, rows, grades).astype(np.float64)
         relevant = (gain > 0).astype(np.float64)
         return by_distance, Ranking(np.ones_like(gain), relevant, gain, by_distance.grades)
-    return by_distance, Ranking.of_counts(_split(counts, ties))
+    return by_distance, Ranking.of_grades(counts, falling=ties == "optimistic")
 
 
 def rank_groups(relevant: NDArray[np.bool_], starts: NDArray[np.bool_], ties: Ties) -> Ranking:
@@ -108,13 +178,13 @@ def rank_groups(relevant: NDArray[np.bool_], starts: NDArray[np.bool_], ties: Ti
     cell = 2 * (group + width * np.arange(len(group))[:, None]) + relevant
     counts = np.bincount(cell.ravel(), minlength=2 * group.shape[0] * width).astype(np.int32)
     counts = counts.reshape(-1, width, 2)
-    return Ranking.of_counts(_split(counts, ties) if ties in ("optimistic", "pessimistic") else counts)
+    if ties in ("optimistic", "pessimistic"):
+        return Ranking.of_grades(counts, falling=ties == "optimistic")
+    return Ranking.of_counts(counts)
 
 
-def _split(counts: NDArray[np.int32], ties: Ties) -> NDArray[np.int32]:
-    """Split each distance into one group per number of shared labels: int32[Q, D * G, G]."""
-    queries, distances, grades = counts.shape
-    order = np.arange(grades)[:: -1 if ties == "optimistic" else 1]
-    split = np.zeros((queries, distances, grades, grades), dtype=np.int32)
-    split[:, :, np.arange(grades), order] = counts[:, :, order]
-    return split.reshape(queries, distances * grades, grades)
+def _sums(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of the parts before each one, and of all: [Q, M] to [Q, M + 1]."""
+    sums = np.zeros((len(parts), parts.shape[1] + 1))
+    np.cumsum(parts, axis=1, out=sums[:, 1:])
+    return sums

@@ -23,14 +23,22 @@ def score(
 ) -> dict[str, Any]:
     """Score a file of six arrays, or this project's query.npz and retrieval.npz.
 
-    Gives what metrics.json holds, as far as files tell it, and `read_as`: what the files were taken for.
+    Gives what metrics.json holds, as far as files tell it; `read_as`: what the files were taken for; and
+    `measures`: mean, low and high of every measure.
 
     Raises:
         CrosshashError: a file cannot be read as codes, or the codes cannot be scored.
     """
     query, retrieval, read_as = _read(query_path, retrieval_path)
     report = evaluate(query, retrieval, ties=ties, undefined=undefined, bootstrap=bootstrap, seed=seed)
-    return {"read_as": read_as, "bits": report.bits, **report.counts(), **report.scores()}
+    return {
+        "read_as": read_as,
+        "bits": report.bits,
+        "protocol": "strict",
+        **report.counts(),
+        **report.scores(),
+        "measures": report.measures(),
+    }
 
 
 def _read(query_path: Path, retrieval_path: Path | None) -> tuple[CodeSet, CodeSet, str]:

@@ -1,16 +1,10 @@
-"""An evaluation as tables: curves and scores per query as files hold them, and the one people read."""
+"""An evaluation as tables, as files hold them: curves, scores per query, means with their intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
 
-from crosshash.retrieval.evaluation import MEASURES, TASKS
+from crosshash.retrieval.report_measures import MEASURES
 from crosshash.retrieval.scores import DIGITS, RetrievalReport
 
 
@@ -22,6 +16,16 @@ def radius_table(report: RetrievalReport) -> pd.DataFrame:
         for recall, precision in part.by_radius
     ]
     return pd.DataFrame(rows, columns=["task", "recall", "precision"]).round(DIGITS)
+
+
+def rank_table(report: RetrievalReport) -> pd.DataFrame:
+    """Give columns task, n, recall, precision: of the first n items; no row for sets without labels."""
+    rows = [
+        (task, int(n), recall, precision)
+        for task, part in report.tasks.items()
+        for n, recall, precision in part.by_rank.tolist()
+    ]
+    return pd.DataFrame(rows, columns=["task", "n", "recall", "precision"]).round(DIGITS)
 
 
 def precision_table(report: RetrievalReport) -> pd.DataFrame:
@@ -48,26 +52,11 @@ def query_table(report: RetrievalReport) -> pd.DataFrame:
     return table.reindex(columns=list(columns)).round(DIGITS)
 
 
-def score_table(metrics: Mapping[str, Any]) -> Table:
-    """Lay out what metrics.json, or the scoring of files, holds: a row per task, chance and counts below."""
-    tasks = {task: metrics[task] for task in TASKS if task in metrics}
-    names = list(next(iter(tasks.values())))
-    origin = "".join(f"{metrics[key]}, " for key in ("method", "dataset") if key in metrics)
-    facts = {
-        "chance": metrics["base_rate"],
-        "mAP of the targets as codes": metrics.get("target_mAP"),
-        "queries without relevant item": metrics["n_undefined"] or None,
-        "items without label": metrics["n_unlabelled"] or None,
-        "items without text": metrics["n_captionless"] or None,
-    }
-    table = Table(
-        "task",
-        *(escape(name) for name in names),  # AP@50[min] is no markup
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),  # fits a terminal of 80 characters
-        title=f"{origin}{metrics['bits']} bits, ties {metrics['ties']}",
-        caption=", ".join(f"{name}: {value}" for name, value in facts.items() if value is not None),
-    )
-    for task, scores in tasks.items():
-        table.add_row(task, *(f"{scores[name]:.4f}" for name in names))
-    return table
+def interval_table(report: RetrievalReport) -> pd.DataFrame:
+    """Give columns task, measure, mean, low, high: a row per task and measure, 95 % intervals."""
+    rows = [
+        (task, name, *found.values())
+        for task, measures in report.measures().items()
+        for name, found in measures.items()
+    ]
+    return pd.DataFrame(rows, columns=["task", "measure", "mean", "low", "high"])

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError, listed
-from crosshash.retrieval.curves import radius_curve, radius_sums
+from crosshash.retrieval.average_precision import AP
+from crosshash.retrieval.curves import radius_curve, radius_sums, rank_sums
 from crosshash.retrieval.histogram import Side
-from crosshash.retrieval.measures import AP, Measure
+from crosshash.retrieval.measures import Measure, PrecisionWithin, RecallWithin
 from crosshash.retrieval.parallel import over_blocks
 from crosshash.retrieval.ranking import Ties, blocks, rank
 
@@ -24,8 +25,9 @@ class TaskScores:
     """Scores of one task.
 
     scored: bool[Q], the queries that enter the means; values: by measure, float64[scored]; n_undefined:
-    queries without a relevant item; relevant_pairs: pairs of a query and a relevant item; by_radius:
-    float64[M, 2], mean recall and precision of the defined queries by rising Hamming radius.
+    queries without a relevant item; relevant_pairs: pairs of a query and a relevant item. Of the defined
+    queries, by_radius: float64[M, 2], mean recall and precision by rising Hamming radius; by_rank:
+    float64[n, 2], the same of the first items, by the ranks asked for.
     """
 
     scored: NDArray[np.bool_]
@@ -33,18 +35,22 @@ class TaskScores:
     n_undefined: int
     relevant_pairs: int
     by_radius: NDArray[np.float64]
+    by_rank: NDArray[np.float64]
 
 
 def score_task(
     query: Side,
     retrieval: Side,
     measures: Sequence[Measure],
+    ranks: NDArray[np.int64],
     *,
     ties: Ties,
     undefined: Undefined,
     names: Sequence[str],
 ) -> TaskScores:
-    """Score queries by all measures; `names` are what messages call the queries.
+    """Score queries by all measures, and by precision and recall at rising ranks int64[n].
+
+    names: what messages call the queries.
 
     Raises:
         CrosshashError: no query has a relevant item, or one has none and `undefined` is `error`.
@@ -54,20 +60,28 @@ def score_task(
     def work(rows: range) -> _Block:
         by_distance, ranking = rank(query, retrieval, rows, ties, grades)
         defined = ranking.all_relevant > 0
-        by_distance, ranking = by_distance.take(defined), ranking.take(defined)
-        values = [measure(ranking) for measure in measures]
-        return _Block(defined, values, int(ranking.all_relevant.sum()), radius_sums(by_distance))
+        same = ranking is by_distance  # then what is summed once serves both
+        by_distance = by_distance.take(defined)
+        ranking = by_distance if same else ranking.take(defined)
+        values = [
+            measure(by_distance if isinstance(measure, PrecisionWithin | RecallWithin) else ranking)
+            for measure in measures
+        ]
+        curves = radius_sums(by_distance), rank_sums(ranking, ranks)
+        return _Block(defined, values, int(ranking.all_relevant.sum()), *curves)
 
     parts = over_blocks(work, blocks(query, retrieval, ties, grades))
     defined = np.concatenate([part.defined for part in parts])
     scored = scored_queries(defined, undefined, names)
     values = [np.concatenate(column) for column in zip(*(part.values for part in parts), strict=True)]
+    count = int(defined.sum())
     return TaskScores(
         scored,
         {str(m): _spread(column, defined, scored) for m, column in zip(measures, values, strict=True)},
-        int((~defined).sum()),
+        len(defined) - count,
         sum(part.relevant_pairs for part in parts),
-        radius_curve(np.sum([part.sums for part in parts], axis=0), int(defined.sum())),
+        radius_curve(np.sum([part.by_radius for part in parts], axis=0), count),
+        np.sum([part.by_rank for part in parts], axis=0).T / count,
     )
 
 
@@ -91,7 +105,8 @@ class _Block:
     defined: NDArray[np.bool_]
     values: list[NDArray[np.float64]]
     relevant_pairs: int
-    sums: NDArray[np.float64]
+    by_radius: NDArray[np.float64]
+    by_rank: NDArray[np.float64]
 
 
 def scored_queries(

@@ -16,9 +16,10 @@ from rich.table import Table
 from crosshash.codes.hamming import distances
 from crosshash.codes.quantiser import Codebook
 from crosshash.errors import CrosshashError
+from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.codeset import CodeSet, Modality
 from crosshash.retrieval.evaluation import TASKS
-from crosshash.retrieval.measures import AP, Measure
+from crosshash.retrieval.measures import Measure
 from crosshash.retrieval.parallel import over_blocks
 from crosshash.retrieval.quantised import QuantisedSet
 from crosshash.retrieval.ranking import CELLS, QUERIES, Ranking, Ties, rank_groups
