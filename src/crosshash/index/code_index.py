@@ -1,89 +1,185 @@
-"""Exact Hamming search in a FAISS binary index, ordered by distance, then row; FAISS leaves ties open."""
+"""Hamming search over hash codes, exact or approximate, that can be saved, grown, shrunk and filtered."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import faiss
 import numpy as np
-from numpy.typing import NDArray
 
-from crosshash.artifacts import atomic_path, missing
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, listed
+from crosshash.index.exact import Codes, Found, Rows, nearest, over_queries
+from crosshash.index.index_file import read_index, write_index
+from crosshash.index.recall import tuned
+from crosshash.index.structures import Structure
+
+AUTO_IVF = 200_000
+"""Items from which `auto` takes ivf; below, an exact search of 64 bits takes at most 0.2 ms."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class CodeIndex:
-    """Packed codes with the rows of their items; `flat` is FAISS's IndexBinaryIDMap2 over a flat index."""
+    """Codes uint8[N, W] under the rows int64[N] of their items, rising; no row stands twice.
 
-    flat: Any
+    structure: for approximate search; remark: why there is none though one was asked for; mapped: keeps the
+    file of a mapped index open. Searches may share threads, but not with `add` and `remove`.
+    """
+
+    packed: Codes
+    rows: Rows
+    structure: Structure | None = None
+    remark: str = ""
+    mapped: Any = None
 
     @classmethod
-    def build(cls, packed: NDArray[np.uint8], rows: NDArray[np.int64]) -> CodeIndex:
-        """Index codes uint8[N, ceil(K/8)], pad bits 0, under their rows int64[N]."""
-        flat = faiss.IndexBinaryIDMap2(faiss.IndexBinaryFlat(8 * packed.shape[1]))
-        if len(packed):
-            flat.add_with_ids(np.ascontiguousarray(packed), rows.astype(np.int64))
-        return cls(flat)
+    def build(
+        cls,
+        packed: Codes,
+        rows: Rows,
+        kind: Literal["flat", "ivf", "hnsw", "multihash", "auto"] = "flat",
+        queries: Codes | None = None,
+        seed: int = 0,
+    ) -> CodeIndex:
+        """Index codes uint8[N, ceil(K/8)], pad bits 0, under their rows int64[N]; see docs/search.md.
 
-    @classmethod
-    def load(cls, path: Path) -> CodeIndex:
-        """Read an index file.
+        queries: packed uint8[Q, W] like those to come, by which an approximate kind chooses how much work it
+        does; without any, some of the codes. Where it would miss too much, the index is flat with a warning.
 
         Raises:
-            CrosshashError: the file is missing, cut, or no index of this kind.
+            CrosshashError: codes and rows do not fit, or a row stands twice.
         """
-        try:
-            flat = faiss.deserialize_index_binary(np.fromfile(path, dtype=np.uint8))
-        except FileNotFoundError:
-            raise missing(path) from None
-        except (RuntimeError, OSError, MemoryError) as error:
-            reason = str(error).split("Error: ")[-1]
-            raise CrosshashError(
-                f"{path}: is cut or no FAISS binary index ({reason}). Delete it and run `dvc repro index`."
-            ) from None
-        if not isinstance(flat, faiss.IndexBinaryIDMap2):
-            raise CrosshashError(
-                f"{path}: is a {type(flat).__name__}, not an index of this project; run `dvc repro index`."
-            )
-        return cls(flat)
+        _check(packed, rows, packed.shape[-1], np.zeros(0, np.int64))
+        packed, rows = _rising(packed, rows)
+        if kind == "auto":
+            kind = "flat" if len(rows) < AUTO_IVF else "ivf"
+        if kind == "flat":
+            return cls(packed, rows)
+        structure, remark = tuned(kind, packed, rows, queries, seed)
+        if remark:
+            logging.getLogger(__name__).warning("%s", remark)
+        return cls(packed, rows, structure, remark)
+
+    @classmethod
+    def load(cls, path: Path, mapped: bool = False) -> CodeIndex:
+        """Read an index file; `mapped`: what a search needs is read when it needs it, and nothing can change.
+
+        Raises:
+            CrosshashError: the file is missing, cut, or no index of this project.
+        """
+        packed, rows, structure, held = read_index(path, mapped)
+        return cls(*_rising(packed, rows), structure, mapped=held)
 
     def save(self, path: Path) -> None:
         """Write the index atomically."""
-        with atomic_path(path) as temporary:
-            faiss.serialize_index_binary(self.flat).tofile(temporary)
+        write_index(path, self.packed, self.rows, self.structure)
 
     def __len__(self) -> int:
-        return int(self.flat.ntotal)
+        return len(self.rows)
 
-    def search(self, queries: NDArray[np.uint8], top: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    @property
+    def kind(self) -> str:
+        """What the index is: flat, ivf, hnsw or multihash."""
+        return "flat" if self.structure is None else self.structure.kind
+
+    @property
+    def bits_padded(self) -> int:
+        """Length of the codes with their pad bits."""
+        return 8 * int(self.packed.shape[1])
+
+    def search(self, queries: Codes, top: int, keep: Rows | None = None) -> Found:
         """Find the `top` nearest items of each query, or all when there are fewer.
 
-        queries: packed uint8[Q, ceil(K/8)]. Gives rows int64[Q, T] and distances int32[Q, T], ordered by
-        distance, then row: also which items of a tie are cut off at the end is settled by the row.
+        queries: packed uint8[Q, ceil(K/8)]; keep: rows int64[M] that may be found, all without it. Gives rows
+        int64[Q, T] and distances int32[Q, T], ordered by distance, then row. Exact in a flat index, and with
+        `keep` in any: then also which items of a tie are cut off at the end is settled by the row.
 
         Raises:
             CrosshashError: the index is empty, `top` is below 1, or the codes have another length.
         """
+        self._check_search(queries, top)
+        queries = np.ascontiguousarray(queries)
+        if keep is not None:
+            chosen = np.flatnonzero(np.isin(self.rows, keep))
+            return nearest(queries, self.packed[chosen], self.rows[chosen], top)
+        if self.structure is None:
+            return nearest(queries, self.packed, self.rows, top)
+        return self._approximate(self.structure, queries, min(top, len(self)))
+
+    def add(self, packed: Codes, rows: Rows) -> None:
+        """Take in more codes uint8[N, W] under new rows int64[N]; nothing is learned anew.
+
+        Raises:
+            CrosshashError: codes and rows do not fit, a row is there already, or the index is mapped.
+        """
+        self._check_change()
+        _check(packed, rows, self.packed.shape[1], self.rows)
+        if self.structure is not None and len(rows):
+            self.structure.add(packed, rows.astype(np.int64))
+        self.packed, self.rows = _rising(
+            np.concatenate([self.packed, packed]), np.concatenate([self.rows, rows])
+        )
+
+    def remove(self, rows: Rows) -> None:
+        """Drop the items of some rows int64[M].
+
+        Raises:
+            CrosshashError: a row is not there, or the index is mapped.
+        """
+        self._check_change()
+        strangers = np.setdiff1d(rows, self.rows)
+        if len(strangers):
+            raise CrosshashError(f"the index has no such rows:\n{listed([str(row) for row in strangers])}")
+        left = ~np.isin(self.rows, rows)
+        self.packed, self.rows = self.packed[left], self.rows[left]
+        if self.structure is not None:
+            self.structure = self.structure.without(np.asarray(rows, np.int64), self.packed, self.rows)
+
+    def _approximate(self, structure: Structure, queries: Codes, top: int) -> Found:
+        """Search the structure, and exactly for the queries for which it finds too few items."""
+        rows, distances = over_queries(lambda block: structure.search(block, top), queries, top)
+        short = np.flatnonzero((rows < 0).any(axis=1))
+        if len(short):
+            rows[short], distances[short] = nearest(queries[short], self.packed, self.rows, top)
+        return rows, distances
+
+    def _check_search(self, queries: Codes, top: int) -> None:
         if not len(self):
             raise CrosshashError("the index is empty: no item of the retrieval set has a code of this kind.")
         if top < 1:
             raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
-        if queries.dtype != np.uint8 or queries.ndim != 2 or 8 * queries.shape[1] != self.flat.d:
+        if queries.dtype != np.uint8 or queries.ndim != 2 or queries.shape[1] != self.packed.shape[1]:
             raise CrosshashError(
                 f"the query codes are {queries.dtype}{list(queries.shape)}, the index holds codes of "
-                f"{self.flat.d // 8} bytes; encode the queries with the model and the bits of the index."
+                f"{self.packed.shape[1]} bytes; encode the queries with the model and the bits of the index."
             )
-        top = min(top, len(self))
-        queries = np.ascontiguousarray(queries)
-        distances, _ = self.flat.search(queries, top)
-        # FAISS drops any of the items that tie at the last place: fetch all up to there, order, then cut.
-        rows = [self._nearest(queries[q : q + 1], int(distances[q, -1]), top) for q in range(len(queries))]
-        return np.array(rows, dtype=np.int64).reshape(-1, top), distances
 
-    def _nearest(self, query: NDArray[np.uint8], radius: int, top: int) -> NDArray[np.int64]:
-        """Rows within the radius, by distance and row, the first `top` of them."""
-        _, distances, rows = self.flat.range_search(query, radius + 1)
-        return np.asarray(rows[np.lexsort((rows, distances))][:top])
+    def _check_change(self) -> None:
+        if self.mapped is not None:
+            raise CrosshashError("a mapped index cannot be changed; load it without mapping.")
+
+
+def _rising(packed: Codes, rows: Rows) -> tuple[Codes, Rows]:
+    """Order codes by their rows."""
+    rows = rows.astype(np.int64, copy=False)
+    if not (rows[1:] > rows[:-1]).all():
+        order = np.argsort(rows)
+        packed, rows = packed[order], rows[order]
+    return np.ascontiguousarray(packed), rows
+
+
+def _check(packed: Codes, rows: Rows, width: int, known: Rows) -> None:
+    """Refuse codes that do not fit their rows, the index, or what is in it."""
+    problems = []
+    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != width or not width:
+        problems.append(f"codes are {packed.dtype}{list(packed.shape)}, not uint8[N, {width}]")
+    if rows.dtype.kind not in "iu" or rows.shape != packed.shape[:1]:
+        problems.append(f"rows are {rows.dtype}{list(rows.shape)}, not one whole number per code")
+    else:
+        values, counts = np.unique(rows, return_counts=True)
+        problems += [f"row {row} stands twice" for row in values[counts > 1]]
+        problems += [f"row {row} is in the index already" for row in np.intersect1d(values, known)]
+        problems += [f"row {row} is below 0" for row in values[values < 0]]
+    if problems:
+        raise CrosshashError(f"these codes cannot be indexed:\n{listed(problems)}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+CELLS = 1 << 16  # numbers looked up at once: they stay in the cache
+
 
 def quantised_scores(
     query_vectors: NDArray[np.float32],
@@ -21,10 +23,18 @@ def quantised_scores(
     float32[M, W, d]. Items of equal words get equal scores, to the last bit.
     """
     dictionaries, size, dim = codebook.shape
-    tables = (query_vectors @ codebook.reshape(-1, dim).T).reshape(-1, dictionaries, size)
-    scores = np.zeros(candidates.shape, np.float32)
-    for m in range(dictionaries):
-        scores += np.take_along_axis(tables[:, m], words[candidates, m].astype(np.intp), axis=1)
+    tables = query_vectors @ codebook.reshape(-1, dim).T
+    scores = np.empty(candidates.shape, np.float32)
+    step = max(1, CELLS // max(1, dictionaries * candidates.shape[1]))
+    for start in range(0, len(scores), step):
+        block = slice(start, start + step)
+        # One look-up for all of a block: the place of each candidate's word m is in row q, column m W + word.
+        places = words[candidates[block]] + np.arange(0, dictionaries * size, size)
+        places += np.arange(len(places))[:, None, None] * tables.shape[1]
+        found = np.take(tables[block], places, mode="clip")  # all are within; checking takes a copy
+        scores[block] = found[:, :, 0]
+        for m in range(1, dictionaries):
+            scores[block] += found[:, :, m]
     return scores
 
 
