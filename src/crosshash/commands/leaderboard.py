@@ -1,0 +1,74 @@
+"""`crosshash leaderboard`: all experiments as one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from crosshash.commands.options import Project, told
+
+if TYPE_CHECKING:
+    from crosshash.experiments.leaderboard import Leaderboard
+
+Form = Literal["html", "latex", "markdown", "json"]
+ENDINGS: dict[str, Form] = {".html": "html", ".tex": "latex", ".md": "markdown", ".json": "json"}
+
+
+def leaderboard(
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--format", help="Else the ending of --output decides (.html .tex .md .json), or markdown."
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="A file; else the terminal.")] = None,
+    measure: Annotated[str, typer.Option(help="Any of metrics.json or per_query.parquet.")] = "mAP",
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Only this data set; may be given several times.")
+    ] = None,
+    project: Project = Path(),
+) -> None:
+    """Lay all experiments out as one table: method by data set and bits, means and deviations over seeds."""
+    with told():
+        from crosshash.artifacts import write_text
+        from crosshash.errors import CrosshashError, listed
+        from crosshash.experiments.collect import collect_runs
+        from crosshash.experiments.leaderboard import build_leaderboard
+
+        runs, left_out = collect_runs(project)
+        if not runs:
+            raise CrosshashError(
+                "no experiment has scores yet. `dvc repro` makes the first; then, for example, "
+                "`dvc exp run -S bits=16` or `dvc exp run -S seed=1`."
+                + (
+                    f" There are:\n{listed([f'{one.name}: {one.reason}' for one in left_out])}"
+                    if left_out
+                    else ""
+                )
+            )
+        board = build_leaderboard(runs, left_out, measure, dataset or ())
+        chosen = form or (ENDINGS.get(output.suffix, "markdown") if output else "markdown")
+        text = _written(board, chosen)
+        if output is not None:
+            write_text(output, text)
+    print(text if output is None else f"{output.resolve()}", end="" if output is None else "\n")
+
+
+def _written(board: Leaderboard, form: Form) -> str:
+    if form == "html":
+        from crosshash.experiments.page import leaderboard_page
+
+        return leaderboard_page(board)
+    if form == "latex":
+        from crosshash.experiments.latex import latex_table
+
+        return latex_table(board)
+    if form == "json":
+        return json.dumps(dataclasses.asdict(board), indent=2, ensure_ascii=False) + "\n"
+    from crosshash.experiments.markdown import markdown_table
+
+    return markdown_table(board)

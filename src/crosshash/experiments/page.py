@@ -1,0 +1,30 @@
+"""The table as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from crosshash.experiments import words
+from crosshash.experiments.leaderboard import TASKS, Leaderboard
+
+
+def leaderboard_page(board: Leaderboard) -> str:
+    """Render the page: one table per group of columns; equal tables give equal text."""
+    environment = Environment(
+        loader=PackageLoader("crosshash", "experiments"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style = (files("crosshash.experiments") / "page.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html").render(
+        board=board,
+        tasks=TASKS,
+        words=words,
+        style=Markup(style),  # noqa: S704 - a file of this package
+    )

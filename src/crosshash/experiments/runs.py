@@ -1,0 +1,132 @@
+"""A run: what it scored, query by query, under which settings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from crosshash.errors import CrosshashError
+from crosshash.experiments.files import (
+    LOCK,
+    METRICS,
+    PARAMS,
+    SCORES,
+    Files,
+    flat,
+    read_lock,
+    read_metrics,
+    read_scores,
+    read_settings,
+)
+
+TASKS = ("i2t", "t2i", "i2i", "t2t")
+ROUNDING = 2e-6
+"""Figures of metrics.json and of per_query.parquet have six decimals each."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was scored.
+
+    settings: params.yaml by dotted key, empty where the folder has none; metrics: metrics.json; scores:
+    per_query.parquet, task and id and a column per measure, None where it could not be had; unfinished:
+    why the scores may be of other settings.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    scores: pd.DataFrame | None
+    unfinished: str | None
+
+    @property
+    def method(self) -> str:
+        """Key of the method, such as twdh."""
+        return str(self.metrics["method"])
+
+    @property
+    def dataset(self) -> str:
+        """Key of the data set."""
+        return str(self.metrics["dataset"])
+
+    @property
+    def bits(self) -> int:
+        """Length of the delivered code."""
+        return int(self.metrics["bits"])
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of the training."""
+        return self.settings.get("seed")
+
+    def by_query(self, task: str) -> pd.DataFrame:
+        """Give the scores of one task: a float column per measure, indexed by the query's id, maybe none."""
+        if self.scores is None:
+            return pd.DataFrame()
+        rows = self.scores.loc[self.scores["task"] == task].set_index("id")
+        rows = rows[[name for name in rows if rows[name].dtype.kind == "f"]].dropna(axis=1, how="all")
+        return rows.rename(columns={"AP": "mAP"})
+
+    def mean(self, task: str, measure: str) -> float | None:
+        """Give a mean over the queries, as metrics.json states it, or of the scores by query."""
+        stated = (self.metrics.get(task) or {}).get(measure)
+        if stated is not None:
+            return float(stated)
+        scores = self.by_query(task)
+        return float(scores[measure].mean()) if measure in scores else None
+
+    def measures(self, task: str) -> list[str]:
+        """Name the measures that the run has for a task."""
+        stated = [name for name in self.metrics.get(task) or {} if not name.startswith("mAP_")]
+        return list(dict.fromkeys([*stated, *self.by_query(task)]))
+
+
+def read_run(name: str, files: Files) -> Run:
+    """Read metrics.json, params.yaml and per_query.parquet of a run.
+
+    Raises:
+        CrosshashError: there are no scores, or a file is damaged, or they are of different runs.
+    """
+    metrics, settings = read_metrics(name, files), read_settings(name, files)
+    run = Run(name, settings, metrics, read_scores(name, files), _unfinished(name, files, metrics, settings))
+    for task in TASKS:
+        stated, scores = (metrics.get(task) or {}).get("mAP"), run.by_query(task)
+        found = float(scores["mAP"].mean()) if "mAP" in scores else stated
+        if stated is not None and abs(found - stated) > ROUNDING:
+            raise CrosshashError(
+                f"{name}: mAP of {task} is {stated} in {METRICS}, {found:.6f} in {SCORES}: they are of "
+                "different runs. `dvc repro evaluate` makes both."
+            )
+    return run
+
+
+def _unfinished(
+    name: str, files: Files, metrics: Mapping[str, Any], settings: Mapping[str, Any]
+) -> str | None:
+    """Say why the scores may be of other settings than params.yaml: a run that was begun and not ended."""
+    for key in ("method", "dataset", "bits"):
+        if key in settings and settings[key] != metrics[key]:
+            return f"{PARAMS} says {key} {settings[key]}, the scores are of {metrics[key]}"
+    for stage, entry in read_lock(name, files).items():
+        for key, value in flat(entry.get("params", {}).get(PARAMS, {})).items():
+            if settings.get(key) != value:
+                return f"{PARAMS} says {key} {settings.get(key)}, stage {stage} ran with {value}"
+        for path, md5 in _hashes(entry.get("deps", ())).items():
+            if files.md5(path) not in (None, md5):
+                return f"stage {stage} has not run since {path} changed"
+        if _hashes(entry.get("outs", ())).get(METRICS) not in (None, _md5(files.read(METRICS))):
+            return f"{METRICS} is not the one that {LOCK} records"
+    return None
+
+
+def _hashes(entries: Any) -> dict[str, str]:  # noqa: ANN401 - a list in dvc.lock
+    return {entry["path"]: entry["md5"] for entry in entries if "md5" in entry}
+
+
+def _md5(content: bytes) -> str:
+    """Hash as DVC does; it guards nothing."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
