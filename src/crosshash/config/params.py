@@ -28,6 +28,7 @@ class CommonParams(Section):
     method: str
     bits: Annotated[int, Field(ge=1, le=2048)]
     seed: Annotated[int, Field(ge=0)]
+    protocol: Literal["strict", "published"]
     device: Literal["auto", "cpu", "cuda"]
     download: stages.DownloadSection
     split: stages.SplitSection

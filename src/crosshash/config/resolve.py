@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from crosshash.config.params import DATASETS, CommonParams
+from crosshash.config.published import Published, follow_protocol
 from crosshash.errors import CrosshashError, listed
 from crosshash.plans.base import Plan, Settings
 from crosshash.plans.centers import CentersPlan
@@ -26,6 +27,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
     """
     _check_paths(params)
     _check_split(params)
+    params = follow_protocol(params)
     _check_device(params.device)
     train_bits = params.method_section.trained_bits(params.bits)
     if train_bits < params.bits:
@@ -128,12 +130,16 @@ def _encode(params: CommonParams, train_bits: int) -> EncodePlan:
 
 
 def _evaluate(params: CommonParams, train_bits: int) -> EvaluatePlan:
+    paper: Published | None = params.method_section.published if params.protocol == "published" else None
     return EvaluatePlan(
         method=params.method,
         dataset=params.dataset,
         bits=params.bits,
         train_bits=train_bits,
         rerank=getattr(params.method_section, "rerank", None),
+        protocol=params.protocol,
+        headline_k=paper.k if paper else None,
+        headline_norm=paper.norm if paper else "min",
         seed=params.seed,
         **params.evaluate.model_dump(),
     )

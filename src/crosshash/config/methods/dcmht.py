@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from crosshash.config.published import Published
 from crosshash.config.section import NonNegative, Real, Section
 
 
@@ -16,6 +17,12 @@ class MethodSection(Section):
     uses_centers: ClassVar[bool] = False
     four_levels: ClassVar[bool] = False
     after_training: ClassVar[tuple[str, ...]] = ()
+    published: ClassVar[Published] = Published(
+        k=None,
+        norm="min",
+        undefined="skip",
+        splits={"coco2017": (5_000, 10_000), "mirflickr25k": (5_000, 10_000), "nuswide": (5_000, 10_000)},
+    )
 
     similarity: Literal["euclidean", "cosine"]
     vartheta: Annotated[Real, Field(gt=0, le=1)]

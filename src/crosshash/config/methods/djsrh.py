@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from crosshash.config.published import Published
 from crosshash.config.section import NonNegative, Positive, Real, Section
 
 Share = Annotated[Real, Field(ge=0, le=1)]
@@ -18,6 +19,12 @@ class MethodSection(Section):
     uses_centers: ClassVar[bool] = False
     four_levels: ClassVar[bool] = False
     after_training: ClassVar[tuple[str, ...]] = ()
+    published: ClassVar[Published] = Published(
+        k=50,
+        norm="hits",
+        undefined="zero",
+        splits={"mirflickr25k": (2_000, 5_000), "nuswide10": (2_000, 5_000), "wikipedia": None},
+    )
 
     beta: Share
     eta: Share

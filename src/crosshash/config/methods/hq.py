@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from crosshash.config.published import Published
 from crosshash.config.section import Count, NonNegative, Positive, Real, Section
 from crosshash.errors import CrosshashError
 
@@ -23,6 +24,12 @@ class MethodSection(Section):
     uses_centers: ClassVar[bool] = False
     four_levels: ClassVar[bool] = False
     after_training: ClassVar[tuple[str, ...]] = ("rerank",)
+    published: ClassVar[Published] = Published(
+        k=50,
+        norm="hits",
+        undefined="skip",
+        splits={"mirflickr25k": (2_000, 10_000), "nuswide": (2_100, 10_500)},
+    )
 
     similarity_weight: NonNegative
     hash_weight: NonNegative

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from crosshash.config.published import Published
 from crosshash.config.section import NonNegative, Positive, Section
 
 
@@ -16,6 +17,12 @@ class MethodSection(Section):
     uses_centers: ClassVar[bool] = False
     four_levels: ClassVar[bool] = True
     after_training: ClassVar[tuple[str, ...]] = ("significance",)
+    published: ClassVar[Published] = Published(
+        k=None,
+        norm="min",
+        undefined="zero",
+        splits={"iaprtc12": (2_000, 10_000), "mirflickr25k": (2_000, 10_000), "nuswide": (2_100, 10_500)},
+    )
 
     train_bits: Annotated[int, Field(ge=1, le=4096)]
     alpha: Positive

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from crosshash.config.published import Published
 from crosshash.config.section import NonNegative, Section
 
 
@@ -16,6 +17,12 @@ class MethodSection(Section):
     uses_centers: ClassVar[bool] = True
     four_levels: ClassVar[bool] = False
     after_training: ClassVar[tuple[str, ...]] = ()
+    published: ClassVar[Published] = Published(
+        k=5_000,
+        norm="first",
+        undefined="skip",
+        splits={"coco2017": (5_000, 10_000), "mirflickr25k": (5_000, 10_000), "nuswide": (5_000, 10_000)},
+    )
 
     train_bits: Annotated[int, Field(ge=1, le=4096)]
     quan_weight: NonNegative
