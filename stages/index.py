@@ -1,8 +1,11 @@
-"""Put the codes of the retrieval set into a search index, both modalities."""
+"""Put the codes of the retrieval set into search indexes, and measure what approximate ones would find."""
 
 from __future__ import annotations
 
+import logging
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +13,32 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crosshash.artifacts import atomic_path, missing, write_json, write_npz
+from crosshash.artifacts import atomic_path, missing, read_json, write_json, write_npz
+from crosshash.codes.encoder import NAME
 from crosshash.codes.hashcodes import unpack
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.comparison import compare_kinds
+from crosshash.index.recall import Figures
 from crosshash.plans.base import read_plan
 from crosshash.plans.index import IndexPlan
 from crosshash.retrieval.codeset import CodeSet, Modality, read_code_set
 from crosshash.retrieval.quantised import QuantisedSet, read_quantised
+from crosshash.seeding import stream_seed
 
 CODES = Path("artifacts/codes/retrieval.npz")
 QUANTISED = Path("artifacts/codes/quantised.npz")
-MODALITIES: tuple[Modality, ...] = ("image", "text")
+ENCODER = Path("artifacts/codes") / NAME
+TIMINGS = Path("timings.json")
+ASKING: dict[Modality, tuple[Modality, str]] = {"image": ("text", "t2i"), "text": ("image", "i2t")}
+"""Which modality asks for another, and the name of that task."""
 
 
 def main() -> None:
     """Write artifacts/index: an index per modality, the quantiser if there is one, the items, statistics."""
     if len(sys.argv) != 2:
         raise CrosshashError("the index stage takes the data set's name: python -m stages.index scenes")
+    started = time.perf_counter()
     plan = read_plan("index", IndexPlan)
     codes = read_code_set(CODES)
     if codes.bits != plan.bits:
@@ -36,20 +47,60 @@ def main() -> None:
         )
     items = _items(Path("data") / sys.argv[1] / "pairs.parquet", codes)
     quantised = read_quantised(QUANTISED, len(codes))
+    measured: dict[str, list[Figures]] = {}
     with atomic_path(Path("artifacts/index")) as folder:
         folder.mkdir()
-        statistics: dict[str, Any] = {"bits": codes.bits}
-        for modality in MODALITIES:
-            rows = np.flatnonzero(codes.has(modality))
-            index = CodeIndex.build(codes.packed(modality)[rows], rows)
+        statistics: dict[str, Any] = {"bits": codes.bits, "encoder": read_json(ENCODER)}
+        for modality, (asking, task) in ASKING.items():
+            index, measured[task] = build(codes, modality, asking, plan)
             index.save(folder / f"{modality}.faiss")
             size = (folder / f"{modality}.faiss").stat().st_size
-            statistics[modality] = _statistics(codes.packed(modality)[rows], codes.bits, size)
+            statistics[modality] = _statistics(index, codes.bits, size)
+        statistics["search"] = search_section(plan.kind, measured)
         if quantised is not None:
             write_npz(folder / "quantiser.npz", quantiser(quantised))
         pq.write_table(items, folder / "items.parquet")
         write_json(folder / "statistics.json", statistics)
+    write_timings(time.perf_counter() - started, measured)
     print(f"indexed {statistics['image']['items']} images and {statistics['text']['items']} texts")
+
+
+def build(
+    codes: CodeSet, modality: Modality, asking: Modality, plan: IndexPlan
+) -> tuple[CodeIndex, list[Figures]]:
+    """Index the items that have this modality; measured by codes of the other one, own pairs included."""
+    rows = np.flatnonzero(codes.has(modality))
+    queries = codes.packed(asking)[codes.has(asking)]
+    seed = stream_seed(plan.seed, "index", modality)
+    index = CodeIndex.build(codes.packed(modality)[rows], rows, plan.kind, queries, seed)
+    return index, compare_kinds(index, queries, seed)
+
+
+def search_section(kind: str, measured: Mapping[str, list[Figures]]) -> dict[str, Any]:
+    """Lay out what was measured by task, the index's own figures first; tasks without items have none."""
+    return {"kind": kind} | {
+        task: [
+            {"kind": one.kind, "setting": one.setting, "chosen": place == 0}
+            | {name: round(value, 6) for name, value in one.recalls.items()}
+            | {"compared": round(one.compared, 6)}
+            for place, one in enumerate(figures)
+        ]
+        for task, figures in measured.items()
+        if figures
+    }
+
+
+def write_timings(seconds: float, measured: Mapping[str, list[Figures]]) -> None:
+    """Keep how long it took, and a query of each setting, in a file that no stage and no hash looks at."""
+    search = {
+        task: [
+            {"kind": one.kind, "setting": one.setting, "ms_per_query": round(1000 * one.seconds, 4)}
+            for one in figures
+        ]
+        for task, figures in measured.items()
+    }
+    others = read_json(TIMINGS) if TIMINGS.is_file() else {}
+    write_json(TIMINGS, others | {"index": {"seconds": round(seconds, 1), "search": search}})
 
 
 def quantiser(found: QuantisedSet) -> dict[str, np.ndarray]:
@@ -86,17 +137,20 @@ def _items(path: Path, codes: CodeSet) -> pa.Table:
     )
 
 
-def _statistics(packed: np.ndarray, bits: int, size: int) -> dict[str, Any]:
-    """Count items, bytes of the file, distinct codes, and the share of +1 for each bit."""
-    balance = (unpack(packed, bits) > 0).mean(axis=0).round(6).tolist() if len(packed) else []
+def _statistics(index: CodeIndex, bits: int, size: int) -> dict[str, Any]:
+    """Say what the index is; count items, bytes of the file, distinct codes, the share of +1 for each bit."""
+    balance = (unpack(index.packed, bits) > 0).mean(axis=0).round(6).tolist() if len(index) else []
     return {
-        "items": len(packed),
+        "items": len(index),
+        "kind": index.kind,
+        "remark": index.remark,
         "bytes": size,
-        "bytes_per_item": round(size / len(packed), 3) if len(packed) else None,
-        "distinct_codes": len(np.unique(packed, axis=0)),
+        "bytes_per_item": round(size / len(index), 3) if len(index) else None,
+        "distinct_codes": len(np.unique(index.packed, axis=0)),
         "bit_balance": balance,
     }
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     run_stage(main)

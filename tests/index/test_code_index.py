@@ -1,28 +1,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 import pytest
 
 from crosshash.errors import CrosshashError
+from crosshash.index import code_index
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.index_file import LAST_LINE
+from crosshash.index.structures import Kind, build_structure
+from tests.index.codes import by_loops, clustered
 from tests.retrieval.cases import random_codes
 
+KINDS = ("flat", "ivf", "hnsw", "multihash")
+ENOUGH: dict[Kind, int] = {"ivf": 16, "hnsw": 256, "multihash": 2}
+ITEMS = 2_400
+CODES, QUERIES = clustered(0, ITEMS), clustered(1, 60)
+ROWS = np.random.default_rng(2).permutation(10_000)[:ITEMS]
 
-def by_loops(
-    query: np.ndarray, codes: np.ndarray, rows: np.ndarray, top: int
-) -> tuple[list[list[int]], list[list[int]]]:
-    """All pairs, sorted by distance, then row."""
-    found, distances = [], []
-    for q in query:
-        pairs = sorted(
-            (int(np.unpackbits(q ^ code).sum()), int(row)) for code, row in zip(codes, rows, strict=True)
-        )
-        distances.append([d for d, _ in pairs[:top]])
-        found.append([row for _, row in pairs[:top]])
-    return found, distances
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401
+    return request.param
+
+
+def built(kind: Any, items: int = ITEMS) -> CodeIndex:  # noqa: ANN401
+    """An index that finds nearly all, though so few items need none of its kind."""
+    index = CodeIndex.build(CODES[:items], ROWS[:items])
+    if kind != "flat":
+        index.structure = build_structure(kind, index.packed, index.rows, seed=0)
+        index.structure.tune(ENOUGH[index.structure.kind])
+    assert index.kind == kind
+    return index
 
 
 @pytest.mark.parametrize("bits", [4, 12, 64, 100])
@@ -103,19 +115,175 @@ def test_an_empty_index_says_so(tmp_path: Path) -> None:
         CodeIndex.load(tmp_path / "text.faiss").search(np.zeros((1, 2), np.uint8), 1)
 
 
-def test_damaged_files_are_named(tmp_path: Path) -> None:
+def test_what_any_kind_finds_is_ordered_and_its_distances_are_right(kind: str) -> None:
+    rows, distances = built(kind).search(QUERIES, 50)
+    expected, expected_distances = by_loops(QUERIES, CODES, ROWS, 50)
+    place = {row: j for j, row in enumerate(ROWS.tolist())}
+    for q, query in enumerate(QUERIES):
+        found = list(zip(distances[q].tolist(), rows[q].tolist(), strict=True))
+        assert found == sorted(found)
+        assert len(set(rows[q])) == 50
+        codes = CODES[[place[row] for row in rows[q].tolist()]]
+        assert distances[q].tolist() == np.unpackbits(codes ^ query, axis=1).sum(axis=1).tolist()
+    if kind == "flat":
+        assert rows.tolist() == expected
+    assert (distances <= np.array(expected_distances)[:, -1:]).mean() >= 0.95
+
+
+def test_only_items_to_keep_are_found_exactly(kind: str) -> None:
+    """Also with rows that are not there, and with fewer than are asked for."""
+    index, generator = built(kind), np.random.default_rng(5)
+    for size in (300, 20, 1, 0):
+        kept = generator.choice(ROWS, size, replace=False)
+        rows, distances = index.search(QUERIES[:4], 30, keep=np.append(kept, [10_001, 10_001]))
+        chosen = np.isin(ROWS, kept)
+        expected, expected_distances = by_loops(QUERIES[:4], CODES[chosen], ROWS[chosen], 30)
+        assert rows.tolist() == expected
+        assert distances.tolist() == expected_distances
+
+
+def test_added_items_are_found_and_removed_ones_are_not(kind: str) -> None:
+    """New rows lie between the old ones; at the end the index is as if it had always been so."""
+    index = built(kind, 2_100)
+    index.add(CODES[2_100:], ROWS[2_100:])
+    assert len(index) == ITEMS
+    rows, distances = index.search(CODES[2_100:], 5)
+    found = (rows == ROWS[2_100:, None]).any(axis=1)
+    assert found.mean() >= (1 if kind == "flat" else 0.9)
+    assert (distances[:, 0][found] == 0).all()
+    gone, left = ROWS[::3], np.setdiff1d(ROWS, ROWS[::3])
+    index.remove(gone)
+    rows, distances = index.search(QUERIES, 100)
+    assert not np.isin(rows, gone).any()
+    chosen = np.isin(ROWS, left)
+    expected, expected_distances = by_loops(QUERIES, CODES[chosen], ROWS[chosen], 100)
+    if kind == "flat":
+        assert rows.tolist() == expected
+    assert (distances <= np.array(expected_distances)[:, -1:]).mean() >= 0.95
+    assert index.search(QUERIES[:2], 10, keep=left)[0].tolist() == [row[:10] for row in expected[:2]]
+    index.remove(left)
+    assert len(index) == 0
+    index.add(CODES[:3], ROWS[:3])
+    assert index.search(CODES[:1], 3)[0][0, 0] == ROWS[0]
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_file_gives_the_same_answers(kind: str, mapped: bool, tmp_path: Path) -> None:
+    index = built(kind)
+    index.save(tmp_path / "a")
+    loaded = CodeIndex.load(tmp_path / "a", mapped)
+    assert (loaded.kind, len(loaded), loaded.bits_padded) == (kind, ITEMS, 64)
+    assert np.array_equal(loaded.rows, np.sort(ROWS))
+    assert np.array_equal(loaded.packed, CODES[np.argsort(ROWS)])
+    for top in (1, 100):
+        for a, b in zip(loaded.search(QUERIES, top), index.search(QUERIES, top), strict=True):
+            assert np.array_equal(a, b)
+    kept = ROWS[:200]
+    assert np.array_equal(loaded.search(QUERIES, 9, kept)[0], index.search(QUERIES, 9, kept)[0])
+    loaded.save(tmp_path / "b")
+    again = CodeIndex.load(tmp_path / "b").search(QUERIES, 100)
+    assert np.array_equal(again[0], index.search(QUERIES, 100)[0])
+
+
+def test_a_loaded_index_grows_and_a_mapped_one_does_not(kind: str, tmp_path: Path) -> None:
+    built(kind).save(tmp_path / "a")
+    loaded = CodeIndex.load(tmp_path / "a")
+    loaded.add(QUERIES[:5], np.arange(20_000, 20_005))
+    assert loaded.search(QUERIES[3:4], 1)[1][0, 0] == 0
+    loaded.remove(np.arange(20_000, 20_005))
+    assert len(loaded) == ITEMS
+    mapped = CodeIndex.load(tmp_path / "a", mapped=True)
+    with pytest.raises(CrosshashError, match="mapped index cannot be changed"):
+        mapped.add(QUERIES[:1], np.array([20_000]))
+    with pytest.raises(CrosshashError, match="mapped index cannot be changed"):
+        mapped.remove(ROWS[:1])
+
+
+def test_an_approximate_kind_that_finds_too_few_is_helped_out() -> None:
+    """With one list of centroids searched, 2,400 items are not all found; asked for, they all come."""
+    index = built("ivf")
+    assert index.structure is not None
+    index.structure.tune(1)
+    assert (index.structure.search(QUERIES[:2], ITEMS)[0] < 0).any()
+    rows, distances = index.search(QUERIES[:2], ITEMS)
+    assert (rows.tolist(), distances.tolist()) == by_loops(QUERIES[:2], CODES, ROWS, ITEMS)
+
+
+def test_uniform_codes_have_no_neighbourhoods_to_find(caplog: pytest.LogCaptureFixture) -> None:
+    codes = random_codes(np.random.default_rng(7), 4_000, 64)
+    index = CodeIndex.build(codes, np.arange(4_000), "ivf")
+    assert index.kind == "flat"
+    assert index.remark.startswith("ivf does not find 97% of what an exact search finds")
+    assert index.remark in caplog.text
+    assert index.search(codes[:3], 1)[0].ravel().tolist() == [0, 1, 2]
+
+
+def test_auto_goes_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes, rows = clustered(4, 3_000, centers=20), np.arange(3_000)
+    assert CodeIndex.build(codes, rows, "auto").kind == "flat"
+    monkeypatch.setattr(code_index, "AUTO_IVF", 3_000)
+    assert CodeIndex.build(codes, rows, "auto").kind == "ivf"
+
+
+@pytest.mark.parametrize("bits", [8, 16, 24, 136])
+def test_codes_of_any_length_can_be_searched_by_any_kind(bits: int) -> None:
+    codes = clustered(3, 2_100, bits, centers=10, flipped=0.05)
+    everything = np.arange(2_100)
+    for kind in ENOUGH:
+        index = CodeIndex(codes, everything, build_structure(kind, codes, everything, seed=0))
+        rows, distances = index.search(codes[:5], 4)
+        assert np.array_equal(np.bitwise_count(codes[rows] ^ codes[:5, None]).sum(axis=2), distances)
+
+
+def test_equal_codes_give_equal_bytes_whatever_the_threads(kind: str, tmp_path: Path) -> None:
+    built(kind).save(tmp_path / "a")
+    faiss.omp_set_num_threads(2)
+    try:
+        built(kind).save(tmp_path / "b")
+    finally:
+        faiss.omp_set_num_threads(1)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_codes_that_do_not_fit_are_refused_all_at_once() -> None:
+    with pytest.raises(CrosshashError, match=r"row 3 stands twice(.|\n)*row -1 is below 0"):
+        CodeIndex.build(np.zeros((4, 1), np.uint8), np.array([3, 3, -1, 2]))
+    with pytest.raises(CrosshashError, match=r"codes are float64\[2, 1\](.|\n)*rows are int64\[3\]"):
+        CodeIndex.build(np.zeros((2, 1)), np.arange(3))  # type: ignore[arg-type]
+    index = CodeIndex.build(np.zeros((2, 1), np.uint8), np.array([4, 5]))
+    with pytest.raises(CrosshashError, match=r"not uint8\[N, 1\](.|\n)*row 5 is in the index already"):
+        index.add(np.zeros((1, 2), np.uint8), np.array([5]))
+    with pytest.raises(CrosshashError, match="no such rows:\n  - 9"):
+        index.remove(np.array([9, 4]))
+    assert index.rows.tolist() == [4, 5]
+
+
+def test_damaged_files_are_named(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "image.faiss"
     with pytest.raises(CrosshashError, match="not found"):
         CodeIndex.load(path)
-    CodeIndex.build(random_codes(np.random.default_rng(0), 50, 32), np.arange(50)).save(path)
+    built(kind).save(path)
     whole = path.read_bytes()
     for size in (0, 3, 20, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
-        with pytest.raises(CrosshashError, match=r"image\.faiss: is cut or no FAISS binary index"):
-            CodeIndex.load(path)
+        for mapped in (False, True):
+            with pytest.raises(CrosshashError, match=r"image\.faiss: is cut, or no index of this version"):
+                CodeIndex.load(path, mapped)
+    path.write_bytes(whole[: len(whole) // 2] + LAST_LINE)
+    for mapped in (False, True):
+        with pytest.raises(CrosshashError, match=r"image\.faiss: is damaged .*run `dvc repro index`"):
+            CodeIndex.load(path, mapped)
+
+
+def test_files_of_others_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "image.faiss"
     path.write_bytes(b"certainly no index, but long enough to be read as one" * 3)
-    with pytest.raises(CrosshashError, match="run `dvc repro index`"):
+    with pytest.raises(CrosshashError, match="no index of this version"):
         CodeIndex.load(path)
-    faiss.serialize_index_binary(faiss.IndexBinaryFlat(16)).tofile(path)
-    with pytest.raises(CrosshashError, match="not an index of this project"):
-        CodeIndex.load(path)
+    others = (faiss.IndexBinaryFlat(16), faiss.IndexBinaryIDMap2(faiss.IndexBinaryFlat(16)))
+    for other in (*others, faiss.IndexBinaryIDMap(faiss.IndexBinaryHash(16, 8))):
+        path.write_bytes(faiss.serialize_index_binary(other).tobytes() + LAST_LINE)
+        with pytest.raises(CrosshashError, match=r"is a IndexBinary\w+, not an index of this project"):
+            CodeIndex.load(path)
+    with pytest.raises(CrosshashError, match="cannot be read"):
+        CodeIndex.load(tmp_path)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crosshash.artifacts import read_npz, write_npz
+from crosshash.artifacts import read_json, read_npz, write_json, write_npz
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.retrieval.codeset import CodeSet
@@ -18,9 +17,10 @@ from tests.retrieval.sets import code_set, write_set
 
 INDEX = Path("artifacts/index")
 QUANTISED = Path("artifacts/codes/quantised.npz")
+ENCODER = {"digest": "0" * 64, "bits": 12}
 
 
-def prepare(bits: int = 12, has_text: bool = True, first: int = 1) -> CodeSet:
+def prepare(bits: int = 12, has_text: bool = True, first: int = 1, kind: str = "flat") -> CodeSet:
     """Pairs p0..p29; p1, p4, ... are in the retrieval set (p<first> in place of p1), p4 without text."""
     signs = np.random.default_rng(0).choice([-1, 1], size=(2, 30, 12))
     chosen = np.arange(1, 30, 3)
@@ -36,6 +36,7 @@ def prepare(bits: int = 12, has_text: bool = True, first: int = 1) -> CodeSet:
     )
     write_set(Path("artifacts/codes/retrieval.npz"), codes)
     write_npz(QUANTISED, {"used": np.array(False)})
+    write_json(Path("artifacts/codes/encoder.json"), ENCODER)
     table = {
         "id": [f"p{row}" for row in range(30)],
         "image": [f"{row}.jpg" for row in range(30)],
@@ -46,7 +47,7 @@ def prepare(bits: int = 12, has_text: bool = True, first: int = 1) -> CodeSet:
     Path("data/scenes").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(table), "data/scenes/pairs.parquet")
     Path("plan").mkdir(exist_ok=True)
-    Path("plan/index.yaml").write_text(f"bits: {bits}\n", encoding="utf-8")
+    Path("plan/index.yaml").write_text(f"bits: {bits}\nkind: {kind}\nseed: 0\n", encoding="utf-8")
     return codes
 
 
@@ -57,7 +58,7 @@ def _in_an_empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def statistics() -> dict[str, Any]:
-    return dict(json.loads((INDEX / "statistics.json").read_text(encoding="utf-8")))
+    return dict(read_json(INDEX / "statistics.json"))
 
 
 def test_items_found_are_those_of_the_pair_table() -> None:
@@ -81,6 +82,8 @@ def test_statistics() -> None:
     main()
     found = statistics()
     assert found["bits"] == 12
+    assert found["encoder"] == ENCODER
+    assert (found["image"]["kind"], found["image"]["remark"]) == ("flat", "")
     assert (found["image"]["items"], found["text"]["items"]) == (10, 9)
     size = (INDEX / "image.faiss").stat().st_size
     assert found["image"]["bytes"] == size
@@ -91,7 +94,7 @@ def test_statistics() -> None:
 
 
 def test_equal_input_gives_equal_bytes() -> None:
-    prepare()
+    prepare(kind="auto")
     main()
     first = {path.name: path.read_bytes() for path in INDEX.iterdir()}
     assert set(first) == {"image.faiss", "text.faiss", "items.parquet", "statistics.json"}
@@ -137,6 +140,7 @@ def test_a_set_without_any_text_has_an_empty_text_index() -> None:
     prepare(has_text=False)
     main()
     assert statistics()["text"]["items"] == 0
+    assert set(statistics()["search"]) == {"kind"}
     assert len(CodeIndex.load(INDEX / "text.faiss")) == 0
 
 
@@ -162,3 +166,67 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["stages/index.py"])
     with pytest.raises(CrosshashError, match=r"python -m stages\.index scenes"):
         main()
+
+
+def many(kind: str, items: int = 3_000) -> CodeSet:
+    """Pairs whose codes of 64 bits lie around 20 others; the text of an item is near its image."""
+    generator = np.random.default_rng(3)
+    around = generator.choice([-1, 1], (20, 64))[generator.integers(20, size=items)]
+    image, text = (np.where(generator.random((items, 64)) < 0.08, -around, around) for _ in range(2))
+    codes = code_set("p", image, text, np.ones((items, 1)))
+    prepare(bits=64, kind=kind)
+    write_set(Path("artifacts/codes/retrieval.npz"), codes)
+    table = {
+        "id": codes.ids,
+        "image": [""] * items,
+        "captions": [["a caption"]] * items,
+        "labels": [["circle"]] * items,
+        "part": ["rest"] * items,
+    }
+    pq.write_table(pa.table(table), "data/scenes/pairs.parquet")
+    return codes
+
+
+def test_an_approximate_index_is_measured_and_the_same_on_repetition() -> None:
+    codes = many("ivf")
+    main()
+    found = statistics()
+    assert found["image"]["kind"] == CodeIndex.load(INDEX / "image.faiss").kind == "ivf"
+    assert set(found["search"]) == {"kind", "i2t", "t2i"}
+    assert found["search"]["kind"] == "ivf"
+    for task in ("i2t", "t2i"):
+        own, *others = found["search"][task]
+        assert (own["kind"], own["chosen"]) == ("ivf", True)
+        assert own["recall@100"] >= 0.95
+        assert own["recall@10"] >= 0.95
+        assert 0 < own["compared"] <= 1 / 8 + 0.01
+        assert {one["kind"] for one in others} == {"ivf", "hnsw", "multihash"}
+        assert not any(one["chosen"] for one in others)
+    exact = CodeIndex.build(codes.text.packed, np.arange(len(codes))).search(codes.image.packed[:200], 100)
+    near = CodeIndex.load(INDEX / "text.faiss").search(codes.image.packed[:200], 100)
+    assert (near[1] <= exact[1][:, -1:]).mean() >= 0.95
+    first = {path.name: path.read_bytes() for path in INDEX.iterdir()}
+    main()
+    assert {path.name: path.read_bytes() for path in INDEX.iterdir()} == first
+
+
+def test_too_few_items_for_an_approximate_index_make_a_flat_one(caplog: pytest.LogCaptureFixture) -> None:
+    prepare(kind="ivf")
+    main()
+    found = statistics()
+    assert found["image"]["kind"] == "flat"
+    assert found["text"]["remark"] == "9 items are too few for ivf, which starts at 2000; searched exactly"
+    assert found["text"]["remark"] in caplog.text
+    every = {"recall@10": 1.0, "recall@10[id]": 1.0, "recall@100": 1.0, "recall@100[id]": 1.0}
+    figures = {"kind": "flat", "setting": None, "chosen": True, **every, "compared": 1.0}
+    assert found["search"] == {"kind": "ivf", "i2t": [figures], "t2i": [figures]}
+
+
+def test_times_stand_beside_those_of_training_and_in_no_output() -> None:
+    prepare()
+    write_json(Path("timings.json"), {"train": {"seconds": 2.5}})
+    main()
+    timings = read_json(Path("timings.json"))
+    assert timings["train"] == {"seconds": 2.5}
+    assert timings["index"]["seconds"] >= 0
+    assert [one["kind"] for one in timings["index"]["search"]["i2t"]] == ["flat"]

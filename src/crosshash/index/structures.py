@@ -102,8 +102,9 @@ def build_structure(kind: Kind, packed: Codes, rows: Rows, seed: int) -> Structu
 
 
 def _lists(packed: Codes, seed: int) -> Structure:
-    """Learn about sqrt(N) centroids by k-means on a sample."""
-    bits, count = 8 * packed.shape[1], 2 ** round(np.log2(len(packed)) / 2)
+    """Learn about sqrt(N) centroids by k-means on a sample, a power of two; fewer where items are few."""
+    bits = 8 * packed.shape[1]
+    count = 2 ** int(np.log2(min((2 * len(packed)) ** 0.5, len(packed) / TRAINED)))
     lists = faiss.IndexBinaryIVF(faiss.IndexBinaryFlat(bits), bits, count)
     lists.cp.seed = stream_seed(seed, "index", "k-means") % 2**31
     chosen = stream(seed, "index", "k-means", "codes").permutation(len(packed))[: TRAINED * count]
