@@ -1,4 +1,4 @@
-"""One column of the table: means over seeds, and who is as good as the best by the paired test."""
+"""Cells of the table: means over seeds, and who is as good as the best of a column by the paired test."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from crosshash.experiments.runs import Run
 from crosshash.seeding import stream
 
 Verdict = Literal["alone", "best", "tied", "worse", "untested"]
+Place = tuple[int, int]
+"""Length of the code, and row of the table."""
 
 
 @dataclass(frozen=True)
@@ -40,45 +42,68 @@ class Cell:
         return self.verdict in ("best", "tied")
 
 
-def column_cells(
-    by_row: Mapping[int, Sequence[Run]], group: int, bits: int, task: str, measure: str
-) -> dict[int, Cell]:
-    """Give the cells of one column, by row; runs without the measure are none."""
-    having = {
-        row: [run for run in runs if run.mean(task, measure) is not None] for row, runs in by_row.items()
+def task_cells(
+    runs: Mapping[Place, Sequence[Run]], group: int, task: str, measure: str
+) -> list[tuple[int, Cell]]:
+    """Give the cells of one task in all lengths of a group, each with its row; runs without the measure none.
+
+    All tests of a task share their draws of queries.
+    """
+    values = {place: [run.mean(task, measure) for run in same] for place, same in runs.items()}
+    found = {
+        place: np.array([value for value in of if value is not None], np.float64)
+        for place, of in values.items()
     }
-    values = {
-        row: np.array([run.mean(task, measure) for run in runs], np.float64)
-        for row, runs in having.items()
-        if runs
+    found = {place: of for place, of in found.items() if len(of)}
+    best = {
+        bits: max((at for at in found if at[0] == bits), key=lambda at: found[at].mean()) for bits, _ in found
     }
-    if not values:
-        return {}
-    best = max(values, key=lambda row: values[row].mean())
-    reference = _over_seeds(having[best], task, measure)
-    cells = {}
-    for row, found in values.items():
-        p = None if row == best else _p(reference, _over_seeds(having[row], task, measure), bits, task)
-        cells[row] = Cell(
+    p = _tested({place: runs[place] for place in found}, best, task, measure)
+    cells = []
+    for place, of in found.items():
+        rivals = sum(other[0] == place[0] for other in found)
+        having = [run for run, value in zip(runs[place], values[place], strict=True) if value is not None]
+        cell = Cell(
             group=group,
-            bits=bits,
+            bits=place[0],
             task=task,
-            mean=float(found.mean()),
-            deviation=float(found.std(ddof=1)) if len(found) > 1 else None,
-            seeds=tuple(run.seed for run in having[row]),
-            runs=tuple(run.name for run in having[row]),
-            verdict=_verdict(row == best, len(values), p),
-            p=p,
+            mean=float(of.mean()),
+            deviation=float(of.std(ddof=1)) if len(of) > 1 else None,
+            seeds=tuple(run.seed for run in having),
+            runs=tuple(run.name for run in having),
+            verdict=_verdict(best[place[0]] == place, rivals, p.get(place)),
+            p=p.get(place),
         )
+        cells.append((place[1], cell))
     return cells
 
 
-def _verdict(best: bool, rows: int, p: float | None) -> Verdict:
+def _verdict(best: bool, rivals: int, p: float | None) -> Verdict:
     if best:
-        return "best" if rows > 1 else "alone"
+        return "best" if rivals > 1 else "alone"
     if p is None:
         return "untested"
     return "tied" if p >= LEVEL else "worse"
+
+
+def _tested(
+    runs: Mapping[Place, Sequence[Run]], best: Mapping[int, Place], task: str, measure: str
+) -> dict[Place, float]:
+    """Test each cell against the best of its column where both have the same queries: p by place."""
+    means = {place: _over_seeds(same, task, measure) for place, same in runs.items()}
+    by_queries: dict[tuple[str, ...], dict[Place, pd.Series[float]]] = {}
+    for place, own in means.items():
+        reference = means[best[place[0]]]
+        if place == best[place[0]] or own is None or reference is None:
+            continue
+        if own.index.equals(reference.index):
+            by_queries.setdefault(tuple(own.index), {})[place] = reference - own
+    p: dict[Place, float] = {}
+    for differences in by_queries.values():
+        matrix = np.column_stack([np.asarray(one, np.float64) for one in differences.values()])
+        paired = paired_bootstrap(matrix, RESAMPLINGS, stream(0, "leaderboard", task))
+        p |= dict(zip(differences, paired.p.tolist(), strict=True))
+    return p
 
 
 def _over_seeds(runs: Sequence[Run], task: str, measure: str) -> pd.Series[float] | None:
@@ -90,11 +115,3 @@ def _over_seeds(runs: Sequence[Run], task: str, measure: str) -> pd.Series[float
     if any(set(part.index) != set(parts[0].index) for part in parts):
         return None
     return pd.concat(parts, axis=1).mean(axis=1).sort_index()
-
-
-def _p(best: pd.Series[float] | None, other: pd.Series[float] | None, bits: int, task: str) -> float | None:
-    """Give p of the paired test between two cells of a column; None where their queries are not the same."""
-    if best is None or other is None or not best.index.equals(other.index):
-        return None
-    differences = np.asarray(best - other, dtype=np.float64)[:, None]
-    return float(paired_bootstrap(differences, RESAMPLINGS, stream(0, "leaderboard", bits, task)).p[0])

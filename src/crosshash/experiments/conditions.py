@@ -21,7 +21,7 @@ WORDS = {
 """How the conditions are called where people read them."""
 
 REMEDIES = {
-    "protocol": "score both under one protocol: `dvc exp run -S evaluate.protocol=...`",
+    "protocol": "score both under one protocol: `dvc exp run -S protocol=...`",
     "ties": "score both by one rule: `dvc exp run -S evaluate.ties=...`",
     "undefined": "score both by one rule: `dvc exp run -S evaluate.undefined=...`",
     "base_rate": "the share of relevant pairs differs: other labels, or other items",
@@ -44,7 +44,7 @@ def conditions_of(run: Run) -> dict[str, Any]:
     return {
         "dataset": run.dataset,
         **own,
-        "protocol": metrics.get("protocol", settings.get("evaluate.protocol", "strict")),
+        "protocol": metrics.get("protocol", settings.get("protocol", "strict")),
         "ties": metrics.get("ties"),
         "undefined": policy if metrics.get("n_undefined") else None,
         "n_query": metrics.get("n_query"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from crosshash.experiments.cells import Cell
 from crosshash.experiments.leaderboard import TASKS, Group, Leaderboard
-from crosshash.experiments.words import columns, conditions, label, notes, score, sources
+from crosshash.experiments.words import columns, conditions, label, notes, score, source, sources
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -38,7 +38,8 @@ def latex_table(board: Leaderboard) -> str:
         lines.append(_line([escaped(label(row)), *cells]))
     if board.printed:
         lines.append(r"\midrule")
-    for number, one in enumerate(board.printed, 1):
+    for one in board.printed:
+        number = sources(board).index(source(one)) + 1
         values = (
             escaped(one.values.get(bits, {}).get(task, "–")) if group == one.group else "--"
             for group, bits, task in places

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crosshash.errors import CrosshashError
-from crosshash.experiments.cells import Cell, column_cells
+from crosshash.experiments.cells import Cell, task_cells
 from crosshash.experiments.collect import LeftOut
 from crosshash.experiments.conditions import conditions_of, differing, in_words, split_of
 from crosshash.experiments.runs import Run
@@ -124,24 +124,25 @@ def _rows(runs: Sequence[Run], groups: Sequence[Group], members: Sequence[int], 
     keys = [(run.method, settings_of(run)) for run in runs]
     found = _distinct(keys)
     cells: list[list[Cell]] = [[] for _ in found]
-    for group, columns in enumerate(groups):
-        for bits in columns.bits:
-            by_row: dict[int, list[Run]] = {}
-            for run, of, key in zip(runs, members, keys, strict=True):
-                if of == group and run.bits == bits:
-                    by_row.setdefault(found.index(key), []).append(run)
-            for same in by_row.values():
-                same.sort(key=lambda run: (run.seed or 0, run.name))
-            for task in TASKS:
-                for row, cell in column_cells(by_row, group, bits, task, measure).items():
-                    cells[row].append(cell)
+    for group in range(len(groups)):
+        places: dict[tuple[int, int], list[Run]] = {}
+        for run, of, key in sorted(zip(runs, members, keys, strict=True), key=lambda one: _order(one[0])):
+            if of == group:
+                places.setdefault((run.bits, found.index(key)), []).append(run)
+        for task in TASKS:
+            for row, cell in task_cells(places, group, task, measure):
+                cells[row].append(cell)
     rows = []
     for method in dict.fromkeys(method for method, _ in found):
-        places = [place for place, (name, _) in enumerate(found) if name == method]
-        told = telling([found[place][1] for place in places])
+        mine = [row for row, (name, _) in enumerate(found) if name == method]
+        told = telling([found[row][1] for row in mine])
         title = METHODS.get(method, method)
-        rows += [Row(method, title, own, tuple(cells[at])) for at, own in zip(places, told, strict=True)]
+        rows += [Row(method, title, own, tuple(cells[row])) for row, own in zip(mine, told, strict=True)]
     return rows
+
+
+def _order(run: Run) -> tuple[int, int, str]:
+    return run.bits, run.seed or 0, run.name
 
 
 def _distinct(keys: Iterable[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
@@ -151,16 +152,15 @@ def _distinct(keys: Iterable[tuple[str, dict[str, Any]]]) -> list[tuple[str, dic
 
 
 def _printed(rows: Iterable[Row], groups: Sequence[Group], measure: str) -> list[Printed]:
-    """Find the published figures of the methods in the table: same measure, data set and length."""
-    column = "AP" if measure == "mAP" else measure
+    """Find the published figures of the methods of each group: same measure, data set and length."""
     found: dict[tuple[int, str, str, str, str], dict[int, dict[str, str]]] = {}
-    for method in dict.fromkeys(row.method for row in rows):
-        for number, group in enumerate(groups):
-            for bits in group.bits:
-                for one in comparable_figures(method, group.dataset, bits, (column,)):
-                    protocol = f"{one.dataset}; {one.protocol}; backbone: {one.backbone}"
-                    key = (number, method, one.source, one.metric, protocol)
-                    found.setdefault(key, {})[bits] = one.values
+    for method, number in sorted({(row.method, cell.group) for row in rows for cell in row.cells}):
+        group = groups[number]
+        for bits in group.bits:
+            for one in comparable_figures(method, group.dataset, bits, (measure,)):
+                protocol = f"{one.dataset}; {one.protocol}; backbone: {one.backbone}"
+                key = (number, method, one.source, one.metric, protocol)
+                found.setdefault(key, {})[bits] = one.values
     return [
         Printed(number, method, METHODS.get(method, method), source, metric, protocol, values)
         for (number, method, source, metric, protocol), values in found.items()

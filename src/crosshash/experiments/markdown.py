@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from crosshash.experiments.leaderboard import Leaderboard
-from crosshash.experiments.words import columns, conditions, label, notes, score, sources
+from crosshash.experiments.words import columns, conditions, label, notes, score, source, sources
 
 
 def markdown_table(board: Leaderboard) -> str:
@@ -21,7 +21,8 @@ def markdown_table(board: Leaderboard) -> str:
             shown = f"**{mean}**" if cell is not None and cell.bold else mean
             cells.append(f"{shown} {rest}")
         lines.append(_line([label(row), *cells]))
-    for number, one in enumerate(board.printed, 1):
+    for one in board.printed:
+        number = sources(board).index(source(one)) + 1
         values = [
             one.values.get(bits, {}).get(task, "–") if group == one.group else "–"
             for group, bits, task in places

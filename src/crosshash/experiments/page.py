@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from crosshash.experiments import words
 from crosshash.experiments.leaderboard import TASKS, Leaderboard
@@ -21,6 +22,7 @@ def leaderboard_page(board: Leaderboard) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["commands"] = _commands
     style = (files("crosshash.experiments") / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
         board=board,
@@ -28,3 +30,9 @@ def leaderboard_page(board: Leaderboard) -> str:
         words=words,
         style=Markup(style),  # noqa: S704 - a file of this package
     )
+
+
+def _commands(text: str) -> Markup:
+    """Set what stands between backticks as code."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(marked)  # noqa: S704 - escaped before

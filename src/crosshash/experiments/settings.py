@@ -9,7 +9,7 @@ from crosshash.config.params import DATASETS, METHODS
 from crosshash.experiments.runs import Run
 
 ELSEWHERE = (
-    *("method", "dataset", "bits", "seed", "device"),
+    *("method", "dataset", "bits", "seed", "protocol", "device"),
     *("split.seed", "split.file", "split.query"),
     *("download", "evaluate", "index", "report"),
 )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from crosshash.experiments.cells import Cell
 from crosshash.experiments.conditions import in_words
-from crosshash.experiments.leaderboard import Group, Leaderboard, Row
+from crosshash.experiments.leaderboard import Group, Leaderboard, Printed, Row
 
 LEGEND = (
     "Mean over seeds ± standard deviation (number of seeds). Bold: the best of its column, and those that a "
-    "paired bootstrap over the queries, averaged over seeds first, does not tell from it at 5 %."
+    "paired bootstrap over the queries, averaged over seeds first, does not tell from it (p at least 0.05)."
 )
 UNTESTED = "†: could not be tested against the best for want of scores by query; not bold."
 PUBLISHED = (
@@ -49,9 +49,14 @@ def notes(board: Leaderboard) -> list[str]:
     return [LEGEND, *([UNTESTED] if untested else []), *([PUBLISHED] if board.printed else [])]
 
 
+def source(one: Printed) -> str:
+    """Say where a published row comes from."""
+    return f"{one.title}: {one.source}. {one.metric}; {one.protocol}"
+
+
 def sources(board: Leaderboard) -> list[str]:
-    """Say of each published row where it comes from."""
-    return [f"{one.title}: {one.source}. {one.metric}; {one.protocol}" for one in board.printed]
+    """List the sources of published rows, each once; their places are the numbers in the table."""
+    return list(dict.fromkeys(source(one) for one in board.printed))
 
 
 def columns(group: Group) -> Sequence[tuple[int, str]]:
