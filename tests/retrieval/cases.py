@@ -50,12 +50,13 @@ def mean_over_orders(
 def ap(order: list[int], k: int | None = None, norm: str = "min") -> float:
     """Average precision of one order of grades."""
     k = len(order) if k is None else k
-    hits, total = 0, 0.0
-    for rank, grade in enumerate(order[:k], start=1):
-        if grade > 0:
-            hits += 1
+    hits, counted, total = 0, 0, 0.0
+    for rank, grade in enumerate(order, start=1):
+        hits += grade > 0
+        if grade > 0 and (hits <= k if norm == "first" else rank <= k):
+            counted += 1
             total += hits / rank
-    divisor = hits if norm == "hits" else min(k, sum(grade > 0 for grade in order))
+    divisor = {"hits": counted, "first": counted, "min": min(k, hits), "all": hits}[norm]
     return total / divisor if divisor else 0.0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crosshash.retrieval import bootstrap
-from crosshash.retrieval.bootstrap import interval
+from crosshash.retrieval.bootstrap import interval, intervals
 from crosshash.seeding import stream
 
 
@@ -30,4 +30,18 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(1).random(20)
     whole = interval(values, 50, stream(0, "test"))
     monkeypatch.setattr(bootstrap, "BLOCK", 60)
-    assert interval(values, 50, stream(0, "test")) == whole
+    assert interval(values, 50, stream(0, "test")) == pytest.approx(whole, abs=1e-15)
+
+
+def test_columns_share_their_draws() -> None:
+    """The draws of one column are those of all: intervals by a loop over resamplings, and the same twice."""
+    values = np.random.default_rng(2).random((30, 3))
+    drawn = stream(0, "test").integers(30, size=(40, 30))
+    means = np.array([values[row].mean(axis=0) for row in drawn])
+    ends = intervals(values, 40, stream(0, "test"))
+    assert ends == pytest.approx(np.percentile(means, [2.5, 97.5], axis=0), abs=1e-14)
+    assert interval(values[:, 1], 40, stream(0, "test")) == pytest.approx(ends[:, 1], abs=1e-14)
+
+
+def test_one_query_leaves_its_value() -> None:
+    assert intervals(np.array([[0.25, 1.0]]), 10, stream(0, "test")).tolist() == [[0.25, 1.0]] * 2

@@ -12,6 +12,7 @@ from crosshash.retrieval.codeset import CodeSet
 from crosshash.retrieval.evaluation import evaluate, mean_average_precision, task_map
 from crosshash.retrieval.measures import Recall
 from crosshash.retrieval.ranking import Ties
+from crosshash.retrieval.report_measures import MEASURES
 from crosshash.retrieval.scores import RetrievalReport
 from tests.retrieval.cases import ap, random_codes, random_labels
 from tests.retrieval.sets import code_set, random_set
@@ -130,6 +131,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, ties: Ties) -> N
     assert whole.scores() == cut.scores()
     for task in whole.tasks:
         assert np.allclose(whole.tasks[task].by_radius, cut.tasks[task].by_radius, atol=1e-12)
+        assert np.allclose(whole.tasks[task].by_rank, cut.tasks[task].by_rank, atol=1e-12)
 
 
 def test_order_of_the_retrieval_set_changes_nothing_but_by_id() -> None:
@@ -285,14 +287,18 @@ def test_partners_are_found_in_a_large_pool(ties: Ties) -> None:
 def test_intervals_hold_the_mean_and_follow_the_seed() -> None:
     query, retrieval = small_sets()
 
-    def interval(report: RetrievalReport) -> tuple[float, float] | None:
-        return report.tasks["i2t"].interval
+    def interval(report: RetrievalReport) -> tuple[float, float]:
+        return report.tasks["i2t"].intervals["AP"]
 
     one = evaluate(query, retrieval, seed=1)
     scores = one.tasks["i2t"].scores()
     assert scores["mAP_low"] < scores["mAP"] < scores["mAP_high"]
     assert interval(one) == interval(evaluate(query, retrieval, seed=1))
     assert interval(one) != interval(evaluate(query, retrieval, seed=2))
+    for found in one.measures().values():
+        assert len(found) == len(MEASURES)
+        assert all(part["low"] <= part["mean"] <= part["high"] for part in found.values())
+        assert found["AP@50[min]"]["low"] < found["AP@50[min]"]["high"]
 
 
 def test_precision_curve_reaches_as_far_as_the_set() -> None:
@@ -302,6 +308,23 @@ def test_precision_curve_reaches_as_far_as_the_set() -> None:
     shared = (query.labels @ retrieval.labels.T > 0).any(axis=1)
     base = (query.labels[shared] @ retrieval.labels.T > 0).mean()
     assert points[40] == pytest.approx(base, abs=1e-12)
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_recall_and_precision_by_rank(ties: Ties) -> None:
+    """Against the measures of the same ranks, which have their own tests; from the first rank to the last."""
+    query, retrieval = small_sets()
+    report = evaluate(query, retrieval, ties=ties, undefined="zero").tasks["i2t"]
+    ranks, recall, precision = report.by_rank.T
+    assert ranks.tolist() == sorted(set(ranks.tolist()))
+    assert {1.0, 40.0} <= set(ranks.tolist())
+    assert recall[-1] == pytest.approx(1, abs=1e-12)
+    defined = report.values["recall@1000"] > 0  # an undefined query counts in P@N alone, as 0
+    assert not defined.all()
+    for name, curve in (("P", precision), ("recall", recall)):
+        at_ten = report.values[f"{name}@10"][defined].mean()
+        assert curve[ranks == 10] == pytest.approx(at_ten, abs=1e-12)
+    assert report.precision_at[10] == pytest.approx(report.values["P@10"].mean(), abs=1e-12)
 
 
 def test_recall_and_precision_by_radius() -> None:

@@ -42,7 +42,7 @@ def test_all_versions_say_the_same(tmp_path: Path) -> None:
         assert len(retrieval.labels) == 4
         assert query.image.packed.tolist() == [[0b10100000], [0b00100000]]
         assert query.text.packed.tolist() == [[0b01000000], [0b11000000]]
-        assert read_as == "six arrays of codes of 3 bits: +-1"
+        assert read_as == "six arrays of codes of 3 bits: +-1; labels: 0/1, 2 classes"
 
 
 def test_absent_and_foreign_arrays(tmp_path: Path) -> None:

@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import hypergeom, nhypergeom
 from sklearn.metrics import average_precision_score
 
+from crosshash.retrieval.average_precision import AP, NORMS
 from crosshash.retrieval.histogram import Side
-from crosshash.retrieval.measures import AP, NDCG, Measure, Precision, Recall
+from crosshash.retrieval.measures import NDCG, Measure, Precision, Recall
 from crosshash.retrieval.ranking import Ranking, Ties, rank
+from crosshash.retrieval.report_measures import HIDDEN, MEASURES
 from tests.retrieval import cases
 
 PAIRS: list[tuple[Measure, Callable[[list[int]], float]]] = [
     (AP(), cases.ap),
-    *((AP(k, "min"), partial(cases.ap, k=k, norm="min")) for k in (1, 2, 3, 5, 50)),
-    *((AP(k, "hits"), partial(cases.ap, k=k, norm="hits")) for k in (1, 2, 3, 5, 50)),
+    *((AP(k, norm), partial(cases.ap, k=k, norm=norm)) for norm in NORMS for k in (1, 2, 3, 5, 50)),
     *((Precision(k), partial(cases.precision, k=k)) for k in (1, 3, 100)),
     *((Recall(k), partial(cases.recall, k=k)) for k in (1, 3, 100)),
     *((NDCG(k), partial(cases.ndcg, k=k)) for k in (1, 3, 1000)),
@@ -114,13 +116,15 @@ def test_a_cut_off_is_a_rank_not_a_number_of_relevant_items() -> None:
 def test_conventions_of_average_precision_at_a_cut_off() -> None:
     """Ranks: hit, miss, hit, hit; 3 relevant; up to rank 2 one hit with precision 1.
 
-    min: 1 / min(2, 3) = 1/2; hits: 1 / 1 = 1. At rank 3: (1 + 2/3) / 3 and (1 + 2/3) / 2.
+    min: 1 / min(2, 3) = 1/2; hits: 1 / 1 = 1; all: 1 / 3; first: the first two stand at ranks 1 and 3:
+    (1 + 2/3) / 2. At rank 3 the sum is 1 + 2/3: min and all divide by 3, hits by 2, and the first three
+    relevant items are all there are: (1 + 2/3 + 3/4) / 3.
     """
     distances, grades = [0, 1, 2, 3], [1, 0, 1, 1]
-    assert value(AP(2, "min"), distances, grades) == 0.5
-    assert value(AP(2, "hits"), distances, grades) == 1.0
-    assert value(AP(3, "min"), distances, grades) == pytest.approx(5 / 9, abs=1e-15)
-    assert value(AP(3, "hits"), distances, grades) == pytest.approx(5 / 6, abs=1e-15)
+    expected = {2: (1 / 2, 1, 1 / 3, 5 / 6), 3: (5 / 9, 5 / 6, 5 / 9, 29 / 36)}
+    for k, values in expected.items():
+        for norm, wanted in zip(NORMS, values, strict=True):
+            assert value(AP(k, norm), distances, grades) == pytest.approx(wanted, abs=1e-15)
 
 
 def test_recall_is_hits_over_relevant() -> None:
@@ -158,6 +162,50 @@ def test_the_mean_of_ratios_is_exact_for_a_large_group() -> None:
     assert AP(k, "hits")(ranking)[0] == pytest.approx(float(expected), abs=1e-12)
 
 
+def test_the_first_relevant_items_of_a_large_group_are_exact() -> None:
+    """AP@50[first]: 8 of 20 items relevant, then 90 of 400 tied ones; j-th of them at place x, in fractions.
+
+    P(x) = C(x - 1, j - 1) C(400 - x, 90 - j) / C(400, 90).
+    """
+    before, found, tied, relevant, k = 20, 8, 400, 90, 50
+    total = sum(Fraction(i, i) for i in range(1, found + 1))
+    for j in range(1, k - found + 1):
+        for x in range(j, tied - relevant + j + 1):
+            probability = Fraction(comb(x - 1, j - 1) * comb(tied - x, relevant - j), comb(tied, relevant))
+            total += probability * Fraction(found + j, before + x)
+    ranking = Ranking(
+        np.array([[8.0, 12.0, 400.0, 5.0]]),
+        np.array([[8.0, 0.0, 90.0, 1.0]]),
+        np.array([[8.0, 0.0, 90.0, 1.0]]),
+        np.array([[326, 99]]),
+    )
+    assert AP(k, "first")(ranking)[0] == pytest.approx(float(total / k), abs=1e-12)
+
+
+def test_groups_of_thousands_keep_their_digits() -> None:
+    """One group of 12,000 items, 5,000 relevant, cut at 4,000; probabilities from scipy's distributions.
+
+    Both sum up the precisions of a smaller group that is whole: m places with h relevant items.
+    """
+    items, relevant, k = 12_000, 5_000, 4_000
+    ranking = Ranking(
+        *(np.array([[float(n)]]) for n in (items, relevant, relevant)), np.array([[7_000, 5_000]])
+    )
+    harmonic = np.append(0, np.cumsum(1 / np.arange(1, items + 1)))
+
+    def whole(m: np.ndarray, h: np.ndarray) -> np.ndarray:
+        slope = (h - 1) / (m - 1)
+        return h / m * ((1 - slope) * harmonic[m] + slope * m)
+
+    h = np.arange(1, k + 1)
+    per_hit = hypergeom(items, relevant, k).pmf(h) @ (whole(np.full(k, k), h) / h)
+    assert AP(k, "hits")(ranking)[0] == pytest.approx(per_hit, abs=1e-9)
+    place = np.arange(k, items - relevant + k + 1)  # of the last of the first k relevant items
+    sums = whole(place - 1, np.full(len(place), k - 1)) + k / place
+    first = nhypergeom(items, items - relevant, k).pmf(place - k) @ sums / k
+    assert AP(k, "first")(ranking)[0] == pytest.approx(first, abs=1e-9)
+
+
 def test_equals_scikit_learn_without_ties() -> None:
     generator = np.random.default_rng(0)
     for _ in range(50):
@@ -170,8 +218,13 @@ def test_equals_scikit_learn_without_ties() -> None:
 
 
 def test_names_carry_the_convention() -> None:
-    names = [str(m) for m in (AP(), AP(50, "min"), AP(50, "hits"), Precision(100), Recall(5), NDCG(1000))]
-    assert names == ["AP", "AP@50[min]", "AP@50[hits]", "P@100", "recall@5", "nDCG@1000"]
+    """Those of the files: docs/protocol.md lists them."""
+    assert [str(measure) for measure in MEASURES] == [
+        "AP", "AP@50[min]", "AP@50[hits]", "AP@50[all]", "AP@50[first]", "AP@500[min]", "AP@5000[min]",
+        "AP@5000[hits]", "AP@5000[all]", "AP@5000[first]", "P@1", "P@10", "P@100", "P@1000", "recall@10",
+        "recall@100", "recall@1000", "nDCG@1000", "P@radius2", "recall@radius2",
+    ]  # fmt: skip
+    assert set(HIDDEN) < set(MEASURES)
 
 
 @settings(max_examples=60, deadline=None)

@@ -15,7 +15,11 @@ from crosshash.commands.options import AsJson, Project, told
 
 def score(
     codes: Annotated[
-        Path, typer.Argument(help="A .mat with q_img, q_txt, r_img, r_txt, q_l, r_l, or query.npz.")
+        Path,
+        typer.Argument(
+            help="A .mat or .npz with q_img, q_txt, r_img, r_txt, q_l, r_l; a folder, or the beginning of "
+            "the names, of six such .npy; or query.npz."
+        ),
     ],
     retrieval: Annotated[
         Path | None, typer.Argument(help="retrieval.npz, if the first is query.npz.")

@@ -1,63 +1,61 @@
-"""Codes of other code bases: six arrays in one .mat file, the layout that published code writes."""
+"""Codes of other code bases: six arrays of plain numbers, the layout that published code writes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from crosshash.artifacts import read_npz
 from crosshash.codes.hashcodes import HashCodes, pack
-from crosshash.data.mat import list_mat, read_mat
 from crosshash.errors import CrosshashError, listed
 from crosshash.retrieval.codeset import CodeSet
+from crosshash.retrieval.foreign_files import CODES, LABELS, Array, six_arrays
+from crosshash.retrieval.foreign_labels import (
+    are_class_numbers,
+    class_number_problems,
+    tables_of_classes,
+    upright,
+)
 
-CODES = ("q_img", "q_txt", "r_img", "r_txt")
-LABELS = ("q_l", "r_l")
 SIDES = {"query": ("q_img", "q_txt", "q_l"), "retrieval": ("r_img", "r_txt", "r_l")}
-
-Array = NDArray[Any]
 
 
 def read_foreign(path: Path) -> tuple[CodeSet, CodeSet, str]:
-    """Read q_img, q_txt, r_img, r_txt (codes[N, K]) and q_l, r_l (labels[N, C]) of a .mat or .npz file.
+    """Read q_img, q_txt, r_img, r_txt (codes[N, K]) and q_l, r_l (labels) of a .mat, .npz or six .npy files.
 
-    Codes may be +-1, 0/1, or real numbers whose sign counts (zero as +1). Every item counts as labelled; one
-    without any label is relevant to nothing. Labels that are all zero mean a set without labels.
+    Codes may be +-1, 0/1, or real numbers whose sign counts (zero as +1); labels a table of 0 and 1, [N, C],
+    or class numbers, [N] or [N, 1]. Every item counts as labelled; one without any label is relevant to
+    nothing. Tables that are all zero mean a set without labels.
     Gives queries, retrieval set, and what the values were taken for.
 
     Raises:
         CrosshashError: the file, its keys, shapes or values are wrong; all problems of a kind are named.
     """
-    arrays = _six_arrays(path)
-    problems = _shape_problems(arrays) or _value_problems(arrays)
-    if problems:
-        raise CrosshashError(f"{path}: these codes cannot be scored:\n{listed(problems)}")
+    arrays = six_arrays(path)
+    sure = []
+    for codes, name in (("q_img", "q_l"), ("r_img", "r_l")):
+        arrays[name], is_sure = upright(arrays[name], len(arrays[codes]))
+        sure.append(is_sure)
+    _refuse(path, _shape_problems(arrays))
+    numbered = are_class_numbers([arrays[name] for name in LABELS], sure)
+    _refuse(path, _value_problems(arrays, numbered))
     signs, kind = _signs({key: arrays[key] for key in CODES}, path)
-    read_as = f"six arrays of codes of {arrays[CODES[0]].shape[1]} bits: {kind}"
-    labelled = any(arrays[key].any() for key in LABELS)
+    labels, labels_kind = _labels(arrays, numbered)
+    labelled = any(table.any() for table in labels.values())
     query, retrieval = (
-        _code_set(side, signs[image], signs[text], arrays[labels], labelled)
-        for side, (image, text, labels) in SIDES.items()
+        _code_set(side, signs[image], signs[text], labels[name], labelled)
+        for side, (image, text, name) in SIDES.items()
     )
-    without = sum(int((arrays[key] == 0).all(axis=1).sum()) for key in LABELS)
+    read_as = f"six arrays of codes of {query.bits} bits: {kind}; labels: {labels_kind}"
+    without = sum(int((~table.any(axis=1)).sum()) for table in labels.values())
     if without and labelled:
         read_as += f"; {without} items without any label, taken as relevant to nothing"
     return query, retrieval, read_as
 
 
-def _six_arrays(path: Path) -> dict[str, Array]:
-    if not path.is_file():
-        raise CrosshashError(f"{path}: not found; give the path of a .mat or .npz file.")
-    arrays = read_npz(path) if path.suffix == ".npz" else read_mat(path, (*CODES, *LABELS))
-    absent = [key for key in (*CODES, *LABELS) if key not in arrays]
-    if absent:
-        present = ", ".join(sorted(arrays if path.suffix == ".npz" else list_mat(path))) or "none"
-        hint = " A query.npz is scored with its retrieval.npz beside it." if "has_text" in arrays else ""
-        raise CrosshashError(f"{path}: no array {', '.join(absent)}; there are: {present}.{hint}")
-    return {key: arrays[key] for key in (*CODES, *LABELS)}
+def _refuse(path: Path, problems: list[str]) -> None:
+    if problems:
+        raise CrosshashError(f"{path}: these codes cannot be scored:\n{listed(problems)}")
 
 
 def _shape_problems(arrays: dict[str, Array]) -> list[str]:
@@ -86,16 +84,16 @@ def _named(numbers: dict[str, int]) -> str:
     return ", ".join(f"{key} {number}" for key, number in numbers.items())
 
 
-def _value_problems(arrays: dict[str, Array]) -> list[str]:
-    """Name NaN in codes and labels other than 0 and 1, with the first row of each."""
+def _value_problems(arrays: dict[str, Array], numbered: bool) -> list[str]:
+    """Name NaN in codes and labels that are none, with the first row of each."""
     problems = []
-    for key, array in arrays.items():
-        bad = np.isnan(array) if key in CODES else ~np.isin(array, (0, 1))
+    for key in CODES if numbered else (*CODES, *LABELS):
+        bad = np.isnan(arrays[key]) if key in CODES else ~np.isin(arrays[key], (0, 1))
         if bad.any():
             rows = np.flatnonzero(bad.any(axis=1))
             what = "holds NaN" if key in CODES else "holds values other than 0 and 1"
             problems.append(f"{key} {what} in {len(rows)} rows, first in row {rows[0]}")
-    return problems
+    return problems + (class_number_problems({key: arrays[key] for key in LABELS}) if numbered else [])
 
 
 def _signs(codes: dict[str, Array], path: Path) -> tuple[dict[str, Array], str]:
@@ -122,12 +120,21 @@ def _signs(codes: dict[str, Array], path: Path) -> tuple[dict[str, Array], str]:
     return codes, f"signs of real numbers, {zeros} zeros taken as +1"
 
 
+def _labels(arrays: dict[str, Array], numbered: bool) -> tuple[dict[str, Array], str]:
+    """Give tables of 0 and 1 for both sides, and say what the labels were taken for."""
+    tables = [arrays[name] for name in LABELS]
+    kind = "class numbers" if numbered else "0/1"
+    tables = tables_of_classes(tables) if numbered else [table.astype(np.uint8) for table in tables]
+    count = tables[0].shape[1]
+    return dict(zip(LABELS, tables, strict=True)), f"{kind}, {count} class{'es' if count != 1 else ''}"
+
+
 def _code_set(side: str, image: Array, text: Array, labels: Array, labelled: bool) -> CodeSet:
     ids = np.array([f"{side} {row}" for row in range(len(image))])
     return CodeSet(
         HashCodes(pack(image), image.shape[1], ids),
         HashCodes(pack(text), text.shape[1], ids),
-        labels.astype(np.uint8),
+        labels,
         np.array([str(c) for c in range(labels.shape[1])]),
         np.ones(len(ids), dtype=bool),
         np.full(len(ids), labelled),

@@ -21,7 +21,7 @@ def score(
     bootstrap: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Score a file of six arrays, or this project's query.npz and retrieval.npz.
+    """Score six arrays of a file or folder, or this project's query.npz and retrieval.npz.
 
     Gives what metrics.json holds, as far as files tell it; `read_as`: what the files were taken for; and
     `measures`: mean, low and high of every measure.
@@ -48,7 +48,7 @@ def _read(query_path: Path, retrieval_path: Path | None) -> tuple[CodeSet, CodeS
     if mats:
         raise CrosshashError(
             f"{', '.join(mats)}: two files are scored together when both are .npz files of the encode stage; "
-            "a .mat file holds queries and retrieval set and is given alone."
+            "a .mat file or a folder of .npy files holds queries and retrieval set and is given alone."
         )
     query, retrieval = read_code_set(query_path), read_code_set(retrieval_path)
     check_fit(query, retrieval, (str(query_path), str(retrieval_path)))
