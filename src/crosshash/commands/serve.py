@@ -16,8 +16,9 @@ def serve(
     index: Annotated[
         Path | None, typer.Option(help="Folder of an index or collection, if not the project's.")
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen at; others than the default reach others.")]
-    = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; others than the default reach others.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
     max_upload_mb: Annotated[float, typer.Option(min=0.001, max=1000, help="Largest picture taken.")] = 10,
 ) -> None:

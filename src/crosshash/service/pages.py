@@ -53,10 +53,10 @@ async def icon() -> Response:
 
 def _type_of(schema: dict[str, Any]) -> str:
     """Write a parameter's type and limits in a few words."""
-    if "anyOf" in schema:
-        return _type_of(schema["anyOf"][0])
+    if "anyOf" in schema:  # a list, or nothing
+        return "string"
     if "enum" in schema:
-        return " | ".join(schema["enum"])
-    limits = {"minimum": "at least", "maximum": "at most", "maxLength": "characters, at most"}
-    said = [f"{words} {schema[key]}" for key, words in limits.items() if key in schema]
-    return ", ".join([schema.get("type", "text"), *said])
+        return " or ".join(schema["enum"])
+    limits = {"minimum": "from {}", "maximum": "to {}", "maxLength": "of at most {} characters"}
+    said = [words.format(schema[key]) for key, words in limits.items() if key in schema]
+    return " ".join([schema["type"], *said])

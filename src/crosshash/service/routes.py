@@ -23,7 +23,9 @@ LONGEST_TEXT = 2000
 KEPT = {"Cache-Control": "private, max-age=600"}
 
 Top = Annotated[int, Query(ge=1, le=LARGEST_TOP, description="How many items; all, where there are fewer.")]
-Labels = Annotated[list[str] | None, Query(description="Only items that have one of these labels.")]
+Labels = Annotated[
+    list[str] | None, Query(description="Only items with this label; may be repeated: with any of these.")
+]
 
 log = logging.getLogger("crosshash.service")
 router = APIRouter()
@@ -56,7 +58,7 @@ async def by_text(
     top: Top = TOP,
     label: Labels = None,
 ) -> Response:
-    """Hits by distance, then row; re-ranked where the model quantises. `label` can be given several times."""
+    """Hits by distance, then row of the index; the first of them re-ranked where the model quantises."""
     if not q.strip():
         raise HTTPException(422, "q: the query is empty: write what you look for")
     return await _found(request, batches.Query(q, task, top, tuple(label or ())))
@@ -74,7 +76,7 @@ async def by_picture(
     top: Top = TOP,
     label: Labels = None,
 ) -> Response:
-    """The body is a picture file as it is: `curl --data-binary @x.jpg -H 'Content-Type: image/jpeg'`."""
+    """The body is a picture file as it is: JPEG, PNG, WebP, GIF, TIFF or BMP."""
     service = service_of(request)
     kind = request.headers.get("content-type", "")
     if not kind.startswith("image/"):
@@ -116,9 +118,7 @@ async def health(request: Request) -> Response:
     """Told from memory, while searches run."""
     searcher = service_of(request).searcher
     return _json(
-        Health(
-            method=searcher.method, dataset=searcher.dataset, bits=searcher.bits, items=searcher.counts
-        )
+        Health(method=searcher.method, dataset=searcher.dataset, bits=searcher.bits, items=searcher.counts)
     )
 
 

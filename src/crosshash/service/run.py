@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 import uvicorn
+from fastapi import FastAPI
 
 from crosshash.cores import cores
 from crosshash.errors import CrosshashError
@@ -36,19 +37,24 @@ def serve(project: Path, index: Path | None, host: str, port: int, upload_mb: fl
         listener.listen()
         logging.basicConfig(format="%(levelname)s: %(message)s")
         print(f"{address(listener)}  (Ctrl-C ends it)", flush=True)
-        if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+        if reaches_others(listener):
             log.warning(
                 "other machines can reach this service, and it asks nobody who they are: "
                 "put a server in front that does"
             )
-        config = uvicorn.Config(
-            app,
-            ws="none",
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=SECONDS_TO_FINISH,
-        )
-        uvicorn.Server(config).run([listener])
+        server_of(app).run([listener])
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """Make the HTTP server that runs an application; it writes no line per request."""
+    config = uvicorn.Config(
+        app,
+        ws="none",
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=SECONDS_TO_FINISH,
+    )
+    return uvicorn.Server(config)
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -72,6 +78,11 @@ def bound(host: str, port: int) -> socket.socket:
             "--port 0 takes any free one."
         ) from None
     return listener
+
+
+def reaches_others(listener: socket.socket) -> bool:
+    """Say whether other machines may connect."""
+    return not ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
 def address(listener: socket.socket) -> str:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from crosshash.cli import app
+from crosshash.service.run import address, bound, reaches_others
+
+
+def refused(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["serve", *arguments])
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_it_tells_its_address_answers_there_and_ends_by_ctrl_c(trained_project: Path) -> None:
+    command = [
+        Path(sys.executable).parent / "crosshash",
+        "serve",
+        "--port",
+        "0",
+        "--project",
+        trained_project,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            found = re.match(r"(http://127\.0\.0\.1:\d+/) ", process.stdout.readline())
+            assert found is not None, process.stderr.read()
+            with urllib.request.urlopen(f"{found[1]}healthz") as answer:  # noqa: S310
+                assert answer.status == 200
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert process.stdout.read() == "stopped\n"
+        assert process.stderr.read() == ""
+
+
+def test_a_port_in_use_is_named_with_the_remedy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        message = refused("--port", str(port))
+    assert f"127.0.0.1:{port}" in message
+    assert "--port" in message
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
+def test_an_address_of_nobody_here_is_named(host: str) -> None:
+    message = refused("--host", host)
+    assert host in message
+    assert "--host" in message
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    message = refused("--project", str(tmp_path), "--port", "0")
+    assert str(tmp_path) in message
+    assert "dvc repro" in message
+
+
+@pytest.mark.parametrize(
+    ("host", "others", "start"),
+    [
+        ("127.0.0.1", False, "http://127.0.0.1:"),
+        ("localhost", False, "http://"),
+        ("0.0.0.0", True, "http://0.0.0.0:"),
+        ("::1", False, "http://[::1]:"),
+    ],
+)
+def test_who_can_reach_an_address(host: str, others: bool, start: str) -> None:
+    if ":" in host and not os.path.exists("/proc/net/if_inet6"):
+        pytest.skip("this machine has no IPv6")
+    with bound(host, 0) as listener:
+        assert reaches_others(listener) is others
+        assert address(listener).startswith(start)
+        assert not address(listener).endswith(":0/")

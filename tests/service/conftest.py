@@ -1,0 +1,83 @@
+"""The real service over the small trained project, on a free port of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+from fastapi import FastAPI
+
+from crosshash.library import Searcher
+from crosshash.service.app import make_app
+from crosshash.service.run import address, bound, server_of
+from crosshash.service.service import Service
+
+HOSTILE = '<img src=x onerror="document.title=\'taken over\'"> & "so on"'
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service that answers, and its insides."""
+
+    base: str
+    app: FastAPI
+    client: httpx.Client
+
+    @property
+    def service(self) -> Service:
+        service: Service = self.app.state.service
+        return service
+
+    @property
+    def searcher(self) -> Searcher:
+        return self.service.searcher
+
+
+@contextmanager
+def running(searcher: Searcher, upload_mb: float = 10) -> Iterator[Running]:
+    """Serve from a thread."""
+    app = make_app(searcher, upload_mb)
+    server = server_of(app)
+    with bound("127.0.0.1", 0) as listener:
+        listener.listen()
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        base = address(listener)
+        try:
+            with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
+                client.get("healthz").raise_for_status()
+                yield Running(base, app, client)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def project(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the trained project in which the caption of one item is hostile."""
+    copy = tmp_path_factory.mktemp("service") / "project"
+    for name in ("artifacts", "plan", "data"):
+        shutil.copytree(trained_project / name, copy / name)
+    path = copy / "artifacts" / "index" / "items.parquet"
+    items = pd.read_parquet(path)
+    items.loc[0, "caption"] = HOSTILE
+    items.to_parquet(path)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def searcher(project: Path) -> Searcher:
+    return Searcher.open(project)
+
+
+@pytest.fixture(scope="session")
+def service(searcher: Searcher) -> Iterator[Running]:
+    with running(searcher) as started:
+        yield started
