@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
 @cache
 def case(number: int) -> Case:
-    """Codes of 1 to 130 bits near a few prototypes, so that most distances tie; some queries have no label."""
+    """Codes of 1 to 130 bits near a few prototypes, so that most distances tie; some have no label."""
     generator = np.random.default_rng(number)
     bits = int(generator.integers(1, 131))
     queries, items, classes = (int(generator.integers(*ends)) for ends in ((1, 5), (2, 30), (1, 6)))

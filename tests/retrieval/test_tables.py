@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 from io import StringIO
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
+from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.evaluation import evaluate
-from crosshash.retrieval.tables import score_table
+from crosshash.retrieval.report_measures import MEASURES
+from crosshash.retrieval.score_table import score_table
+from crosshash.retrieval.scores import RetrievalReport
+from crosshash.retrieval.tables import interval_table
 from tests.retrieval.sets import random_set
 
 
@@ -17,15 +22,59 @@ def shown(metrics: dict[str, object]) -> str:
     return console.file.getvalue()
 
 
-def test_the_table_names_conventions_and_what_was_left_out() -> None:
+def figures() -> tuple[RetrievalReport, dict[str, Any]]:
     generator = np.random.default_rng(0)
-    report = evaluate(random_set("q", generator, 6), random_set("r", generator, 20))
-    metrics = {"bits": 16, **report.counts(), **report.scores(), "n_undefined": 3, "target_mAP": 0.5}
+    report = evaluate(random_set("q", generator, 6), random_set("r", generator, 20), headline=AP(50, "all"))
+    counts = {**report.counts(), "n_undefined": 3, "target_mAP": 0.5}
+    return report, {"bits": 16, "protocol": "published", **counts, **report.scores()}
+
+
+def lines_of(text: str, name: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(f" {name} ")]
+
+
+def test_the_table_names_conventions_and_what_was_left_out() -> None:
+    report, metrics = figures()
     text = shown(metrics)
-    for part in ("AP@50[min]", "AP@50[hits]", "nDCG@1000", "16 bits, ties expected", "relevant item: 3"):
+    parts = ("16 bits, protocol published, ties expected, undefined skip", "relevant item: 3", "chance: ")
+    for part in (*parts, "mAP of the targets as codes: 0.5,", "* compares methods: AP@50[all]"):
         assert part in " ".join(text.split())  # the caption may break anywhere
-    for task, scores in report.scores().items():
-        (line,) = [line for line in text.splitlines() if f" {task} " in line]
-        assert all(f"{score:.4f}" in line for score in scores.values())
-    assert "mAP of the targets as codes: 0.5," in text
     assert "without text" not in text
+    for name in report.scores()["i2t"]:
+        if not name.startswith("mAP_"):
+            (line,) = lines_of(text, name)
+            assert all(f"{metrics[task][name]:.4f}" in line for task in report.tasks)
+    assert "AP@50[all] *" in text
+    assert "AP@50[first]" not in text
+
+
+def test_average_precisions_have_their_intervals_below_them() -> None:
+    """In metrics.json mAP alone has one; the scoring of files has those of every measure."""
+    report, metrics = figures()
+    assert shown(metrics).count("95 %") == 1
+    text = shown({**metrics, "measures": report.measures()})
+    assert text.count("95 %") == 10
+    lines = text.splitlines()
+    for name, found in report.measures()["t2i"].items():
+        (line,) = lines_of(text, name)
+        if "AP" in name:
+            below = lines[lines.index(line) + 1]
+            assert "95 %" in below
+            assert f"{found['low']:.3f}-{found['high']:.3f}" in below
+
+
+def test_scores_from_before_protocols_had_names_are_shown() -> None:
+    _, metrics = figures()
+    for key in ("protocol", "headline", "undefined"):
+        del metrics[key]
+    assert "16 bits, ties expected" in shown(metrics)
+
+
+def test_intervals_as_a_file_holds_them() -> None:
+    report, _ = figures()
+    table = interval_table(report)
+    assert list(table.columns) == ["task", "measure", "mean", "low", "high"]
+    assert len(table) == 4 * len(MEASURES)
+    row = table[(table["task"] == "i2i") & (table["measure"] == "mAP")].iloc[0]
+    scores = report.scores()["i2i"]
+    assert row[["mean", "low", "high"]].tolist() == [scores[f"mAP{end}"] for end in ("", "_low", "_high")]

@@ -13,14 +13,15 @@ from crosshash.artifacts import write_npz
 from crosshash.codes.bit_index import write_bit_index
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.evaluation import mean_average_precision
+from crosshash.retrieval.report_measures import MEASURES
 from crosshash.retrieval.score_files import score
 from stages.evaluate import main
 from tests.retrieval.sets import code_set, random_set, write_set
 
 CODES = Path("artifacts/codes")
 OUTPUTS = (
-    "metrics.json", "plots/pr.csv", "plots/precision_at_n.csv", "plots/rerank.csv", "plots/significance.csv",
-    "artifacts/per_query.parquet",
+    "metrics.json", "plots/pr.csv", "plots/pr_by_rank.csv", "plots/precision_at_n.csv", "plots/rerank.csv",
+    "plots/significance.csv", "artifacts/per_query.parquet", "artifacts/scores.csv",
 )  # fmt: skip
 
 
@@ -47,6 +48,9 @@ def prepare(labelled: bool = True, used: bool = True, **changes: Any) -> None:  
         "bits": 16,
         "train_bits": 64,
         "rerank": None,
+        "protocol": "strict",
+        "headline_k": None,
+        "headline_norm": "min",
         "ties": "expected",
         "undefined": "skip",
         "bootstrap": 100,
@@ -70,14 +74,16 @@ def test_the_keys_of_metrics_json() -> None:
     main()
     found = metrics()
     assert list(found) == [
-        "method", "dataset", "bits", "train_bits", "n_query", "n_retrieval", "n_undefined", "n_unlabelled",
-        "n_captionless", "base_rate", "ties", "target_mAP", "train_bits_mAP", "significance", "rerank",
-        "i2t", "t2i", "i2i", "t2t",
+        "method", "dataset", "bits", "train_bits", "protocol", "n_query", "n_retrieval", "n_undefined",
+        "n_unlabelled", "n_captionless", "base_rate", "headline", "ties", "undefined", "target_mAP",
+        "train_bits_mAP", "significance", "rerank", "i2t", "t2i", "i2i", "t2t",
     ]  # fmt: skip
     for task in ("i2t", "t2i", "i2i", "t2t"):
         assert list(found[task]) == [
-            "mAP", "mAP_low", "mAP_high", "AP@50[min]", "AP@50[hits]", "P@100", "nDCG@1000",
+            "mAP", "mAP_low", "mAP_high", "AP@50[min]", "AP@50[hits]", "AP@500[min]", "AP@5000[min]", "P@10",
+            "P@100", "P@1000", "recall@100", "recall@1000", "nDCG@1000", "P@radius2", "recall@radius2",
         ]  # fmt: skip
+    assert [found[key] for key in ("protocol", "headline", "undefined")] == ["strict", "mAP", "skip"]
     assert (found["n_query"], found["n_retrieval"], found["bits"], found["train_bits"]) == (12, 130, 16, 64)
 
 
@@ -106,7 +112,7 @@ def test_files_scored_by_hand_give_the_same_figures() -> None:
     main()
     found = metrics()
     again = score(CODES / "query.npz", CODES / "retrieval.npz", "expected", "skip", 100, 0)
-    del again["read_as"]
+    del again["read_as"], again["measures"]
     assert again == {key: found[key] for key in again}
 
 
@@ -118,7 +124,10 @@ def test_curves_and_scores_per_query() -> None:
     queries = pd.read_parquet("artifacts/per_query.parquet")
     assert list(radius.columns) == ["task", "recall", "precision"]
     assert list(at.columns) == ["task", "n", "precision"]
-    assert list(queries.columns) == ["task", "id", "AP", "AP@50[min]", "AP@50[hits]", "P@100", "nDCG@1000"]
+    assert list(queries.columns) == ["task", "id", *(str(measure) for measure in MEASURES)]
+    by_rank, means = pd.read_csv("plots/pr_by_rank.csv"), pd.read_csv("artifacts/scores.csv")
+    assert list(by_rank.columns) == ["task", "n", "recall", "precision"]
+    assert list(means.columns) == ["task", "measure", "mean", "low", "high"]
     for task in ("i2t", "t2i", "i2i", "t2t"):
         rows = queries[queries["task"] == task]
         assert rows["AP"].mean() == pytest.approx(found[task]["mAP"], abs=1e-6)
@@ -128,9 +137,35 @@ def test_curves_and_scores_per_query() -> None:
         assert curve.loc[curve["n"] == 100, "precision"].item() == pytest.approx(
             found[task]["P@100"], abs=1e-6
         )
+        at_hundred = by_rank[(by_rank["task"] == task) & (by_rank["n"] == 100)].iloc[0]
+        assert at_hundred["precision"] == pytest.approx(found[task]["P@100"], abs=1e-6)
+        assert at_hundred["recall"] == pytest.approx(found[task]["recall@100"], abs=1e-6)
+        mean = means[means["task"] == task].set_index("measure")
+        for name in MEASURES[1:]:
+            assert mean.loc[str(name), "mean"] == pytest.approx(rows[str(name)].mean(), abs=1e-6)
         recall = radius.loc[radius["task"] == task, "recall"]
         assert recall.is_monotonic_increasing
         assert recall.iloc[-1] == 1
+
+
+def test_under_published_the_measure_of_the_paper_is_shown_and_named() -> None:
+    prepare(protocol="published", headline_k=50, headline_norm="first", undefined="zero")
+    main()
+    found = metrics()
+    assert [found[key] for key in ("protocol", "headline", "undefined")] == [
+        "published", "AP@50[first]", "zero",
+    ]  # fmt: skip
+    queries = pd.read_parquet("artifacts/per_query.parquet")
+    for task in ("i2t", "t2i", "i2i", "t2t"):
+        mean = queries.loc[queries["task"] == task, "AP@50[first]"].mean()
+        assert found[task]["AP@50[first]"] == pytest.approx(mean, abs=1e-6)
+
+
+def test_a_headline_that_is_no_measure_of_the_files_is_added_to_them() -> None:
+    prepare(protocol="published", headline_k=7, headline_norm="hits")
+    main()
+    assert "AP@7[hits]" in metrics()["i2t"]
+    assert "AP@7[hits]" in pd.read_parquet("artifacts/per_query.parquet")
 
 
 def test_equal_input_gives_equal_bytes() -> None:
@@ -220,11 +255,13 @@ def test_a_set_without_labels() -> None:
     prepare(labelled=False)
     main()
     found = metrics()
-    assert [found[key] for key in ("base_rate", "target_mAP", "train_bits_mAP")] == [None, None, None]
+    for key in ("base_rate", "headline", "target_mAP", "train_bits_mAP"):
+        assert found[key] is None
     assert found["n_unlabelled"] == 142
     assert "i2i" not in found
     assert list(found["t2i"]) == ["recall@1", "recall@5", "recall@10"]
-    assert len(pd.read_csv("plots/pr.csv")) == len(pd.read_csv("plots/precision_at_n.csv")) == 0
+    for name in ("pr", "pr_by_rank", "precision_at_n"):
+        assert len(pd.read_csv(f"plots/{name}.csv")) == 0
     queries = pd.read_parquet("artifacts/per_query.parquet")
     assert queries["AP"].isna().all()
     assert queries["recall@5"].between(0, 1).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +45,23 @@ def six_arrays(path: Path) -> dict[str, Array]:
 def _npz_arrays(path: Path) -> dict[str, Array]:
     arrays = read_npz(path)
     hint = " A query.npz is scored with its retrieval.npz beside it." if "has_text" in arrays else ""
-    _complete(path, arrays, hint)
-    return {name: arrays[name] for name in NAMES}
+    return _complete(path, arrays, arrays, hint)
 
 
 def _mat_arrays(path: Path) -> dict[str, Array]:
     from crosshash.data.mat import list_mat, read_mat
 
-    _complete(path, list_mat(path))
-    return read_mat(path, NAMES)
+    return _complete(path, read_mat(path, NAMES), list_mat(path))
 
 
-def _complete(path: Path, present: dict[str, Any], hint: str = "") -> None:
-    absent = [name for name in NAMES if name not in present]
+def _complete(
+    path: Path, arrays: dict[str, Array], present: Iterable[str], hint: str = ""
+) -> dict[str, Array]:
+    absent = [name for name in NAMES if name not in arrays]
     if absent:
         there = ", ".join(sorted(present)) or "none"
         raise CrosshashError(f"{path}: no array {', '.join(absent)}; there are: {there}.{hint}")
+    return {name: arrays[name] for name in NAMES}
 
 
 def _npy_arrays(path: Path, prefix: str) -> dict[str, Array]:

@@ -15,20 +15,21 @@ from crosshash.retrieval.evaluation import TASKS
 def score_table(metrics: Mapping[str, Any]) -> Table:
     """Lay out what metrics.json, or the scoring of files, holds: a row per measure, chance and counts below.
 
-    Average precisions have their 95 % intervals below them, as far as they are known. Sets of figures made
-    before conventions had names are shown with those they have.
+    Average precisions have their 95 % intervals below them, as far as they are known. Of figures from before
+    protocols had names, what they tell is shown.
     """
     tasks = {task: metrics[task] for task in TASKS if task in metrics}
     rules = ("protocol", "ties", "undefined")
     origin = [metrics[key] for key in ("method", "dataset") if key in metrics]
     conventions = [f"{key} {metrics[key]}" for key in rules if key in metrics]
+    facts = [f"{name}: {value}" for name, value in _facts(metrics).items() if value is not None]
     table = Table(
         "",
         *tasks,
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),  # fits a terminal of 80 characters
         title=", ".join([*origin, f"{metrics['bits']} bits", *conventions]),
-        caption=", ".join(f"{name}: {value}" for name, value in _facts(metrics).items() if value is not None),
+        caption=escape(", ".join(facts)),  # AP@50[min] is no markup
     )
     everything = metrics.get("measures") or {task: _of_metrics(scores) for task, scores in tasks.items()}
     for name in next(iter(everything.values())):
