@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crosshash.retrieval.parallel import over_blocks
 
-QUERIES = 32  # of one call of FAISS
+QUERIES = 64  # of one call of FAISS
 
 Codes = NDArray[np.uint8]
 Rows = NDArray[np.int64]
@@ -69,9 +69,9 @@ def scan(queries: Codes, packed: Codes, top: int) -> Found:
     """Find places int64[Q, top] and distances int32[Q, top] of the nearest codes, on one thread.
 
     FAISS goes through the codes in their order, the best so far in a heap. Of equal distances the heap drops
-    the later place first: what is left are the first `top` by distance and place. Only one thread meets the
-    places in order. A test holds FAISS to all that.
+    the later place first, and so it is emptied: what comes out are the first `top` by distance and place, in
+    that order. Only one thread meets the places in order. Tests hold FAISS to all that.
     """
     with one_thread():
         distances, places = faiss.knn_hamming(queries, packed, top, "hc")
-    return ordered(places, distances)
+    return places, distances

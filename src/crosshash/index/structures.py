@@ -102,9 +102,12 @@ def build_structure(kind: Kind, packed: Codes, rows: Rows, seed: int) -> Structu
 
 
 def _lists(packed: Codes, seed: int) -> Structure:
-    """Learn about sqrt(N) centroids by k-means on a sample, a power of two; fewer where items are few."""
+    """Learn about 4 sqrt(N) centroids by k-means on a sample, a power of two; fewer where items are few.
+
+    With sqrt(N) lists several groups of codes share a list, others are split: that costs recall.
+    """
     bits = 8 * packed.shape[1]
-    count = 2 ** int(np.log2(min((2 * len(packed)) ** 0.5, len(packed) / TRAINED)))
+    count = 2 ** min(round(np.log2(4 * len(packed) ** 0.5)), int(np.log2(len(packed) / TRAINED)))
     lists = faiss.IndexBinaryIVF(faiss.IndexBinaryFlat(bits), bits, count)
     lists.cp.seed = stream_seed(seed, "index", "k-means") % 2**31
     chosen = stream(seed, "index", "k-means", "codes").permutation(len(packed))[: TRAINED * count]

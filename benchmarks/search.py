@@ -1,0 +1,140 @@
+"""Search in large sets of codes: what each kind of index costs and finds, and two stages against brute force.
+
+python -m benchmarks.search [PROJECT] [--items 1000000] [--sizes 10000 100000 1000000] [--only kinds|stages]
+
+PROJECT is a folder in which `dvc repro` ran with hq; without one, hq is trained on generated scenes first.
+All that is compared runs in turn, on `CROSSHASH_THREADS` threads; times are medians. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.two_stages import compare_sizes, trained_hq
+from crosshash.cores import cores
+from crosshash.errors import run_stage
+from crosshash.index.code_index import CodeIndex
+from crosshash.index.recall import recall
+from crosshash.index.structures import KINDS, NAMES
+from crosshash.seeding import stream
+
+BITS, PROTOTYPES, FLIPPED = 64, 1_000, 0.1
+QUERIES, TOP, REPEATS = 512, 100, 5
+MOST_SLOWER, LEAST_FASTER, LEAST_RECALL = 1.3, 5.0, 0.95
+
+Codes = NDArray[np.uint8]
+
+
+def clustered_codes(name: str, items: int) -> Codes:
+    """Perturb prototypes, as a trained model does with what it takes for alike: uint8[N, BITS / 8]."""
+    prototypes = stream(0, "benchmark", "search").integers(0, 2, (PROTOTYPES, BITS), np.uint8)
+    generator = stream(0, "benchmark", "search", name)
+    packed = np.empty((items, BITS // 8), np.uint8)
+    for start in range(0, items, 1 << 16):
+        block = packed[start : start + (1 << 16)]
+        near = prototypes[generator.integers(PROTOTYPES, size=len(block))]
+        block[:] = np.packbits(near ^ (generator.random(near.shape, np.float32) < FLIPPED), axis=1)
+    return packed
+
+
+def medians(ways: Mapping[str, Callable[[], object]], queries: int) -> dict[str, float]:
+    """Time each way in turn, so that other work slows all alike; milliseconds per query."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(REPEATS + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            if turn:  # the first turn warms up
+                times[name].append(time.perf_counter() - start)
+    return {name: 1000 * statistics.median(values) / queries for name, values in times.items()}
+
+
+def compare_kinds(items: int) -> bool:
+    """Print what each kind costs and finds; say whether what is required was reached."""
+    codes, queries = clustered_codes("items", items), clustered_codes("queries", QUERIES)
+    tuning = clustered_codes("tuning", QUERIES)
+    direct = faiss.IndexBinaryFlat(BITS)
+    direct.add(codes)
+    indexes, seconds = {}, {}
+    for kind in ("flat", *KINDS):
+        start = time.perf_counter()
+        indexes[kind] = CodeIndex.build(codes, np.arange(items), kind, tuning)
+        seconds[kind] = time.perf_counter() - start
+    ways: dict[str, Callable[[], object]] = {"FAISS": lambda: direct.search(queries, TOP)}
+    ways |= {kind: lambda index=index: index.search(queries, TOP) for kind, index in indexes.items()}
+    batch = medians(ways, QUERIES)
+    one = queries[:1]
+    ways = {"FAISS": lambda: direct.search(one, TOP)}
+    ways |= {kind: lambda index=index: index.search(one, TOP) for kind, index in indexes.items()}
+    single = medians(ways, 1)
+    print(f"{items} codes of {BITS} bits around {PROTOTYPES} prototypes, {FLIPPED:.0%} of the bits flipped;")
+    print(f"top {TOP} of {QUERIES} queries, {cores()} threads\n")
+    columns = ("kind", "setting", "recall@10", "recall@100", "recall@100[id]", "ms per query", "alone",
+               "times faster than flat", "build, s", "bytes per item")  # fmt: skip
+    print(f"| {' | '.join(columns)} |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    print(f"| FAISS directly | | 1 | 1 | 1 | {batch['FAISS']:.4f} | {single['FAISS']:.3f} | | | |")
+    exact = indexes["flat"].search(queries, TOP)
+    reached = {}
+    for kind, index in indexes.items():
+        found = index.search(queries, TOP)
+        recalls = recall(found, exact, 10) | recall(found, exact, 100)
+        faster = batch["flat"] / batch[kind]
+        reached[kind] = (
+            index.kind == kind and recalls["recall@100"] >= LEAST_RECALL and faster >= LEAST_FASTER
+        )
+        shown = (f"{recalls[name]:.3f}" for name in ("recall@10", "recall@100", "recall@100[id]"))
+        name = f"{kind} (searched exactly)" if index.remark else kind
+        times = f"{batch[kind]:.4f}", f"{single[kind]:.3f}", f"{faster:.1f}", f"{seconds[kind]:.1f}"
+        print(f"| {' | '.join((name, setting(index), *shown, *times, f'{stored(index):.0f}'))} |")
+    ratio = batch["flat"] / batch["FAISS"]
+    print(f"\nflat takes {ratio:.2f} times what FAISS takes directly (at most {MOST_SLOWER} is required);")
+    auto = CodeIndex.build(codes, np.arange(items), "auto", tuning).kind
+    print(f"`auto` takes {auto}; at least {LEAST_FASTER:g} times faster than flat is required at 1,000,000.")
+    uniform = stream(0, "benchmark", "uniform").integers(0, 256, (min(items, 100_000), BITS // 8), np.uint8)
+    print(f"\nUniform random codes: {CodeIndex.build(uniform, np.arange(len(uniform)), 'ivf').remark}.\n")
+    return ratio <= MOST_SLOWER and (items < 1_000_000 or reached[auto])
+
+
+def setting(index: CodeIndex) -> str:
+    """Name the work that was chosen."""
+    return "" if index.structure is None else f"{NAMES[index.structure.kind]} {index.structure.setting}"
+
+
+def stored(index: CodeIndex) -> float:
+    """Size of the file, bytes per item."""
+    with tempfile.TemporaryDirectory() as folder:
+        index.save(Path(folder) / "index")
+        return (Path(folder) / "index").stat().st_size / len(index)
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description="Kinds of index; two stages against brute force.")
+    parser.add_argument("project", nargs="?", type=Path, help="a folder where `dvc repro` ran with hq")
+    parser.add_argument("--items", type=int, default=1_000_000, help="codes that the kinds are compared on")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--only", choices=("kinds", "stages"))
+    chosen = parser.parse_args()
+    faiss.omp_set_num_threads(cores())
+    reached = chosen.only == "stages" or compare_kinds(chosen.items)
+    if chosen.only != "kinds":
+        with tempfile.TemporaryDirectory() as folder:
+            project = chosen.project or trained_hq(Path(folder) / "project")
+            reached &= compare_sizes(project, chosen.sizes, medians)
+    if not reached:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run_stage(main)
