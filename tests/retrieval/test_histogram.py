@@ -22,7 +22,8 @@ def by_loops(
 
 
 @pytest.mark.parametrize(
-    ("bits", "classes", "items"), [(5, 1, 3), (16, 24, 70), (64, 64, 41), (100, 65, 33), (512, 130, 9)]
+    ("bits", "classes", "items"),
+    [(5, 1, 3), (16, 24, 70), (64, 64, 41), (100, 65, 33), (512, 130, 9), (32, 255, 20), (24, 1000, 15)],
 )
 def test_counts_and_ranks_equal_plain_loops(bits: int, classes: int, items: int) -> None:
     generator = np.random.default_rng(bits)
