@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from crosshash.errors import CrosshashError
 from crosshash.experiments.cells import Cell, task_cells
 from crosshash.experiments.collect import LeftOut
 from crosshash.experiments.conditions import conditions_of, differing, in_words, split_of
+from crosshash.experiments.near import did_you_mean
 from crosshash.experiments.runs import Run
 from crosshash.experiments.settings import settings_of, telling
 from crosshash.report.published import METHODS, comparable_figures
@@ -99,11 +99,7 @@ def build_leaderboard(
 
 def _no_measure(runs: Iterable[Run], measure: str) -> str:
     known = dict.fromkeys(name for run in runs for task in TASKS for name in run.measures(task))
-    near = difflib.get_close_matches(measure, known, n=3, cutoff=0.4)
-    return (
-        f"no run has the measure {measure}"
-        f"{'; did you mean ' + ' or '.join(near) + '?' if near else '.'} There are: {', '.join(known)}."
-    )
+    return f"no run has the measure {measure}{did_you_mean(measure, known)} There are: {', '.join(known)}."
 
 
 def _groups(runs: Sequence[Run]) -> tuple[list[Group], list[int]]:

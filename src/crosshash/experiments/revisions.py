@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from dvc_data.index import DataIndexDirError
 
 from crosshash.errors import CrosshashError
 from crosshash.experiments.files import METRICS, PARAMS
+from crosshash.experiments.near import did_you_mean
 from crosshash.experiments.runs import Run, read_run
 
 WORKSPACE = "workspace"
@@ -64,9 +64,11 @@ class Revision:
     def md5(self, path: str) -> str | None:
         """Give the recorded hash of an output, None for other files and for what the cache has lost."""
         try:
-            return self.files.info(f"/{path}").get("md5")  # type: ignore[no-any-return]
+            info = self.files.info(f"/{path}")
         except (OSError, DvcException, DataIndexDirError):
             return None
+        recorded = info.get("dvc_info") or info  # the first where a file of the workspace stands beside it
+        return recorded.get("md5")  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,9 @@ def find_run(name: str, project: Path) -> Run:
         if (folder / METRICS).exists() or (folder / PARAMS).exists():
             return read_run(name, files_of(folder))
         raise CrosshashError(f"{name}: this folder has no {METRICS}; run `dvc repro` there.")
-    near = difflib.get_close_matches(name, known, n=3)
     raise CrosshashError(
         f"'{name}' is no experiment, branch, tag or commit of {project.resolve()}, and no folder"
-        f"{'; did you mean ' + ' or '.join(near) + '?' if near else '.'} "
-        "`dvc exp list --all-commits` lists all experiments."
+        f"{did_you_mean(name, known)} `dvc exp list --all-commits` lists all experiments."
     )
 
 
