@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -183,8 +182,6 @@ class NoRepositoryError(CrosshashError):
 
 @contextmanager
 def _repository(project: Path) -> Iterator[Any]:
-    # DVC tells of skipped and old entries as it goes; what matters is told here.
-    logging.getLogger("dvc").setLevel(logging.ERROR)
     try:
         repo = Repo(str(project))
     except DvcException as error:
