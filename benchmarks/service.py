@@ -1,8 +1,8 @@
 """Search service under load: `python -m benchmarks.service [PROJECT [SECONDS [RATE]]]`.
 
-Starts `crosshash serve` on a project's folder as a process of its own and sends text queries, no two alike, at
-a fixed rate over 100 connections, whether answers have come or not. A time counts from when its request was
-meant to be sent, so that a service which falls behind cannot hide it. Client and server share the machine.
+Starts `crosshash serve` on a project's folder as a process of its own and sends text queries, no two alike,
+at a fixed rate over 100 connections. A time counts from when its request was meant to be sent, so that a
+service which falls behind cannot hide it. Client and server share the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table

@@ -75,7 +75,7 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     [
         ("127.0.0.1", False, "http://127.0.0.1:"),
         ("localhost", False, "http://"),
-        ("0.0.0.0", True, "http://0.0.0.0:"),
+        ("0.0.0.0", True, "http://0.0.0.0:"),  # noqa: S104
         ("::1", False, "http://[::1]:"),
     ],
 )

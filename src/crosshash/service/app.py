@@ -63,7 +63,7 @@ def make_app(searcher: Searcher, upload_mb: float = 10) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(pages.router)
     app.add_middleware(Measured, metrics=metrics)
-    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.exception_handler(RequestValidationError)(_not_valid)
     app.add_exception_handler(CrosshashError, _unanswerable)
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -74,9 +74,8 @@ def _refused(status: int, detail: str, **headers: str) -> JSONResponse:
     return JSONResponse({"detail": detail}, status, headers)
 
 
-async def _not_valid(_: Request, error: Exception) -> JSONResponse:
+async def _not_valid(_: Request, error: RequestValidationError) -> JSONResponse:
     """Name each parameter and what is wrong with it, in one line."""
-    assert isinstance(error, RequestValidationError)
     problems = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
     return _refused(422, "; ".join(problems))
 

@@ -74,8 +74,8 @@ def bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise CrosshashError(
-            f"{host}:{port} cannot be had ({error.strerror}). Give a --host of this machine and a free --port; "
-            "--port 0 takes any free one."
+            f"{host}:{port} cannot be had ({error.strerror}). Give a --host of this machine and a free "
+            "--port; --port 0 takes any."
         ) from None
     return listener
 

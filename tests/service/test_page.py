@@ -1,0 +1,283 @@
+"""The search page as somebody uses it, in Chromium."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from crosshash.library import Searcher
+from tests.conftest import ROOT
+from tests.service.conftest import HOSTILE, Running, running
+
+WAIT = 15_000  # milliseconds, at most
+LARGEST_SHOT = 300_000
+DROP = """
+([name, type, content, padding]) => {
+    const bytes = [Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)), new Uint8Array(padding)];
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(bytes, name, { type }));
+    for (const kind of ["dragover", "drop"])
+        document.querySelector("#picture").dispatchEvent(
+            new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+}
+"""
+LOADED = "images => images.every(image => image.complete && image.naturalWidth > 0)"
+
+
+@pytest.fixture
+def page(chromium: Browser, service: Running) -> Iterator[Page]:
+    """The page, which asks nobody else for anything and has nothing to complain about."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    with opened(context, service.base) as shown:
+        yield shown
+    context.close()
+
+
+class opened:  # noqa: N801 - reads as a verb
+    """Open an address; at the end, no request has left for elsewhere, and no script has failed."""
+
+    def __init__(self, context: BrowserContext, base: str) -> None:
+        self.base, self.page = base, context.new_page()
+        self.page.set_default_timeout(WAIT)
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+
+    def __enter__(self) -> Page:
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.goto(self.base)
+        return self.page
+
+    def __exit__(self, *failure: object) -> None:
+        assert all(url.startswith(self.base) for url in self.asked), self.asked
+        refusals = re.compile("Failed to load resource: the server responded with a status of 4")
+        assert [text for text in self.complaints if not refusals.match(text)] == []
+
+
+def ask(page: Page, text: str) -> None:
+    page.fill("#q", text)
+    page.press("#q", "Enter")
+    expect(page.locator("#status")).to_contain_text(f"“{text}”", timeout=WAIT)
+
+
+def drop(page: Page, name: str, content: bytes, padding: int = 0) -> None:
+    page.evaluate(DROP, [name, "image/jpeg", base64.b64encode(content).decode(), padding])
+
+
+def picture(searcher: Searcher, item: str = "images/00007.jpg") -> bytes:
+    data = searcher.picture(item)
+    assert data is not None
+    return data
+
+
+def test_a_typed_text_shows_pictures_with_caption_and_distance(page: Page, service: Running) -> None:
+    ask(page, "a red circle")
+    hits = service.searcher.find(service.searcher.encode_texts(["a red circle"]), "t2i", 24)[0]
+    cards = page.locator("#hits li")
+    expect(cards).to_have_count(24)
+    for card, hit in list(zip(cards.all(), hits, strict=True))[:6]:
+        expect(card.locator(".caption")).to_have_text(hit.caption)
+        expect(card.locator(".figures")).to_have_text(f"distance {hit.distance} of 16")
+        expect(card.locator(".labels")).to_contain_text(", ".join(hit.labels))
+    page.wait_for_function(f"() => ({LOADED})([...document.querySelectorAll('#hits img')].slice(0, 6))")
+    expect(page.locator("#status")).to_contain_text("24 pictures nearest to")
+
+
+def test_hits_are_coloured_when_the_text_names_labels(page: Page, service: Running) -> None:
+    ask(page, "two red Circles")
+    cards = page.locator("#hits li")
+    expect(cards).to_have_count(24)
+    for card in cards.all():
+        right = "circle" in card.locator(".labels").inner_text()
+        assert card.get_attribute("class") == ("hit" if right else "miss")
+        assert card.locator(".labels").inner_text()[0] == ("✓" if right else "✗")
+    count = page.locator("#hits .hit").count()
+    expect(page.locator("#status")).to_contain_text(f"{count} of them share a label with it (circle)")
+    ask(page, "something red")
+    expect(page.locator("#hits .hit, #hits .miss")).to_have_count(0)
+
+
+def test_captions_can_be_looked_for_and_fewer_or_more(page: Page) -> None:
+    ask(page, "a red circle")
+    with page.expect_response(re.compile("task=t2t")):
+        page.check("input[value=t]")
+    expect(page.locator("#status")).to_contain_text("24 captions")
+    page.select_option("#top", "60")
+    expect(page.locator("#hits li")).to_have_count(60)
+
+
+def test_a_dropped_picture_is_searched_for(page: Page, service: Running) -> None:
+    data = picture(service.searcher)
+    drop(page, "mine.jpg", data)
+    expect(page.locator("#status")).to_contain_text("nearest to the picture mine.jpg")
+    expect(page.locator("#shown")).to_be_visible()
+    assert page.evaluate("document.querySelector('#shown').width") > 0
+    hits = service.searcher.find(service.searcher.encode_pictures([data]), "i2i", 24)[0]
+    assert page.locator("#hits .caption").all_inner_texts() == [hit.caption for hit in hits]
+    assert "?find=i" in page.url  # a visitor's file does not enter the address
+    page.click("#forget")
+    expect(page.locator("#shown")).to_be_hidden()
+    expect(page.locator("#hits li")).to_have_count(0)
+
+
+def test_a_chosen_file_is_searched_for(page: Page, service: Running, tmp_path: Path) -> None:
+    path = tmp_path / "chosen.jpg"
+    path.write_bytes(picture(service.searcher))
+    with page.expect_file_chooser() as chooser:
+        page.click("#choose")
+    chooser.value.set_files(path)
+    expect(page.locator("#status")).to_contain_text("nearest to the picture chosen.jpg")
+    ask(page, "a red circle")  # a text takes its place
+    expect(page.locator("#named")).to_be_hidden()
+
+
+def test_an_error_is_shown_as_text_and_the_next_search_works(page: Page) -> None:
+    ask(page, "a red circle")
+    drop(page, "picture.jpg", b"PK\x03\x04 no picture at all")
+    error = page.locator("#error")
+    expect(error).to_be_visible()
+    expect(error).to_contain_text("not a picture in a known format")
+    assert error.get_attribute("role") == "alert"
+    expect(page.locator("#hits li")).to_have_count(0)
+    drop(page, "huge.jpg", b"", 10_000_001)
+    expect(error).to_contain_text("larger than 10 MB")
+    ask(page, "a red circle")
+    expect(error).to_be_hidden()
+    expect(page.locator("#hits li")).to_have_count(24)
+
+
+def test_an_empty_question_is_answered_with_a_hint(page: Page) -> None:
+    page.click("button[type=submit]")
+    expect(page.locator("#status")).to_contain_text("Write what")
+
+
+def test_a_service_that_has_ended_is_told(chromium: Browser, searcher: Searcher) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    with running(searcher) as short:
+        page.goto(short.base)
+    page.fill("#q", "a red circle")
+    page.press("#q", "Enter")
+    expect(page.locator("#error")).to_contain_text("cannot be reached", timeout=WAIT)
+    context.close()
+
+
+def test_the_keyboard_alone_is_enough(page: Page) -> None:
+    keys = page.keyboard
+    page.locator("a").first.focus()
+    keys.press("/")
+    keys.type("a red circle")
+    keys.press("Enter")
+    expect(page.locator("#hits li")).to_have_count(24)
+    focused = "[...document.querySelectorAll('#hits button')].indexOf(document.activeElement)"
+    keys.press("ArrowDown")
+    assert page.evaluate(focused) == 0
+    keys.press("ArrowRight")
+    assert page.evaluate(focused) == 1
+    keys.press("ArrowDown")
+    below = page.evaluate(focused)
+    assert below > 2
+    keys.press("ArrowUp")
+    keys.press("ArrowLeft")
+    assert page.evaluate(focused) == 0
+    keys.press("ArrowUp")
+    assert page.evaluate("document.activeElement.id") == "q"
+    reached = []
+    for _ in range(20):
+        keys.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+    for wanted in ("Search", "choose", "top", "circle", "triangle"):
+        assert wanted in reached
+    page.locator("#hits button").nth(2).focus()
+    caption = page.locator("#hits .caption").nth(2).inner_text()
+    keys.press("Enter")
+    expect(page.locator("#status")).to_contain_text(f"nearest to the picture “{caption}”")
+
+
+def test_a_hit_becomes_the_query_and_the_way_back_works(page: Page, service: Running) -> None:
+    ask(page, "a red circle")
+    before = page.locator("#hits .caption").all_inner_texts()
+    hit = service.searcher.find(service.searcher.encode_texts(["a red circle"]), "t2i", 24)[0][3]
+    page.locator("#hits button").nth(3).click()
+    expect(page.locator("#status")).to_contain_text(f"the picture “{hit.caption}”")
+    expect(page.locator("#status")).to_contain_text(f"({', '.join(hit.labels)})")  # its labels are known
+    expect(page.locator("#shown")).to_be_visible()
+    after = page.locator("#hits .caption").all_inner_texts()
+    found = service.searcher.find(
+        service.searcher.encode_pictures([picture(service.searcher, hit.id)]), "i2i", 24
+    )
+    assert after == [one.caption for one in found[0]]
+    page.reload()
+    expect(page.locator("#status")).to_contain_text(f"the picture “{hit.caption}”")
+    page.go_back()
+    expect(page.locator("#status")).to_contain_text("“a red circle”")
+    assert page.input_value("#q") == "a red circle"
+    assert page.locator("#hits .caption").all_inner_texts() == before
+
+
+def test_chips_narrow_the_search_to_labels(page: Page) -> None:
+    ask(page, "a red circle")
+    chip = page.get_by_role("button", name="star", exact=True)
+    with page.expect_response(re.compile("label=star")):
+        chip.click()
+    assert chip.get_attribute("aria-pressed") == "true"
+    expect(page.locator("#hits .labels").filter(has_not_text="star")).to_have_count(0)
+    assert page.locator("#hits li").count() > 0
+    with page.expect_response(lambda response: "label" not in response.url):
+        chip.click()
+    expect(page.locator("#hits .labels").filter(has_not_text="star")).not_to_have_count(0)
+
+
+def test_captions_are_text_whatever_they_hold(page: Page) -> None:
+    page.select_option("#top", "200")
+    ask(page, "a red circle")
+    expect(page.locator("#hits li")).to_have_count(108)
+    hostile = page.locator("#hits .caption").filter(has_text=HOSTILE)
+    expect(hostile).to_have_count(1)
+    assert page.locator(".caption img").count() == 0
+    hostile.click()
+    expect(page.locator("#named")).to_have_text(f"“{HOSTILE}”")
+    ask(page, HOSTILE)
+    assert page.title() == "crosshash: scenes"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone(chromium: Browser, service: Running, tmp_path: Path, scheme: str) -> None:
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, color_scheme=scheme, reduced_motion="reduce"
+    )
+    with opened(context, service.base) as page:
+        ask(page, "a red circle and a name that is much longer than a phone is wide" + "o" * 60)
+        expect(page.locator("#hits li")).to_have_count(24)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        columns = page.evaluate("getComputedStyle(document.querySelector('#hits')).gridTemplateColumns")
+        assert len(columns.split()) == 2
+        page.locator("#hits button").first.tap()
+        expect(page.locator("#shown")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
+        page.goto(f"{service.base}docs")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+    context.close()
+
+
+def test_a_picture_of_the_page(chromium: Browser, searcher: Searcher, tmp_path: Path) -> None:
+    """Goes to docs/ when asked: CROSSHASH_SCREENSHOTS names the project to show, 1 this repository."""
+    wanted = os.environ.get("CROSSHASH_SCREENSHOTS")
+    shown = Searcher.open(ROOT if wanted == "1" else Path(wanted)) if wanted else searcher
+    path = (ROOT / "docs" if wanted else tmp_path) / "search-page.png"
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    with running(shown) as service, opened(context, service.base) as page:
+        ask(page, "a ring left of a triangle")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=path)
+    context.close()
+    assert path.stat().st_size < LARGEST_SHOT
