@@ -128,7 +128,7 @@ class CodeIndex:
             CrosshashError: a row is not there, or the index is mapped.
         """
         self._check_change()
-        strangers = np.setdiff1d(rows, self.rows)
+        strangers = rows[~np.isin(rows, self.rows)]
         if len(strangers):
             raise CrosshashError(f"the index has no such rows:\n{listed([str(row) for row in strangers])}")
         left = ~np.isin(self.rows, rows)
@@ -177,9 +177,9 @@ def _check(packed: Codes, rows: Rows, width: int, known: Rows) -> None:
     if rows.dtype.kind not in "iu" or rows.shape != packed.shape[:1]:
         problems.append(f"rows are {rows.dtype}{list(rows.shape)}, not one whole number per code")
     else:
-        values, counts = np.unique(rows, return_counts=True)
-        problems += [f"row {row} stands twice" for row in values[counts > 1]]
-        problems += [f"row {row} is in the index already" for row in np.intersect1d(values, known)]
+        values = np.sort(rows)
+        problems += [f"row {row} stands twice" for row in np.unique(values[1:][values[1:] == values[:-1]])]
+        problems += [f"row {row} is in the index already" for row in values[np.isin(values, known)]]
         problems += [f"row {row} is below 0" for row in values[values < 0]]
     if problems:
         raise CrosshashError(f"these codes cannot be indexed:\n{listed(problems)}")
