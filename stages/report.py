@@ -19,7 +19,8 @@ def main(dataset: str) -> None:
     """Read what the other stages wrote and render it."""
     plan = read_plan("report", ReportPlan)
     results = read_results(Path(), dataset, plan.bits)
-    write_text(PAGE, render_page(results, plan.method, plan.train_bits, plan.queries, plan.top))
+    shown = {"extremes": plan.extremes, "queries": plan.queries, "top": plan.top}
+    write_text(PAGE, render_page(results, plan.method, plan.train_bits, **shown))
 
 
 if __name__ == "__main__":

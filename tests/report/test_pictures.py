@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from crosshash.report.pictures import SIDE, thumbnail, thumbnails
-from tests.report.conftest import jpeg
+from tests.report.runs import jpeg
 
 
 def opened(uri: str) -> Image.Image:

@@ -7,7 +7,17 @@ from importlib.resources import files
 
 import pytest
 
-from crosshash.report.published import DATASETS, METHODS, published_tables
+from crosshash.report.published import (
+    DATASETS,
+    METHODS,
+    SAME_MEASURE,
+    comparable_figures,
+    published_tables,
+)
+from crosshash.retrieval.report_measures import MEASURES
+from crosshash.retrieval.scores import written
+
+MEASURED = [written(str(measure)) for measure in MEASURES]
 
 
 def rows() -> list[dict[str, str]]:
@@ -61,3 +71,28 @@ def test_own_and_generated_data_have_no_published_figures() -> None:
 def test_spellings_of_data_sets_stand_in_the_table() -> None:
     printed = {row["dataset"] for row in rows()}
     assert {name for names in DATASETS.values() for name in names} == printed
+
+
+def test_figures_of_the_same_metric_data_set_and_length_stand_beside_a_run() -> None:
+    """TwDH prints 0.8783 and 0.8566 as mAP@5000, which its code takes over the first 5000 relevant items."""
+    (found,) = comparable_figures("twdh", "mirflickr25k", 16, MEASURED)
+    assert (found.metric, found.measure) == ("mAP@5000", "AP@5000[first]")
+    assert found.values == {"i2t": "0.8783", "t2i": "0.8566"}
+
+
+def test_figures_of_unknown_cut_off_other_length_or_set_are_not_comparable() -> None:
+    metrics = {found.metric for found in comparable_figures("djsrh", "mirflickr25k", 64, MEASURED)}
+    assert metrics == {"mAP@50"}
+    assert comparable_figures("djsrh", "iaprtc12", 64, MEASURED) == []  # cut-off not stated
+    assert comparable_figures("twdh", "mirflickr25k", 48, MEASURED) == []
+    assert comparable_figures("twdh", "scenes", 16, MEASURED) == []
+    assert comparable_figures("own-method", "mirflickr25k", 16, MEASURED) == []
+
+
+def test_a_run_without_that_measure_has_nothing_to_compare() -> None:
+    assert comparable_figures("twdh", "mirflickr25k", 16, ["mAP"]) == []
+
+
+def test_comparable_measures_are_printed_and_measured() -> None:
+    assert set(SAME_MEASURE) <= {row["metric"] for row in rows()}
+    assert set(SAME_MEASURE.values()) <= set(MEASURED)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from crosshash.report.page import render_page
+from crosshash.report.results import TASKS, read_results
 from stages.report import main
 from tests.report.conftest import write_run as write_run
 
@@ -53,3 +55,10 @@ def test_a_failure_is_one_message_and_leaves_the_former_page(write_run: Callable
     assert "metrics.json" in result.stderr
     assert "Traceback" not in result.stderr
     assert (folder / "report/index.html").read_text(encoding="utf-8") == "former"
+
+
+def test_what_the_other_stages_write_is_what_the_page_reads(trained_project: Path) -> None:
+    results = read_results(trained_project, "scenes", 16)
+    page = render_page(results, "twdh", 64, extremes=1, queries=1, top=3)
+    assert all(f"<strong>{results.metrics[task]['mAP']:.4f}</strong>" in page for task in TASKS)
+    assert "recall@100" in page

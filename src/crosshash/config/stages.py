@@ -117,5 +117,6 @@ class IndexSection(Section):
 class ReportSection(Section):
     """The page that shows it all."""
 
+    extremes: Annotated[int, Field(ge=0)]
     queries: Annotated[int, Field(ge=0)]
     top: Count

@@ -12,5 +12,6 @@ class ReportPlan(Plan):
     dataset: str
     bits: int
     train_bits: int
+    extremes: int
     queries: int
     top: int

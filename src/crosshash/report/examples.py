@@ -10,21 +10,18 @@ from numpy.typing import NDArray
 
 from crosshash.codes.hamming import distances
 from crosshash.report.results import Results
-from crosshash.retrieval.codeset import CodeSet, Modality
+from crosshash.retrieval.codeset import CodeSet
+from crosshash.retrieval.evaluation import TASKS
 
-TASKS: dict[str, tuple[Modality, Modality]] = {"i2t": ("image", "text"), "t2i": ("text", "image")}
-"""Which modality asks and which answers, in the tasks that are shown."""
+SHOWN_TASKS = {"i2t": "Image to text", "t2i": "Text to image"}
 
-RULE = (
-    "Queries are sorted by their average precision (ties in the order of the query set), and taken at evenly "
-    "spaced ranks from the best to the worst, both included."
-)
-RULE_WITHOUT_SCORES = (
-    "Queries are taken at evenly spaced places of the query set, the first and the last included."
-)
+RECALLS = ("recall@1", "recall@5", "recall@10")
+"""What queries are sorted by where no query has an average precision: the mean of the three."""
 
 Verdict = Literal["hit", "miss", "unlabelled", "partner", "other"]
 """By labels: hit, miss, or unknown; in sets without labels: the query's own partner, or another item."""
+
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -38,26 +35,80 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Example:
-    """A query (`average_precision` is None where it has none) and its nearest items, nearest first."""
+    """A query, its score (None where it has none) and its nearest items, nearest first."""
 
     item: str
-    average_precision: float | None
+    score: float | None
     neighbours: tuple[Neighbour, ...]
 
 
-def example_searches(results: Results, task: str, queries: int, top: int) -> list[Example]:
-    """Search with some queries of a task; ties of distance in the order of the searched set.
+@dataclass(frozen=True)
+class Examples:
+    """Example searches of a task: the best queries, best first, the worst, worst first, and some between."""
 
-    With labels the retrieval set is searched. Without, the partners of all queries stand before it: the same
-    pool as for recall.
+    best: tuple[Example, ...]
+    worst: tuple[Example, ...]
+    between: tuple[Example, ...]
+
+    @property
+    def all(self) -> tuple[Example, ...]:
+        """Every one of them."""
+        return self.best + self.worst + self.between
+
+
+def example_searches(results: Results, task: str, extremes: int, between: int, top: int) -> Examples:
+    """Search with some queries of a task: `extremes` best and worst ones, and `between` evenly spaced ones.
+
+    Items at equal distance stand in the order of the searched set. With labels that is the retrieval set.
+    Without, the partners of all queries stand before it: the same pool as for recall.
     """
+    scores = example_scores(results, task)
+    usable = results.query.has(TASKS[task][0])
+    best, worst = extreme_queries(scores, extremes)
+    groups = (best, worst, spaced_queries(scores, usable, between))
+    found = iter(_search(results, task, np.concatenate(groups), scores, top))
+    return Examples(*(tuple(next(found) for _ in group) for group in groups))
+
+
+def example_scores(results: Results, task: str) -> NDArray[np.float64]:
+    """Give what the queries of a task are sorted by: AP, or mean recall without labels; NaN where neither."""
+    if results.by_labels:
+        return results.query_scores(task, "AP")
+    return np.asarray(np.mean([results.query_scores(task, name) for name in RECALLS], axis=0))
+
+
+def extreme_queries(scores: NDArray[np.float64], count: int) -> tuple[Rows, Rows]:
+    """Give the rows of the `count` best and worst queries, the most extreme first, none in both.
+
+    scores: float64[Q], NaN where undefined. Of equal ones the first in the query set stands first.
+    """
+    scored = np.flatnonzero(~np.isnan(scores))
+    best = scored[np.argsort(-scores[scored], kind="stable")][: min(count, (len(scored) + 1) // 2)]
+    left = np.setdiff1d(scored, best)
+    return best, left[np.argsort(scores[left], kind="stable")][:count]
+
+
+def spaced_queries(scores: NDArray[np.float64], usable: NDArray[np.bool_], count: int) -> Rows:
+    """Sort the queries, best first, cut them into `count` equal parts, give the middle row of each part.
+
+    scores: float64[Q], NaN where undefined (chosen only if no query has a score, in the order of the query
+    set); usable: bool[Q].
+    """
+    scored = usable & ~np.isnan(scores)
+    rows = np.flatnonzero(scored if scored.any() else usable)
+    if scored.any():
+        rows = rows[np.argsort(-scores[rows], kind="stable")]
+    count = min(count, len(rows))
+    return rows[((2 * np.arange(count) + 1) * len(rows)) // (2 * max(1, count))]
+
+
+def _search(results: Results, task: str, rows: Rows, scores: NDArray[np.float64], top: int) -> list[Example]:
+    """Find the nearest items of some query rows."""
     asks, answers = TASKS[task]
     query = results.query
     pools = (results.retrieval,) if results.by_labels else (query, results.retrieval)
     found = [(side, int(row)) for side in pools for row in np.flatnonzero(side.has(answers))]
     packed = np.concatenate([side.packed(answers)[side.has(answers)] for side in pools])
-    scores = _average_precision(results, task)
-    rows = choose_queries(scores, query.has(asks), queries)
     examples = []
     for row, line in zip(rows, distances(query.packed(asks)[rows], packed), strict=True):
         neighbours = [
@@ -71,30 +122,6 @@ def example_searches(results: Results, task: str, queries: int, top: int) -> lis
         score = None if np.isnan(scores[row]) else float(scores[row])
         examples.append(Example(str(query.ids[row]), score, tuple(neighbours)))
     return examples
-
-
-def choose_queries(scores: NDArray[np.float64], usable: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
-    """Choose `count` rows by `RULE`; without any score (all NaN) by `RULE_WITHOUT_SCORES`.
-
-    scores: float[N], NaN where undefined (chosen only if no query has a score); usable: bool[N].
-    """
-    scored = usable & ~np.isnan(scores)
-    rows = np.flatnonzero(scored if scored.any() else usable)
-    if scored.any():
-        rows = rows[np.argsort(-scores[rows], kind="stable")]
-    count = min(count, len(rows))
-    places = np.linspace(0, len(rows) - 1, count) if count > 1 else np.full(count, (len(rows) - 1) / 2)
-    return rows[np.floor(places + 0.5).astype(np.intp)]
-
-
-def _average_precision(results: Results, task: str) -> NDArray[np.float64]:
-    """Give AP by query row, NaN where there is none."""
-    table = results.per_query
-    if "AP" not in table:
-        return np.full(len(results.query), np.nan)
-    rows = table[table["task"] == task]
-    scores = dict(zip(rows["id"], rows["AP"], strict=True))
-    return np.array([scores.get(str(item), np.nan) for item in results.query.ids], dtype=np.float64)
 
 
 def _verdict(results: Results, row: int, side: CodeSet, item: int) -> Verdict:

@@ -2,127 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from crosshash.report import figures
-from crosshash.report.examples import RULE, RULE_WITHOUT_SCORES, Example, Verdict, example_searches
-from crosshash.report.pictures import thumbnails
-from crosshash.report.published import METHODS, published_tables
+from crosshash.report import drawings
+from crosshash.report.classes import class_scores
+from crosshash.report.code_statistics import CodeStatistics, code_statistics
+from crosshash.report.conventions import conventions
+from crosshash.report.examples import SHOWN_TASKS, Verdict, example_searches
+from crosshash.report.items import shown_items
+from crosshash.report.pair_distances import pair_distances
+from crosshash.report.published import METHODS, comparable_figures, published_tables
 from crosshash.report.results import TASKS, Results
+from crosshash.report.score_table import score_rows
 
-CAPTION_LENGTH = 200
-"""Characters of a caption that are shown."""
+ALL_CLASSES = 60
+"""Up to here every class stands open in the table; of more the best and the worst, the others folded."""
 
-MEASURES = ("AP@50[min]", "AP@50[hits]", "P@100", "nDCG@1000")
-"""Shown beside mAP where a set has labels."""
+SETTING_NAMES = {"flat": "exact", "ivf": "nprobe", "hnsw": "efSearch", "multihash": "nflip"}
+"""What decides how much work a kind of index does."""
 
-RECALLS = ("recall@1", "recall@5", "recall@10")
-"""Shown where it has none."""
+HEADLINE_WITHOUT_LABELS = "recall@10"
 
-VALIDATION = "val_"
-"""How names of validation scores begin among the training curves; the others are terms of the loss."""
-
-EXAMPLE_TASKS = {"i2t": "Image to text", "t2i": "Text to image"}
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An item as the page shows it: id, caption, labels, and a data URI of its picture where it has one."""
-
-    item: str
-    caption: str
-    labels: str
-    picture: str | None
+MARKS: dict[Verdict, str] = {
+    "hit": "✓ hit",
+    "miss": "✗ miss",
+    "unlabelled": "? no label",
+    "partner": "✓ own partner",
+    "other": "· other item",
+}
+"""Hits and misses differ by sign and word, not by colour alone."""
 
 
-def render_page(results: Results, method: str, train_bits: int, queries: int, top: int) -> str:
-    """Render the page; equal inputs give equal text."""
-    examples = {task: example_searches(results, task, queries, top) for task in EXAMPLE_TASKS}
-    dataset = results.metrics["dataset"]
-    template = _environment().get_template("page.html")
-    return template.render(
-        results=results,
-        metrics=results.metrics,
-        method=METHODS.get(method, method),
-        method_key=method,
-        train_bits=train_bits,
-        version=version("crosshash"),
-        tasks=[task for task in TASKS if task in results.metrics],
-        measures=MEASURES,
-        recalls=RECALLS,
-        scored=results.by_labels,
-        published=published_tables(method, dataset),
-        published_elsewhere=published_tables(method),
-        figures=_figures(results),
-        balance=_balance(results),
-        example_tasks=EXAMPLE_TASKS,
-        examples=examples,
-        shown=shown_items(results, [example for many in examples.values() for example in many]),
-        rule=RULE if results.by_labels else RULE_WITHOUT_SCORES,
-        top=top,
-    )
+def render_page(
+    results: Results, method: str, train_bits: int, *, extremes: int, queries: int, top: int
+) -> str:
+    """Render the page; equal inputs give equal text.
 
-
-def shown_items(results: Results, examples: Sequence[Example]) -> dict[str, Shown]:
-    """Gather what is shown of each item of the examples, with thumbnails where the set has pictures."""
-    items = {example.item for example in examples}
-    items |= {neighbour.item for example in examples for neighbour in example.neighbours}
-    pictures: dict[str, str] = {}
-    if results.info.image_kind == "jpeg":
-        wanted: dict[str, list[str]] = {}
-        for item in sorted(items):
-            wanted.setdefault(results.pairs[item].part, []).append(item)
-        pictures = thumbnails(results.data, wanted)
-    shown = {}
-    for item in sorted(items):
-        pair = results.pairs[item]
-        caption = shortened(pair.captions[0]) if pair.captions else ""
-        shown[item] = Shown(item, caption, ", ".join(pair.labels), pictures.get(item))
-    return shown
-
-
-def shortened(caption: str) -> str:
-    """Cut a long caption; white space, line ends included, becomes single spaces."""
-    text = " ".join(caption.split())
-    return text if len(text) <= CAPTION_LENGTH else text[: CAPTION_LENGTH - 1] + "…"
-
-
-def _figures(results: Results) -> list[tuple[Markup, str]]:
-    """Draw the curves there are numbers for, each with its caption."""
-    drawn = []
-    if len(results.pr):
-        drawn.append((figures.pr_curve(results.pr), "Precision over recall. Each point is a Hamming radius."))
-    if len(results.precision):
-        drawn.append(
-            (
-                figures.precision_curve(results.precision, results.metrics["base_rate"]),
-                "Precision among the first n items. Chance is the share of pairs that share a label.",
-            )
-        )
-    curves = {name: points for name, points in results.curves.items() if points}
-    scores = {name: points for name, points in curves.items() if name.startswith(VALIDATION)}
-    losses = {
-        name: curves[name] for name in sorted(curves, key=lambda name: name != "loss") if name not in scores
+    extremes: best and worst queries that are shown for a task, so many of each; queries: further ones,
+    evenly spaced; top: nearest items of each.
+    """
+    examples = {task: example_searches(results, task, extremes, queries, top) for task in SHOWN_TASKS}
+    context = {
+        "results": results,
+        "metrics": results.metrics,
+        "method": METHODS.get(method, method),
+        "method_key": method,
+        "train_bits": train_bits,
+        "version": version("crosshash"),
+        "seed": _seed(results),
+        "shown_tasks": SHOWN_TASKS,
+        "published": published_tables(method),
+        "search": drawings.search_settings(results),
+        "setting_names": SETTING_NAMES,
+        "all_classes": ALL_CLASSES,
+        "examples": examples,
+        "shown": shown_items(results, (one for many in examples.values() for one in many.all)),
+        "top": top,
+        **_measured(results, method),
     }
-    if losses:
-        svg = figures.training_curves(losses, "training loss", "loss", share=False)
-        drawn.append((svg, "Training loss and its terms, means over each epoch."))
-    if scores:
-        scores = {name.removeprefix(VALIDATION): points for name, points in scores.items()}
-        svg = figures.training_curves(scores, "validation mAP", "validation", share=True)
-        drawn.append((svg, "mAP of the trained code on the validation queries, which no training step sees."))
-    return [(Markup(svg), caption) for svg, caption in drawn]  # noqa: S704 - drawn here, from numbers
+    return _environment().get_template("page.html").render(context)
 
 
-def _balance(results: Results) -> Markup:
-    image, text = (results.index[modality]["bit_balance"] for modality in ("image", "text"))
-    return Markup(figures.bit_balance(image, text, results.index["bits"]))  # noqa: S704 - drawn here, from numbers
+def _measured(results: Results, method: str) -> dict[str, Any]:
+    """Gather the scores and all that is computed from the codes, with the figures that show it."""
+    metrics = results.metrics
+    tasks = [task for task in TASKS if task in metrics]
+    pairs = {
+        task: pair_distances(results.query, results.retrieval, task, results.by_labels) for task in tasks
+    }
+    rows = score_rows(results, pairs["i2t"].items)
+    measures = {row.measure: row for row in rows}
+    codes = _codes(results)
+    classes = class_scores(results, pairs) if results.by_labels else []
+    return {
+        "tasks": tasks,
+        "scored": results.by_labels,
+        "rows": rows,
+        "measures": measures,
+        "headline": metrics["headline"] or HEADLINE_WITHOUT_LABELS,
+        "conventions": conventions(metrics),
+        "comparable": comparable_figures(method, metrics["dataset"], metrics["bits"], measures),
+        "pairs": pairs,
+        "codes": codes,
+        "classes": classes,
+        "figures": {
+            **drawings.score_figures(results, rows),
+            **drawings.training_figures(results),
+            **drawings.class_figures(classes),
+            **drawings.code_figures(codes, pairs, results.by_labels),
+            **drawings.search_figures(results),
+        },
+    }
+
+
+def _codes(results: Results) -> dict[str, CodeStatistics]:
+    """Describe the codes of the retrieval set: images, texts."""
+    retrieval = results.retrieval
+    texts = retrieval.packed("text")[retrieval.has("text")]
+    return {
+        "images": code_statistics(retrieval.packed("image"), retrieval.bits),
+        "texts": code_statistics(texts, retrieval.bits),
+    }
+
+
+def _seed(results: Results) -> object:
+    """Give the seed of the networks; None where the plan has none."""
+    return (yaml.safe_load(results.plans.get("train.yaml", "")) or {}).get("seed")
 
 
 def _environment() -> Environment:
@@ -139,16 +129,6 @@ def _environment() -> Environment:
     environment.filters["of_task"] = of_task
     environment.globals["marks"] = MARKS
     return environment
-
-
-MARKS: dict[Verdict, str] = {
-    "hit": "✓ hit",
-    "miss": "✗ miss",
-    "unlabelled": "? no label",
-    "partner": "✓ own partner",
-    "other": "· other item",
-}
-"""Hits and misses differ by sign and word, not by colour alone."""
 
 
 def score(value: float | None) -> str:

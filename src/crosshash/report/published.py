@@ -1,9 +1,12 @@
-"""Figures that papers print, as package data with metric, protocol and source; shown, never compared."""
+"""Figures that papers print, as package data with metric, protocol and source.
+
+Beside the scores of a run stand those alone whose metric, data set and length are its own.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -27,6 +30,13 @@ NOTES = {
 }
 """What a metric means in the code behind the paper, where its name says something else."""
 
+SAME_MEASURE = {
+    "mAP@5000": "AP@5000[first]",
+    "mAP@50": "AP@50[hits]",
+    "mAP (caption: mAP; released code evaluates mAP@all)": "mAP",
+}
+"""Which measure of this project a printed metric is, by the code behind the paper; others are not known."""
+
 
 @dataclass(frozen=True)
 class PublishedTable:
@@ -42,6 +52,32 @@ class PublishedTable:
     backbone: str
     bits: tuple[int, ...]
     rows: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """Figures of one source with the metric, data set and length of a run; `values` by task, as printed."""
+
+    source: str
+    metric: str
+    measure: str
+    dataset: str
+    protocol: str
+    backbone: str
+    values: dict[str, str]
+
+
+def comparable_figures(method: str, dataset: str, bits: int, measures: Collection[str]) -> list[Comparable]:
+    """Give a method's published figures on this data set, at this length, in one of these measures."""
+    found: dict[tuple[str, ...], Comparable] = {}
+    for row in _rows():
+        ours = row["method"] == METHODS.get(method) and row["dataset"] in DATASETS.get(dataset, ())
+        measure = SAME_MEASURE.get(row["metric"], "")
+        if ours and int(row["bits"]) == bits and measure in measures:
+            key = (row["source"], row["metric"], row["dataset"], row["protocol"], row["backbone"])
+            fresh = Comparable(key[0], key[1], measure, key[2], key[3], key[4], {})
+            found.setdefault(key, fresh).values[row["task"]] = row["value"]
+    return list(found.values())
 
 
 def published_tables(method: str, dataset: str | None = None) -> list[PublishedTable]:

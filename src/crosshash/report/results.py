@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
 from crosshash.data.info import DatasetInfo, read_info
@@ -20,6 +22,9 @@ from crosshash.retrieval.codeset import CodeSet, read_code_set
 
 TASKS = ("i2t", "t2i", "i2i", "t2t")
 """Which modality asks and which answers: i = image, t = text."""
+
+PLOTS = ("pr", "pr_by_rank", "precision_at_n", "significance", "rerank")
+"""Tables below plots/ that the evaluate stage writes; without rows where a run has nothing of the kind."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Results:
-    """All that a run wrote: `curves` by name of the metric, `pairs` by id, `plans` by file name."""
+    """All that a run wrote: `plots` and `plans` by file name, `curves` by metric, `pairs` by id."""
 
     metrics: dict[str, Any]
-    pr: pd.DataFrame
-    precision: pd.DataFrame
+    scores: pd.DataFrame
+    plots: dict[str, pd.DataFrame]
     per_query: pd.DataFrame
     curves: dict[str, list[tuple[int, float]]]
     centers: dict[str, Any]
@@ -57,6 +62,14 @@ class Results:
         """Whether relevance comes from labels; without any, the own partner alone counts."""
         return self.metrics["base_rate"] is not None
 
+    def query_scores(self, task: str, measure: str) -> NDArray[np.float64]:
+        """Give what each query scored, by row of the query set: float64[Q], NaN where it has no score."""
+        if measure not in self.per_query:
+            return np.full(len(self.query), np.nan)
+        rows = self.per_query[self.per_query["task"] == task]
+        scores = dict(zip(rows["id"], rows[measure], strict=True))
+        return np.array([scores.get(str(item), np.nan) for item in self.query.ids], dtype=np.float64)
+
 
 def read_results(root: Path, dataset: str, bits: int) -> Results:
     """Read the outputs of the other stages below `root`.
@@ -71,8 +84,8 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
     _check_agreement(metrics, codes, pairs, dataset, bits)
     return Results(
         metrics=metrics,
-        pr=pd.read_csv(root / "plots/pr.csv"),
-        precision=pd.read_csv(root / "plots/precision_at_n.csv"),
+        scores=pd.read_csv(root / "artifacts/scores.csv"),
+        plots={name: pd.read_csv(root / "plots" / f"{name}.csv") for name in PLOTS},
         per_query=pd.read_parquet(root / "artifacts/per_query.parquet"),
         curves=_curves(root / "dvclive/plots/metrics"),
         centers=read_json(root / "artifacts/centers/statistics.json"),
@@ -93,9 +106,11 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
 
 def _check_presence(root: Path, data: Path) -> None:
     """Name every missing file at once."""
-    needed = [root / "metrics.json", root / "plots/pr.csv", root / "plots/precision_at_n.csv"]
+    needed = [root / "metrics.json", *(root / "plots" / f"{name}.csv" for name in PLOTS)]
     needed += [root / "artifacts/codes" / f"{side}.npz" for side in ("query", "retrieval")]
-    needed += [root / "artifacts" / name for name in ("per_query.parquet", "transform_statistics.json")]
+    needed += [
+        root / "artifacts" / name for name in ("per_query.parquet", "scores.csv", "transform_statistics.json")
+    ]
     needed += [root / "artifacts/centers/statistics.json", root / "artifacts/model/model.json"]
     needed += [root / "artifacts/index/statistics.json"]
     needed += [root / "dvclive/plots/metrics", data / "info.json", data / "pairs.parquet", data / "shards"]
