@@ -167,6 +167,35 @@ def test_a_run_that_ended_between_two_stages_is_not_finished(own: Path) -> None:
     assert find_run("workspace", own).unfinished is None
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("params.yaml", lambda text: text.replace("alpha: 0.4", "alpha: 0.5")),
+        ("dvc.lock", lambda text: text + REPORT),
+    ],
+)
+def test_what_scores_do_not_depend_on_may_be_newer(own: Path, name: str, change: object) -> None:
+    """Settings of another method; a report that was not made since."""
+    assert callable(change)
+    before = (own / name).read_text()
+    try:
+        (own / name).write_text(change(before))
+        assert (own / name).read_text() != before
+        assert find_run("workspace", own).unfinished is None
+    finally:
+        (own / name).write_text(before)
+
+
+REPORT = """\
+  report:
+    cmd: make report
+    deps:
+    - path: plan/evaluate.yaml
+      hash: md5
+      md5: '00000000000000000000000000000000'
+"""
+
+
 def test_the_newest_of_equal_settings_counts(own: Path) -> None:
     """An older commit with the same settings and other scores is told of, not averaged."""
     lock = (own / "dvc.lock").read_text()

@@ -12,7 +12,7 @@ from crosshash.experiments.conditions import conditions_of, split_of
 from crosshash.experiments.files import PARAMS
 from crosshash.experiments.revisions import Listed, Revision, list_experiments
 from crosshash.experiments.runs import Run, read_run
-from crosshash.experiments.settings import settings_of
+from crosshash.experiments.settings import row_settings
 
 REASONS = {
     "failed": "failed; `dvc queue logs {name}` says why",
@@ -73,5 +73,9 @@ def _newest(runs: Iterable[Run]) -> tuple[list[Run], list[LeftOut]]:
 
 
 def _identity(run: Run) -> str:
-    parts: list[dict[str, Any]] = [settings_of(run), conditions_of(run), split_of(run)]
+    parts: list[dict[str, Any]] = [
+        row_settings(run.settings, run.method, run.dataset),
+        conditions_of(run),
+        split_of(run),
+    ]
     return repr([run.method, run.bits, run.seed, *(sorted(part.items()) for part in parts)])

@@ -12,7 +12,7 @@ from crosshash.experiments.collect import LeftOut
 from crosshash.experiments.conditions import conditions_of, differing, in_words, split_of
 from crosshash.experiments.near import did_you_mean
 from crosshash.experiments.runs import Run
-from crosshash.experiments.settings import settings_of, telling
+from crosshash.experiments.settings import row_settings, telling
 from crosshash.report.published import METHODS, comparable_figures
 
 TASKS = ("i2t", "t2i")
@@ -117,7 +117,7 @@ def _groups(runs: Sequence[Run]) -> tuple[list[Group], list[int]]:
 
 
 def _rows(runs: Sequence[Run], groups: Sequence[Group], members: Sequence[int], measure: str) -> list[Row]:
-    keys = [(run.method, settings_of(run)) for run in runs]
+    keys = [(run.method, row_settings(run.settings, run.method, run.dataset)) for run in runs]
     found = _distinct(keys)
     cells: list[list[Cell]] = [[] for _ in found]
     for group in range(len(groups)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,18 +9,8 @@ from typing import Any
 import pandas as pd
 
 from crosshash.errors import CrosshashError
-from crosshash.experiments.files import (
-    LOCK,
-    METRICS,
-    PARAMS,
-    SCORES,
-    Files,
-    flat,
-    read_lock,
-    read_metrics,
-    read_scores,
-    read_settings,
-)
+from crosshash.experiments.files import METRICS, SCORES, Files, read_metrics, read_scores, read_settings
+from crosshash.experiments.unfinished import why_unfinished
 
 TASKS = ("i2t", "t2i", "i2i", "t2t")
 ROUNDING = 2e-6
@@ -92,7 +81,9 @@ def read_run(name: str, files: Files) -> Run:
         CrosshashError: there are no scores, or a file is damaged, or they are of different runs.
     """
     metrics, settings = read_metrics(name, files), read_settings(name, files)
-    run = Run(name, settings, metrics, read_scores(name, files), _unfinished(name, files, metrics, settings))
+    run = Run(
+        name, settings, metrics, read_scores(name, files), why_unfinished(name, files, metrics, settings)
+    )
     for task in TASKS:
         stated, scores = (metrics.get(task) or {}).get("mAP"), run.by_query(task)
         found = float(scores["mAP"].mean()) if "mAP" in scores else stated
@@ -102,31 +93,3 @@ def read_run(name: str, files: Files) -> Run:
                 "different runs. `dvc repro evaluate` makes both."
             )
     return run
-
-
-def _unfinished(
-    name: str, files: Files, metrics: Mapping[str, Any], settings: Mapping[str, Any]
-) -> str | None:
-    """Say why the scores may be of other settings than params.yaml: a run that was begun and not ended."""
-    for key in ("method", "dataset", "bits"):
-        if key in settings and settings[key] != metrics[key]:
-            return f"{PARAMS} says {key} {settings[key]}, the scores are of {metrics[key]}"
-    for stage, entry in read_lock(name, files).items():
-        for key, value in flat(entry.get("params", {}).get(PARAMS, {})).items():
-            if settings.get(key) != value:
-                return f"{PARAMS} says {key} {settings.get(key)}, stage {stage} ran with {value}"
-        for path, md5 in _hashes(entry.get("deps", ())).items():
-            if files.md5(path) not in (None, md5):
-                return f"stage {stage} has not run since {path} changed"
-        if _hashes(entry.get("outs", ())).get(METRICS) not in (None, _md5(files.read(METRICS))):
-            return f"{METRICS} is not the one that {LOCK} records"
-    return None
-
-
-def _hashes(entries: Any) -> dict[str, str]:  # noqa: ANN401 - a list in dvc.lock
-    return {entry["path"]: entry["md5"] for entry in entries if "md5" in entry}
-
-
-def _md5(content: bytes) -> str:
-    """Hash as DVC does; it guards nothing."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""Which settings make two runs the same method: all that had a part in the run, but seed, bits and data."""
+"""Which settings have a part in scores, and which of them make two runs the same method."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crosshash.config.params import DATASETS, METHODS
-from crosshash.experiments.runs import Run
+
+NO_PART = ("device", "download", "index", "report")
+"""Where the work was done, and what comes after the scores."""
 
 ELSEWHERE = (
-    *("method", "dataset", "bits", "seed", "protocol", "device"),
+    *("method", "dataset", "bits", "seed", "protocol", "evaluate"),
     *("split.seed", "split.file", "split.query"),
-    *("download", "evaluate", "index", "report"),
 )
-"""Rows, columns and conditions of the table say these, or they have no part in scores."""
+"""What rows, columns and conditions of the table say."""
 
 
-def settings_of(run: Run) -> dict[str, Any]:
-    """Give the settings that runs must share to be averaged; the sections of other methods have no part."""
-    others = (set(METHODS) | set(DATASETS)) - {run.method}
+def has_part(key: str, method: str, dataset: str) -> bool:
+    """Say whether a setting can matter to scores; the sections of other methods and data sets cannot."""
+    section = key.partition(".")[0]
+    others = (set(METHODS) | set(DATASETS)) - {method, dataset}
+    return section not in NO_PART and section not in others
+
+
+def row_settings(settings: Mapping[str, Any], method: str, dataset: str) -> dict[str, Any]:
+    """Keep what runs must share to be averaged: all with a part in scores, but the seed and the columns."""
     return {
         key: value
-        for key, value in run.settings.items()
-        if key not in ELSEWHERE and key.partition(".")[0] not in {*ELSEWHERE, *others}
+        for key, value in settings.items()
+        if has_part(key, method, dataset)
+        and key not in ELSEWHERE
+        and key.partition(".")[0] not in (*ELSEWHERE, dataset)
     }
 
 
