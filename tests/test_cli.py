@@ -14,7 +14,6 @@ from typer.testing import CliRunner, Result
 import crosshash
 from crosshash.cli import app
 from crosshash.config.params import DATASETS
-from crosshash.library import Hasher, Hit
 from crosshash.models.tensors import read_tensors
 
 
@@ -47,7 +46,7 @@ def test_the_installed_command_tells_its_version() -> None:
 def test_without_a_command_there_is_help() -> None:
     for arguments in ((), ("--help",)):
         output = run(*arguments).output
-        for command in ("data", "search", "score", "scores", "weights"):
+        for command in ("data", "search", "encode", "score", "scores", "weights"):
             assert command in output
 
 
@@ -77,62 +76,11 @@ def test_data_sets_with_wrong_settings_are_told_below_the_table(
     assert "params.yaml: is not valid YAML" in refused("data", "--project", tmp_path)
 
 
-# search
-
-
-def test_hits_are_shown_as_a_table(trained_project: Path) -> None:
-    done = run("search", "a red circle", "--top", "3", "--project", trained_project)
-    assert done.exit_code == 0
-    found = run_json("search", "a red circle", "--top", "3", "--project", trained_project)
-    for hit in found:
-        assert hit["id"] in done.stdout
-
-
-def test_hits_as_json_hold_all_that_is_known(trained_project: Path) -> None:
-    found = run_json("search", "a red circle", "--project", trained_project)
-    assert len(found) == 10
-    assert list(found[0]) == ["id", "distance", "image", "caption", "labels", "score"]
-    assert [hit["distance"] for hit in found] == sorted(hit["distance"] for hit in found)
-    assert all(0 <= hit["distance"] <= 16 and hit["labels"] for hit in found)
-
-
-def test_a_picture_is_a_question_too(trained_project: Path) -> None:
-    picture = next((trained_project / "raw").rglob("*.jpg"))
-    found = run_json("search", "--image", picture, "--top", "2", "--project", trained_project)
-    assert len(found) == 2
-
-
-def test_more_hits_than_items_gives_all(trained_project: Path) -> None:
-    assert len(run_json("search", "star", "--top", "5000", "--project", trained_project)) == 108
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([""], "nothing to encode in text 0: it is empty"),
-        (["   "], "nothing to encode in text 0: it is empty"),
-        ([], "search takes a text or an image, one of them"),
-        (["star", "--image", "x.jpg"], "search takes a text or an image, one of them"),
-        (["--image", "x.jpg"], "x.jpg: the file is missing"),
-    ],
-)
-def test_a_question_that_cannot_be_answered_is_told(
-    trained_project: Path, arguments: list[str], message: str
-) -> None:
-    assert message in refused("search", *arguments, "--project", trained_project)
-
-
-def test_a_project_that_has_not_run_is_told(tmp_path: Path) -> None:
-    message = refused("search", "star", "--project", tmp_path)
-    assert "artifacts/model/model.json: not found. Run `dvc repro`" in message
-    assert "metrics.json: not found" in refused("scores", "--project", tmp_path)
-
-
-def test_top_below_one_is_a_wrong_use() -> None:
-    assert run("search", "star", "--top", "0").exit_code == 2
-
-
 # scores
+
+
+def test_a_project_that_has_not_run_has_no_scores(tmp_path: Path) -> None:
+    assert "metrics.json: not found" in refused("scores", "--project", tmp_path)
 
 
 def test_the_scores_of_the_last_run_and_the_place_of_its_report(trained_project: Path) -> None:
@@ -178,17 +126,6 @@ def test_files_that_are_no_codes_are_told(trained_project: Path, tmp_path: Path)
     query = trained_project / "artifacts" / "codes" / "query.npz"
     assert "scored with its retrieval.npz" in refused("score", query)
     assert "ids are in both" in refused("score", query, query)
-
-
-def test_captions_that_look_like_markup_are_shown_as_they_are(
-    trained_project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    odd = Hit("a", 1, "a.jpg", "a sign [/b] and [red]", ("x",))
-    monkeypatch.setattr(Hasher, "search", lambda *arguments, **options: [odd])
-    done = run("search", "a sign", "--project", trained_project)
-    assert done.exit_code == 0, done.output
-    assert "[/b]" in done.stdout
-    assert "[red]" in done.stdout
 
 
 # weights

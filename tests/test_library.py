@@ -128,7 +128,7 @@ def test_one_question_at_a_time(hasher: Hasher) -> None:
 def test_a_file_that_is_no_picture_is_named(hasher: Hasher, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     for name, reason in (
-        ("none.jpg", "the file is missing.*Give the path of a picture"),
+        ("none.jpg", "the file is missing; give the path of a picture"),
         ("text.jpg", "not a picture in a known format; pictures are JPEG, PNG"),
     ):
         with pytest.raises(CrosshashError, match=rf"{name}: {reason}"):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from crosshash import __version__
-from crosshash.commands import compare, data, leaderboard, preset, score, search, serve, weights
+from crosshash.commands import compare, data, encode, leaderboard, preset, score, search, serve, weights
 
 app = typer.Typer(
     help="Images and texts as short binary codes: search them, score them.",
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 for command in (data.data, search.search, score.score, score.scores, preset.preset):
     app.command()(command)
+app.command()(encode.encode)
 app.command()(serve.serve)
 app.command()(compare.compare)
 app.command()(leaderboard.leaderboard)

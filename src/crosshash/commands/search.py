@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,24 +16,63 @@ from rich.table import Table
 
 from crosshash.commands.options import AsJson, Project, told
 
+if TYPE_CHECKING:
+    from crosshash.library import Hit
+
+Index = Annotated[
+    Path | None,
+    typer.Option(help="Folder of an index or a collection [default: collection/ if there, else the run's]."),
+]
+
 
 def search(
     text: Annotated[str | None, typer.Argument(help="What the images should show.")] = None,
-    image: Annotated[Path | None, typer.Option(help="A picture, to find texts for.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="A picture, to find texts for; .npy for models of vectors.")
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="A file with a text per line; with --task i2t or i2i the path of a picture."),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="t2i, i2t, t2t or i2i: what asks and what is found [default: t2i or i2t]."),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many items.")] = 10,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Only items with this label, or any of several.")
+    ] = None,
+    index: Index = None,
     project: Project = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Find the images nearest to a text, or the texts nearest to a picture."""
     with told():
-        from crosshash.library import load
+        from crosshash.library import Searcher
+        from crosshash.library.questions import ask
 
-        hits = load(project).search(text, image=image, top=top)
+        searcher = Searcher.open(project, index)
+        asked = ask(searcher, text, image, queries, task)
+        if asked.unknown_words:
+            print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)
+        found = searcher.find(asked.encoded, asked.task, top, label or ())
+    several = queries is not None or len(found) > 1
     if as_json:
-        print(json.dumps([dataclasses.asdict(hit) for hit in hits], indent=2, ensure_ascii=False))
+        told_hits = [[dataclasses.asdict(hit) for hit in hits] for hits in found]
+        named = [{"query": name, "hits": hits} for name, hits in zip(asked.names, told_hits, strict=True)]
+        print(json.dumps(named if several else told_hits[0], indent=2, ensure_ascii=False))
         return
-    table = Table("distance", "id", "caption", "labels")
+    for name, hits in zip(asked.names, found, strict=True):
+        Console().print(_table(hits, name if several else None))
+
+
+def _table(hits: Sequence[Hit], title: str | None) -> Table:
+    """Lay out hits; scores only where items were ordered by them."""
+    scored = any(hit.score is not None for hit in hits)
+    heads = ("distance", *(["score"] if scored else []), "id", "caption", "labels")
+    table = Table(*heads, title=title and escape(title), title_justify="left")
     for hit in hits:
-        cells = (str(hit.distance), hit.id, hit.caption, ", ".join(hit.labels))
+        score = "" if hit.score is None else f"{hit.score:.3f}"
+        cells = (str(hit.distance), *([score] if scored else []), hit.id, hit.caption, ", ".join(hit.labels))
         table.add_row(*map(escape, cells))  # a caption may hold what rich takes for markup
-    Console().print(table)
+    return table

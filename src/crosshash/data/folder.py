@@ -20,7 +20,7 @@ def read_image_folder(folder: Path, classes: Sequence[str] | None = None) -> Raw
         CrosshashError: pairs.csv cannot be read, or names images outside of the folder (all are listed).
     """
     items = read_pairs_csv(folder / NAME)
-    _check_inside(folder, items)
+    check_inside(folder, items)
     if classes is None:
         classes = sorted({label for item in items for label in item.labels})
     return RawItems(items, tuple(classes), tuple(folder / item.id for item in items))
@@ -32,8 +32,12 @@ def image_folder_files(folder: Path) -> list[str]:
     return [NAME, *(item.id for item in items if os.path.isfile(folder / item.id))]
 
 
-def _check_inside(folder: Path, items: Sequence[RawItem]) -> None:
-    """Refuse absolute paths, `..` and links that lead out: what is recorded must be all that is read."""
+def check_inside(folder: Path, items: Sequence[RawItem]) -> None:
+    """Refuse absolute paths, `..` and links that lead out: what is recorded must be all that is read.
+
+    Raises:
+        CrosshashError: an image lies outside of the folder; all are listed.
+    """
     root = os.path.realpath(folder)
     inside: dict[PurePosixPath, bool] = {}
     problems = []

@@ -26,12 +26,13 @@ class Gathered:
     rows: list[int] = field(default_factory=list)
 
 
-def read_pairs_csv(path: Path) -> tuple[RawItem, ...]:
+def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, ...]:
     """Read the items in the order of their first rows; captions and labels of an image's rows are joined.
 
     Rows are counted as spreadsheets do: the header is row 1. Cells lose surrounding blanks, an empty
     caption is none, labels are split at `;`, a repeated caption or label of an item counts once. Columns
-    other than image, caption and labels are ignored.
+    other than image, caption and labels are ignored. captions_alone: the image cell may be empty where there
+    is a caption, which is then an item without id, and there need be no column of labels.
 
     Raises:
         CrosshashError: the file is missing, empty, not UTF-8, lacks a column, or has rows that do not fit;
@@ -39,18 +40,19 @@ def read_pairs_csv(path: Path) -> tuple[RawItem, ...]:
     """
     rows = _rows(path)
     header = [name.strip() for name in next(rows, (1, []))[1]]
-    cells = _columns(path, header)
-    gathered: dict[str, Gathered] = {}
+    cells = _columns(path, header, COLUMNS[:2] if captions_alone else COLUMNS)
+    gathered: dict[tuple[str, str], Gathered] = {}
     problems = []
     for number, row in rows:
         if len(row) != len(header):
             problems.append(f"row {number}: {len(row)} cells, the header has {len(header)}")
             continue
-        image, caption, labels = (row[cell].strip() for cell in cells)
-        if not image or "\0" in image:
+        image, caption, labels = ("" if cell is None else row[cell].strip() for cell in cells)
+        alone = captions_alone and not image and bool(caption)
+        if "\0" in image or not (image or alone):
             problems.append(f"row {number}: the image cell holds no file name")
             continue
-        item = gathered.setdefault(str(PurePosixPath(image)), Gathered())
+        item = gathered.setdefault(("", caption) if alone else (str(PurePosixPath(image)), ""), Gathered())
         item.rows.append(number)
         item.captions.update(dict.fromkeys([caption] if caption else []))
         item.labels.update(dict.fromkeys(name for part in labels.split(";") if (name := part.strip())))
@@ -63,23 +65,23 @@ def read_pairs_csv(path: Path) -> tuple[RawItem, ...]:
         raise CrosshashError(f"{path}: has a header but no rows. Add a row per pair.")
     return tuple(
         RawItem(image, tuple(item.captions), tuple(item.labels), tuple(item.rows))
-        for image, item in gathered.items()
+        for (image, _), item in gathered.items()
     )
 
 
-def _columns(path: Path, header: Sequence[str]) -> list[int]:
-    """Find the cells of image, caption and labels."""
+def _columns(path: Path, header: Sequence[str], needed: Sequence[str]) -> list[int | None]:
+    """Find the cells of image, caption and labels; None for a column that is absent and not needed."""
     if not header:
         raise CrosshashError(
             f"{path}: is empty. Its first row must be `{','.join(COLUMNS)}`, then a row per pair."
         )
-    absent = [name for name in COLUMNS if name not in header]
+    absent = [name for name in needed if name not in header]
     if absent:
         raise CrosshashError(
             f"{path}: missing column(s) {', '.join(absent)}; found: {', '.join(header)}. The first row must "
-            f"name {', '.join(COLUMNS)}, separated by commas; cells of caption and labels may stay empty."
+            f"name {', '.join(needed)}, separated by commas; cells of caption and labels may stay empty."
         )
-    return [header.index(name) for name in COLUMNS]
+    return [header.index(name) if name in header else None for name in COLUMNS]
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -98,7 +98,7 @@ class Encoder:
             BadPicture: one of them is none, or too large.
             CrosshashError: no picture, or a model of image vectors.
         """
-        self._check_kind("image", "pictures")
+        self.check_kind("image", "pictures")
         _check_some(pictures)
         return self.encoded("image", list(in_threads(self.clean_picture, pictures)))
 
@@ -109,7 +109,7 @@ class Encoder:
             BadPicture: one of them is not there, none, or too large; its path is named.
             CrosshashError: as `pictures`.
         """
-        self._check_kind("image", "pictures")
+        self.check_kind("image", "pictures")
         _check_some(paths)
         return self.encoded("image", list(in_threads(self.clean_file, paths)))
 
@@ -139,7 +139,7 @@ class Encoder:
         Raises:
             CrosshashError: as there; empty texts are all named.
         """
-        self._check_kind("text", "captions")
+        self.check_kind("text", "captions")
         _check_some(texts)
         empty = [str(row) for row, text in enumerate(texts) if not text.strip()]
         if empty:
@@ -186,11 +186,7 @@ class Encoder:
             BadPicture: it is not there, none, cut, or has too many pixels; its path is named.
         """
         try:
-            return self.clean_picture(path.read_bytes())
-        except FileNotFoundError:
-            raise BadPicture(f"{path}: the file is missing. Give the path of a picture.") from None
-        except OSError as error:
-            raise BadPicture(f"{path}: the file cannot be read ({error.strerror}).") from None
+            return self.clean_picture(read_picture(path))
         except BadPicture as error:
             raise BadPicture(f"{path}: {error}") from None
 
@@ -211,7 +207,12 @@ class Encoder:
         quantises = isinstance(self.model.method, Quantising)
         return Encoded(shortened(delivered, self.matrix), soft if quantises else None)
 
-    def _check_kind(self, modality: Modality, read: str) -> None:
+    def check_kind(self, modality: Modality, read: str) -> None:
+        """Refuse a model of vectors, which does not read `read`: pictures, or captions.
+
+        Raises:
+            CrosshashError: the network of the modality was trained on vectors.
+        """
         if self.reads_vectors(modality):
             dim = self._spec(modality).dim
             raise CrosshashError(
@@ -229,6 +230,20 @@ class Encoder:
     def _knows(self, text: str) -> bool:
         pieces = text.lower().split()
         return any(p in self._vocabulary or not self._vocabulary.isdisjoint(words_of(p)) for p in pieces)
+
+
+def read_picture(path: Path) -> bytes:
+    """Read a file that should be a picture.
+
+    Raises:
+        BadPicture: it is not there or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BadPicture("the file is missing; give the path of a picture.") from None
+    except OSError as error:
+        raise BadPicture(f"the file cannot be read ({error.strerror}).") from None
 
 
 def load_encoder(project: Path, device: str = "cpu") -> Encoder:

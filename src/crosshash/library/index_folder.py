@@ -14,14 +14,15 @@ from crosshash.artifacts import missing, read_json, read_npz
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.library.items import ItemTable, read_items_table
+from crosshash.library.own_pictures import picture_path
 from crosshash.plans.base import read_plan
 from crosshash.plans.convert import ConvertPlan
 from crosshash.plans.evaluate import EvaluatePlan
 from crosshash.retrieval.codeset import Modality
 
 COLLECTION = "collection"
-INDEX, PICTURES = "index", "pictures"
-STATISTICS = "statistics.json"
+INDEX = "index"
+ITEMS, QUANTISER, STATISTICS = "items.parquet", "quantiser.npz", "statistics.json"
 BASE = "base"
 """Key of a collection's statistics: digest of the index that it was made from."""
 
@@ -61,11 +62,6 @@ class IndexFolder:
             return None
 
 
-def picture_path(collection: Path, name: str) -> Path:
-    """Say where a collection keeps a picture; its name is the sha256 of its bytes."""
-    return collection / PICTURES / name[:2] / f"{name}.jpg"
-
-
 def index_folder(project: Path, chosen: Path | None = None) -> Path:
     """Find the folder that holds the index's files: the chosen one, the collection's, or the run's."""
     if chosen is not None:
@@ -89,9 +85,14 @@ def read_index(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFol
     """
     while True:
         before = _state(folder)
-        found = _read(project, folder, encoder)
-        if _state(folder) == before:
-            return found
+        try:
+            found = _read(project, folder, encoder)
+        except CrosshashError:
+            if _state(folder) == before:
+                raise
+        else:
+            if _state(folder) == before:
+                return found
 
 
 def folder_digest(folder: Path) -> str:
@@ -108,8 +109,8 @@ def _read(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFolder:
         raise missing(folder)
     statistics = read_json(folder / STATISTICS)
     check_fresh(project, folder, statistics, encoder)
-    items = read_items_table(folder / "items.parquet")
-    codes = {name: CodeIndex.load(folder / f"{name}.faiss") for name in MODALITIES}
+    items = read_items_table(folder / ITEMS)
+    codes = {name: CodeIndex.load(folder / f"{name}.faiss", mapped=True) for name in MODALITIES}
     quantiser = _quantiser(project, folder, len(items))
     strange = [name for name, index in codes.items() if len(index) > len(items)]
     if strange:
@@ -127,13 +128,15 @@ def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder
     Raises:
         CrosshashError: it was made by another model, or for other bits, or from another index of the run.
     """
-    made_by = statistics.get("encoder") or {"bits": statistics.get("bits")}
-    if made_by.get("bits") != encoder["bits"]:
+    made_by = statistics.get("encoder")
+    if made_by is None:
+        raise CrosshashError(f"{folder}: was made by another version of crosshash. {remedy(statistics)}")
+    if made_by["bits"] != encoder["bits"]:
         raise CrosshashError(
-            f"{folder}: holds codes of {made_by.get('bits')} bits, the model gives {encoder['bits']}. "
+            f"{folder}: holds codes of {made_by['bits']} bits, the model gives {encoder['bits']}. "
             f"{remedy(statistics)}"
         )
-    if "digest" in made_by and made_by["digest"] != encoder["digest"]:
+    if made_by["digest"] != encoder["digest"]:
         raise CrosshashError(
             f"{folder}: was made by another model than the present one. {remedy(statistics)}"
         )
@@ -155,7 +158,7 @@ def remedy(statistics: dict[str, Any]) -> str:
 
 
 def _quantiser(project: Path, folder: Path, items: int) -> Quantiser | None:
-    path = folder / "quantiser.npz"
+    path = folder / QUANTISER
     if not path.is_file():
         return None
     arrays = read_npz(path)
@@ -163,7 +166,9 @@ def _quantiser(project: Path, folder: Path, items: int) -> Quantiser | None:
     if absent or any(len(arrays[name]) != items for name in MODALITIES):
         raise CrosshashError(f"{path}: does not fit items.parquet beside it. Run `dvc repro index`.")
     rerank = read_plan("evaluate", EvaluatePlan, project / "plan").rerank
-    return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, rerank or 0)
+    if rerank is None:
+        raise CrosshashError(f"{project / 'plan'}: is of another method than the index. Run `dvc repro`.")
+    return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, rerank)
 
 
 def _state(folder: Path) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -37,11 +38,11 @@ class ShardPictures:
         if place is None:
             return None
         shard, start = place
-        path = self.folder / FOLDER / shard
-        contents = {
-            name.partition(".")[2]: _read(path, first, size)
-            for name, first, size in islice(_members(path, start), 2)
-        }
+        with _opened(self.folder / FOLDER / shard) as file:
+            contents = {
+                name.partition(".")[2]: os.pread(file, size, first)
+                for name, first, size in islice(_members(file, start), 2)
+            }
         try:  # the data set may have been converted anew since the index was made
             same = json.loads(contents["json"])["id"] == item
         except (ValueError, KeyError, TypeError):
@@ -53,33 +54,33 @@ class ShardPictures:
         """Shard and first byte of each row that has a picture, which the item's .json follows."""
         places = {}
         for shard in read_json(self.folder / FOLDER / INDEX)["shards"]:
-            for name, first, _ in _members(self.folder / FOLDER / shard["name"]):
-                if name.endswith(".jpg"):
-                    places[int(name[:-4])] = (shard["name"], first - BLOCKSIZE)
+            with _opened(self.folder / FOLDER / shard["name"]) as file:
+                for name, first, _ in _members(file):
+                    if name.endswith(".jpg"):
+                        places[int(name[:-4])] = (shard["name"], first - BLOCKSIZE)
         return places
 
 
-def _members(path: Path, start: int = 0) -> Iterator[tuple[str, int, int]]:
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a shard; gives its descriptor, from which threads may read side by side.
+
+    Raises:
+        CrosshashError: it is not there, or holds something else than a shard.
+    """
+    try:
+        with path.open("rb") as file:
+            yield file.fileno()
+    except (OSError, ValueError) as error:
+        raise CrosshashError(f"{path}: cannot be read ({error}). Run `dvc repro convert`.") from None
+
+
+def _members(file: int, start: int = 0) -> Iterator[tuple[str, int, int]]:
     """Yield name, first byte and size of the files of a shard from a header on, reading headers alone.
 
     tarfile takes many times as long, since it reads every field; shards have short names and plain files.
     """
-    while (header := _read(path, start, BLOCKSIZE)).rstrip(b"\0"):
-        try:
-            name, size = header[:100].rstrip(b"\0").decode(), int(header[124:135], 8)
-        except ValueError as error:
-            raise _unreadable(path, error) from None
+    while (header := os.pread(file, BLOCKSIZE, start)).rstrip(b"\0"):
+        name, size = header[:100].rstrip(b"\0").decode(), int(header[124:135], 8)
         yield name, start + BLOCKSIZE, size
         start += BLOCKSIZE * (1 + -(-size // BLOCKSIZE))
-
-
-def _read(path: Path, start: int, size: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return os.pread(file.fileno(), size, start)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> CrosshashError:
-    return CrosshashError(f"{path}: cannot be read ({error}). Run `dvc repro convert`.")

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError
-from crosshash.index.code_index import CodeIndex
+from crosshash.index.two_stage import search_two_stages
 from crosshash.library.encoder import Encoded, Encoder, load_encoder
-from crosshash.library.index_folder import IndexFolder, Quantiser, index_folder, read_index
+from crosshash.library.index_folder import IndexFolder, index_folder, read_index
 from crosshash.library.items import PICTURE, Hit, Item, ItemTable
 from crosshash.library.pictures import ShardPictures
 from crosshash.retrieval.codeset import Modality
-from crosshash.retrieval.rerank import quantised_scores
 
 Task = Literal["i2t", "t2i", "i2i", "t2t"]
 MODALITIES: dict[str, tuple[Modality, Modality]] = {
@@ -28,8 +26,6 @@ MODALITIES: dict[str, tuple[Modality, Modality]] = {
     "t2t": ("text", "text"),
 }
 """Which modality asks and which answers, by task."""
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -137,16 +133,17 @@ class Searcher:
         if top < 1:
             raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
         keep = self._items.rows_with(labels) if labels else None
-        quantiser = self.index.quantiser
-        candidates = top if quantiser is None else max(top, quantiser.rerank)
-        rows, distances = _nearest(self.index.codes[answers], encoded.codes, candidates, keep)
-        scores = np.full(rows.shape, np.nan, np.float32)
-        if quantiser is not None and encoded.vectors is not None:
-            rows, distances, scores = _reranked(quantiser, answers, encoded.vectors, rows, distances)
-        return [
-            self._hits(found[found >= 0][:top], near[found >= 0][:top], score[found >= 0][:top])
-            for found, near, score in zip(rows, distances, scores, strict=True)
-        ]
+        codes, quantiser = self.index.codes[answers], self.index.quantiser
+        if quantiser is None or encoded.vectors is None:
+            rows, distances = codes.search(encoded.codes, top, keep)
+            scores = np.full(rows.shape, np.nan, np.float32)
+        else:
+            words, candidates = quantiser.words[answers], quantiser.rerank
+            rows, distances, scores = search_two_stages(
+                codes, encoded.codes, encoded.vectors, words, quantiser.codebook, candidates, top, keep
+            )
+        found = zip(rows, distances, scores, strict=True)
+        return [self._items.hits(*one) for one in found]
 
     def item(self, item: str) -> Item | None:
         """Give what is known of an item; None where there is no such id."""
@@ -179,45 +176,3 @@ class Searcher:
         if task not in MODALITIES:
             raise CrosshashError(f"unknown task '{task}'; there are {', '.join(MODALITIES)}.")
         return MODALITIES[task][1]
-
-    def _hits(self, rows: Rows, distances: NDArray[np.int32], scores: NDArray[np.float32]) -> list[Hit]:
-        known = [None if np.isnan(score) else float(score) for score in scores]
-        return self._items.hits(rows, distances, known)
-
-
-def _nearest(
-    index: CodeIndex, codes: NDArray[np.uint8], top: int, keep: Rows | None
-) -> tuple[Rows, NDArray[np.int32]]:
-    if keep is None:
-        return index.search(codes, top)
-    rows, distances = index.search(codes, len(index))
-    kept = [np.flatnonzero(np.isin(found, keep))[:top] for found in rows]
-    width = max(map(len, kept))
-    places = np.array([np.pad(found, (0, width - len(found)), constant_values=-1) for found in kept])
-    return np.where(places < 0, -1, np.take_along_axis(rows, places, 1)), np.take_along_axis(
-        distances, places, 1
-    )
-
-
-def _reranked(
-    quantiser: Quantiser,
-    answers: Modality,
-    vectors: NDArray[np.float32],
-    rows: Rows,
-    distances: NDArray[np.int32],
-) -> tuple[Rows, NDArray[np.int32], NDArray[np.float32]]:
-    """Order the first candidates of each query by their score, then distance, then row; the others follow.
-
-    rows int64[Q, T] (-1: none was found), distances int32[Q, T]. Gives both and scores float32[Q, T], NaN
-    where there is none.
-    """
-    first = slice(None), slice(quantiser.rerank)
-    scores = np.full(rows.shape, np.nan, np.float32)
-    head = quantised_scores(vectors, rows[first], quantiser.words[answers], quantiser.codebook)
-    head[rows[first] < 0] = -np.inf
-    order = np.lexsort((rows[first], distances[first], -head), axis=-1)
-    rows, distances = rows.copy(), distances.copy()
-    rows[first] = np.take_along_axis(rows[first], order, axis=1)
-    distances[first] = np.take_along_axis(distances[first], order, axis=1)
-    scores[first] = np.take_along_axis(head, order, axis=1)
-    return rows, distances, scores

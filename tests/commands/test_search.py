@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from crosshash.cli import app
+from tests.data.folders import write_csv
+from tests.library.conftest import of_vectors, own_copy, quantising
+
+__all__ = ["of_vectors", "quantising"]
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["search", *map(str, arguments)])
+
+
+def run_json(*arguments: str | Path) -> Any:  # noqa: ANN401
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def refused(*arguments: str | Path) -> str:
+    done = run(*arguments)
+    assert done.exit_code == 1, done.output
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def pictures(project: Path) -> list[Path]:
+    return sorted((project / "raw").rglob("*.jpg"))
+
+
+def test_hits_are_shown_as_a_table(trained_project: Path) -> None:
+    done = run("a red circle", "--top", "3", "--project", trained_project)
+    assert done.exit_code == 0
+    assert "score" not in done.stdout
+    assert done.stderr == ""
+    found = run_json("a red circle", "--top", "3", "--project", trained_project)
+    assert len(found) == 3
+    for hit in found:
+        assert hit["id"] in done.stdout
+
+
+def test_hits_as_json_hold_all_that_is_known(trained_project: Path) -> None:
+    found = run_json("a red circle", "--project", trained_project)
+    assert len(found) == 10
+    assert list(found[0]) == ["id", "distance", "image", "caption", "labels", "score"]
+    assert [hit["distance"] for hit in found] == sorted(hit["distance"] for hit in found)
+    assert all(0 <= hit["distance"] <= 16 and hit["labels"] for hit in found)
+
+
+def test_a_picture_is_a_question_too(trained_project: Path) -> None:
+    for task in ([], ["--task", "i2i"]):
+        found = run_json(
+            "--image", pictures(trained_project)[0], *task, "--top", "2", "--project", trained_project
+        )
+        assert len(found) == 2
+
+
+def test_more_hits_than_items_gives_all(trained_project: Path) -> None:
+    assert len(run_json("star", "--top", "5000", "--project", trained_project)) == 108
+
+
+def test_labels_narrow_the_search(trained_project: Path) -> None:
+    labels = ("--label", "star", "--label", "heart")
+    for hit in run_json("a circle", *labels, "--top", "20", "--project", trained_project):
+        assert {"star", "heart"} & set(hit["labels"])
+
+
+def test_a_file_of_texts_is_answered_one_by_one(trained_project: Path, tmp_path: Path) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_text("\ufeffa red star\n\n  a blue ring [x] \n")
+    asked = ("--queries", file, "--top", "2", "--project", trained_project)
+    found = run_json(*asked)
+    assert [one["query"] for one in found] == ["a red star", "a blue ring [x]"]
+    for one in found:
+        assert one["hits"] == run_json(one["query"], "--top", "2", "--project", trained_project)
+    done = run(*asked)
+    assert "a red star" in done.stdout
+    assert "a blue ring [x]" in done.stdout
+
+
+def test_a_file_of_pictures_is_one_by_its_task(trained_project: Path, tmp_path: Path) -> None:
+    """Paths are relative to the file."""
+    for path in pictures(trained_project)[:2]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    file = tmp_path / "pictures.txt"
+    names = [path.name for path in pictures(trained_project)[:2]]
+    file.write_text("\n".join(names))
+    found = run_json("--queries", file, "--task", "i2t", "--project", trained_project)
+    assert [one["query"] for one in found] == names
+    for name, one in zip(names, found, strict=True):
+        assert one["hits"] == run_json("--image", tmp_path / name, "--project", trained_project)
+    file.write_text("none.jpg\npictures.txt\n")
+    message = refused("--queries", file, "--task", "i2i", "--project", trained_project)
+    assert "none.jpg: the file is missing" in message
+    assert "pictures.txt: not a picture" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([""], "nothing to encode in text 0: it is empty"),
+        (["   "], "nothing to encode in text 0: it is empty"),
+        ([], "search takes a text, --image or --queries, one of them"),
+        (["star", "--image", "x.jpg"], "search takes a text, --image or --queries, one of them"),
+        (["--image", "x.jpg"], "x.jpg: the file is missing"),
+        (["star", "--task", "i2t"], "task i2t asks by image: give it --image"),
+        (["--image", "x.jpg", "--task", "t2t"], "task t2t asks by text: give it a text"),
+        (["star", "--task", "T2I"], "unknown task 'T2I'; there are i2t, t2i, i2i, t2t"),
+        (["star", "--label", "stars"], "'stars'; did you mean star?"),
+        (["--queries", "none.txt"], "none.txt: the file is missing"),
+        (["star", "--index", "none"], "none: not found"),
+        (["--image", "x.npy"], "reads picture files"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_told(
+    trained_project: Path,
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.zeros((1, 5)))
+    assert message in refused(*arguments, "--project", trained_project)
+
+
+def test_a_file_without_queries_is_told(trained_project: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text(" \n\n")
+    assert "empty.txt: holds nothing" in refused(
+        "--queries", tmp_path / "empty.txt", "--project", trained_project
+    )
+    (tmp_path / "latin.txt").write_bytes("café".encode("latin1"))
+    assert "latin.txt: line 1" in refused("--queries", tmp_path / "latin.txt", "--project", trained_project)
+
+
+def test_a_project_that_has_not_run_is_told(tmp_path: Path) -> None:
+    message = refused("star", "--project", tmp_path)
+    assert "artifacts/model/model.json: not found. Run `dvc repro`" in message
+
+
+def test_top_below_one_is_a_wrong_use() -> None:
+    assert run("star", "--top", "0").exit_code == 2
+
+
+def test_scores_are_shown_where_items_were_ordered_by_them(quantising: Path) -> None:
+    done = run("a red circle", "--top", "3", "--project", quantising)
+    assert "score" in done.stdout
+    scores = [hit["score"] for hit in run_json("a red circle", "--top", "9", "--project", quantising)]
+    assert scores == sorted(scores, reverse=True)
+    assert f"{scores[0]:.3f}" in done.stdout
+
+
+def test_words_never_seen_are_told_beside_the_hits(of_vectors: Path) -> None:
+    done = run("a weird cat", "--json", "--project", of_vectors)
+    assert done.exit_code == 0
+    assert done.stderr == "warning: the model has never seen: weird\n"
+    assert len(json.loads(done.stdout)) == 10
+    assert "knows no word of:\n  - 'weird'" in refused("weird", "--project", of_vectors)
+
+
+def test_vectors_are_the_pictures_of_a_model_of_vectors(of_vectors: Path, tmp_path: Path) -> None:
+    for name, array in (("one.npy", np.ones(5)), ("two.npy", np.ones((2, 5)))):
+        np.save(tmp_path / name, array)
+    one = run_json("--image", tmp_path / "one.npy", "--project", of_vectors)
+    two = run_json("--image", tmp_path / "two.npy", "--project", of_vectors)
+    assert [found["query"] for found in two] == [f"{tmp_path / 'two.npy'}[{row}]" for row in (0, 1)]
+    assert [found["hits"] for found in two] == [one, one]
+    for name, content, message in (
+        ("text.npy", b"text", "cannot be read as .npy"),
+        ("a.jpg", b"", "was trained on image vectors and reads no pictures"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert message in refused("--image", tmp_path / name, "--project", of_vectors)
+    for array, message in ((np.ones(4), "float[N, 5]"), (np.array([[1, 2, 3, 4, np.nan]]), "no finite")):
+        np.save(tmp_path / "bad.npy", array)
+        assert message in refused("--image", tmp_path / "bad.npy", "--project", of_vectors)
+
+
+def test_captions_that_look_like_markup_are_shown_as_they_are(trained_project: Path, tmp_path: Path) -> None:
+    project = own_copy(trained_project, tmp_path / "project")
+    folder = tmp_path / "new"
+    folder.mkdir()
+    write_csv(folder / "pairs.csv", [("", "a sign [/b] and [red]", "odd[/x]")])
+    done = CliRunner().invoke(app, ["encode", str(folder), "--project", str(project)])
+    assert done.exit_code == 0, done.output
+    done = run("a sign", "--task", "t2t", "--label", "odd[/x]", "--project", project)
+    assert done.exit_code == 0, done.output
+    for part in ("[/b]", "[red]", "odd[/x]"):
+        assert part in done.stdout
