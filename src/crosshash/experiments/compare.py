@@ -101,7 +101,7 @@ def _remedy(name: str) -> str:
         return f"`dvc pull {SCORES}` fetches it, `dvc repro evaluate` makes it."
     return (
         f"`dvc pull {SCORES}` fetches it from a remote (of an experiment: `dvc exp pull origin {name}`); "
-        f"`dvc exp apply {name}` and `dvc repro` make it."
+        f"`dvc exp apply {name}` (of a commit: `git checkout`) and then `dvc repro` make it."
     )
 
 
