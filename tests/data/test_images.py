@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosshash.data.images import BadImageError, Check, encode_pixels, prepare_image
+from crosshash.data.images import BadImageError, Check, encode_pixels, prepare_bytes, prepare_image
 from tests.data.folders import picture
 
 CHECKS: tuple[Check, ...] = ("full", "quick")
@@ -260,3 +260,17 @@ def test_pixels_become_a_jpeg_shrunk_if_need_be() -> None:
     assert near(image.getpixel((8, 16)), RED)
     assert near(image.getpixel((56, 16)), BLUE)
     assert opened(encode_pixels(pixels, 16)).size == (16, 8)
+
+
+def test_content_of_a_file_is_prepared_as_the_file_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    halves(size=(300, 100)).save(path)
+    assert prepare_bytes(path.read_bytes(), 48) == prepare_image(path, 48)
+
+
+def test_pixels_are_counted_against_a_limit_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    halves(size=(64, 32)).save(path)
+    assert prepare_bytes(path.read_bytes(), 64, max_pixels=64 * 32) == path.read_bytes()
+    with pytest.raises(BadImageError, match="more than 2,047 pixels"):
+        prepare_bytes(path.read_bytes(), 64, max_pixels=64 * 32 - 1)

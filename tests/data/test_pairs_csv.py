@@ -114,3 +114,20 @@ def test_unclosed_quote_names_its_row(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text('image,caption,labels\na.jpg,x,y\nb.jpg,"open,y\nc.jpg,z,y\n')
     assert "row 3 cannot be read" in error_of(path)
+
+
+def test_captions_alone_where_they_are_allowed(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "pairs.csv",
+        [("", "alone", "x"), ("a.jpg", "alone", ""), ("", "other", ""), ("", "alone", "y")],
+    )
+    assert "row 2: the image cell holds no file name" in error_of(path)
+    assert read_pairs_csv(path, captions_alone=True) == (
+        RawItem("", ("alone",), ("x", "y"), (2, 5)),
+        RawItem("a.jpg", ("alone",), (), (3,)),
+        RawItem("", ("other",), (), (4,)),
+    )
+    write_csv(path, [("", "")], ("image", "caption"))
+    assert "missing column(s) labels" in error_of(path)
+    with pytest.raises(CrosshashError, match="row 2: the image cell holds no file name"):
+        read_pairs_csv(path, captions_alone=True)

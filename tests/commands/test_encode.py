@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from crosshash.cli import app
+from tests.data.folders import plain_rows, write_folder
+from tests.library.conftest import own_copy
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(*arguments: str | Path) -> str:
+    done = run("encode", *arguments)
+    assert done.exit_code == 1, done.output
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def project(trained_project: Path, tmp_path: Path) -> Path:
+    return own_copy(trained_project, tmp_path / "project")
+
+
+def test_a_folder_is_taken_in_found_and_taken_out(project: Path, tmp_path: Path) -> None:
+    rows = plain_rows(3)
+    folder = write_folder(tmp_path / "new", rows)
+    done = run("encode", folder, "--project", project)
+    assert done.exit_code == 0, done.output
+    collection = project / "collection"
+    counts = "3 new, 0 replaced, 0 unchanged, 0 removed"
+    assert done.stdout == f"{counts}; {collection} has 111 images and 111 texts\n"
+    assert done.stderr == ""
+
+    def ids(*index: str | Path) -> set[str]:
+        found = run("search", "text", "--top", "500", "--json", "--project", project, *index)
+        return {hit["id"] for hit in json.loads(found.stdout)}
+
+    new = {row[0] for row in rows}
+    assert len(ids()) == 111
+    assert ids() - ids("--index", project / "artifacts" / "index") == new
+
+    gone = tmp_path / "gone.txt"
+    gone.write_text("\n".join([rows[1][0], "", rows[2][0]]))
+    done = run("encode", "--remove", rows[0][0], "--remove-from", gone, "--project", project, "--json")
+    assert json.loads(done.stdout) == {
+        "new": 0, "replaced": 0, "unchanged": 0, "removed": 3, "skipped": [],
+        "images": 108, "texts": 108, "collection": str(collection),
+    }  # fmt: skip
+    assert not ids() & new
+
+
+def test_pictures_left_out_are_told_beside_the_result(project: Path, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "new", plain_rows(2))
+    name = plain_rows(2)[0][0]
+    (folder / name).write_text("no picture")
+    assert f"{name}: not a picture in a known format" in refused(folder, "--project", project)
+    done = run("encode", folder, "--skip-bad", "--into", tmp_path / "mine", "--project", project)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("1 new, 0 replaced, 0 unchanged, 0 removed, 1 skipped; ")
+    assert done.stderr.startswith(f"skipped {name}: not a picture")
+    assert not (project / "collection" / "index").exists()
+
+
+def test_what_cannot_be_done_is_told(project: Path, tmp_path: Path) -> None:
+    for arguments in ((), (tmp_path, "--remove", "a")):
+        message = refused(*arguments, "--project", project)
+        assert "encode takes a folder, or --remove with ids, one of both" in message
+    assert "holds neither pairs.csv nor a picture" in refused(
+        tmp_path / "project" / "plan", "--project", project
+    )
+    assert "has no such items:\n  - 'none'" in refused("--remove", "none", "--project", project)
+    assert "model.json: not found. Run `dvc repro`" in refused("--remove", "a", "--project", tmp_path)
