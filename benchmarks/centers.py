@@ -22,7 +22,7 @@ from crosshash.codes.hashcodes import pack
 from crosshash.codes.losslessness import bits_kept, centers_exact, label_sets_kept
 from crosshash.codes.statistics import describe
 from crosshash.codes.transform import Matrix, ridge_transform
-from crosshash.retrieval.evaluation import mean_average_precision
+from crosshash.retrieval.mean_ap import mean_average_precision
 from crosshash.seeding import stream
 from crosshash.training.transform_sgd import sgd_transform
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,9 @@ from crosshash.codes.hashcodes import pack, unpack
 from crosshash.cores import cores
 from crosshash.retrieval.bootstrap import intervals
 from crosshash.retrieval.curves import curve_ranks
-from crosshash.retrieval.evaluation import CURVE, mean_average_precision
+from crosshash.retrieval.evaluation import CURVE
 from crosshash.retrieval.histogram import Side
+from crosshash.retrieval.mean_ap import mean_average_precision
 from crosshash.retrieval.report_measures import MEASURES
 from crosshash.retrieval.tasks import score_task
 from crosshash.seeding import stream
@@ -131,7 +132,7 @@ def task_by_counts(codes: Codes) -> float:
 Scorer = Callable[[Codes], float]
 
 
-def median_seconds(ways: list[Scorer], codes: Codes) -> list[float]:
+def median_seconds(ways: Sequence[Scorer], codes: Codes) -> list[float]:
     """Time each way, in turn, so that other work on the machine slows all alike."""
     times: list[list[float]] = [[] for _ in ways]
     for _ in range(REPEATS):

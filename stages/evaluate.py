@@ -14,7 +14,8 @@ from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
 from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.codeset import CodeSet, check_fit, read_code_set
-from crosshash.retrieval.evaluation import evaluate, have_labels, mean_average_precision, task_map
+from crosshash.retrieval.evaluation import evaluate, have_labels, task_map
+from crosshash.retrieval.mean_ap import mean_average_precision
 from crosshash.retrieval.quantised import read_quantised, read_real
 from crosshash.retrieval.score_table import score_table
 from crosshash.retrieval.scores import DIGITS, RetrievalReport

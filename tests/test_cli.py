@@ -100,6 +100,7 @@ def test_codes_in_files_score_as_in_the_pipeline(trained_project: Path) -> None:
     for files in ((codes / "query.npz", codes / "retrieval.npz"), (codes / "codes.mat",)):
         found = run_json("score", *files, "--bootstrap", "50")
         assert "16 bits" in found.pop("read_as")
+        assert found.pop("measures")["t2i"]["AP@50[hits]"]["mean"] == found["t2i"]["AP@50[hits]"]
         assert found == {key: metrics[key] for key in found}
         assert {"i2t", "t2i", "i2i", "t2t", "base_rate", "n_query", "ties"} <= set(found)
 

@@ -9,7 +9,8 @@ import pytest
 from crosshash.errors import CrosshashError
 from crosshash.retrieval import ranking
 from crosshash.retrieval.codeset import CodeSet
-from crosshash.retrieval.evaluation import evaluate, mean_average_precision, task_map
+from crosshash.retrieval.evaluation import evaluate, task_map
+from crosshash.retrieval.mean_ap import mean_average_precision
 from crosshash.retrieval.measures import Recall
 from crosshash.retrieval.ranking import Ties
 from crosshash.retrieval.report_measures import MEASURES

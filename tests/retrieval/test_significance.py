@@ -5,7 +5,7 @@ import pytest
 
 from crosshash.codes.bit_index import MEASURES, BitIndex
 from crosshash.codes.hashcodes import pack
-from crosshash.retrieval.evaluation import mean_average_precision
+from crosshash.retrieval.mean_ap import mean_average_precision
 from crosshash.retrieval.significance import (
     RANDOM,
     random_subsets,

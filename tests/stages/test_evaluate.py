@@ -12,7 +12,7 @@ import yaml
 from crosshash.artifacts import write_npz
 from crosshash.codes.bit_index import write_bit_index
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.evaluation import mean_average_precision
+from crosshash.retrieval.mean_ap import mean_average_precision
 from crosshash.retrieval.report_measures import MEASURES
 from crosshash.retrieval.score_files import score
 from stages.evaluate import main

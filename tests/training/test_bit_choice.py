@@ -7,7 +7,7 @@ import pytest
 
 from crosshash.codes.bit_index import MEASURES, most_significant
 from crosshash.codes.hashcodes import pack
-from crosshash.retrieval.evaluation import mean_average_precision
+from crosshash.retrieval.mean_ap import mean_average_precision
 from crosshash.training.bit_choice import choose_bits
 from crosshash.training.encoding import EncodedItems
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.errors import CrosshashError, listed
+from crosshash.errors import CrosshashError
 from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.codeset import CodeSet, Modality, check_fit
 from crosshash.retrieval.curves import curve_ranks
 from crosshash.retrieval.histogram import Side
 from crosshash.retrieval.instance import partner_scores
+from crosshash.retrieval.mean_ap import Undefined, mean_average_precision
 from crosshash.retrieval.ranking import Ties
 from crosshash.retrieval.report_measures import HIDDEN, MEASURES, PARTNER_MEASURES
 from crosshash.retrieval.scores import RetrievalReport, TaskReport, written
-from crosshash.retrieval.tasks import TaskScores, Undefined, mean_ap, score_task
+from crosshash.retrieval.tasks import TaskScores, score_task
 from crosshash.seeding import stream
 
 TASKS: dict[str, tuple[Modality, Modality]] = {
@@ -28,36 +29,6 @@ TASKS: dict[str, tuple[Modality, Modality]] = {
 CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 600, 800, 1000)
 """Where precision is measured for its curve, as far as the retrieval set reaches."""
 ALL = AP()
-
-
-def mean_average_precision(
-    query_packed: NDArray[np.uint8],
-    retrieval_packed: NDArray[np.uint8],
-    query_labels: NDArray[np.generic],
-    retrieval_labels: NDArray[np.generic],
-    ties: Ties = "expected",
-    undefined: Undefined = "skip",
-) -> float:
-    """Give only mAP over the whole retrieval set: packed uint8[N, ceil(K/8)], labels[N, C] of 0 and 1.
-
-    Raises:
-        CrosshashError: shapes do not fit, a side is empty, or no query has a relevant item.
-    """
-    sides = {"query": (query_packed, query_labels), "retrieval": (retrieval_packed, retrieval_labels)}
-    problems = [
-        f"{name}: {len(packed)} codes and {len(labels)} rows of labels, as many of each are needed, and one"
-        for name, (packed, labels) in sides.items()
-        if len(packed) != len(labels) or not len(packed)
-    ]
-    if query_packed.shape[1] != retrieval_packed.shape[1]:
-        problems.append(f"codes of {query_packed.shape[1]} and of {retrieval_packed.shape[1]} bytes")
-    if query_labels.shape[1] != retrieval_labels.shape[1]:
-        problems.append(f"labels of {query_labels.shape[1]} and of {retrieval_labels.shape[1]} classes")
-    if problems:
-        raise CrosshashError(f"these codes cannot be scored:\n{listed(problems)}")
-    query, retrieval = (Side.of(packed, labels) for packed, labels in sides.values())
-    names = [f"row {row}" for row in range(len(query))]
-    return mean_ap(query, retrieval, ties=ties, undefined=undefined, names=names)
 
 
 def evaluate(

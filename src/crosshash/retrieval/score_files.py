@@ -9,8 +9,8 @@ from crosshash.errors import CrosshashError
 from crosshash.retrieval.codeset import CodeSet, check_fit, read_code_set
 from crosshash.retrieval.evaluation import evaluate
 from crosshash.retrieval.foreign import read_foreign
+from crosshash.retrieval.mean_ap import Undefined
 from crosshash.retrieval.ranking import Ties
-from crosshash.retrieval.tasks import Undefined
 
 
 def score(

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.retrieval import bootstrap
+from crosshash.retrieval.mean_ap import Undefined
 from crosshash.retrieval.ranking import Ties
-from crosshash.retrieval.tasks import Undefined
 
 DIGITS = 6
 """Decimals of every figure that is written."""

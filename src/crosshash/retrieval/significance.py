@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from crosshash.codes.bit_index import MEASURES, BitIndex, Index, most_significant
 from crosshash.retrieval.codeset import CodeSet
-from crosshash.retrieval.evaluation import TASKS, have_labels, mean_average_precision
+from crosshash.retrieval.evaluation import TASKS, have_labels
+from crosshash.retrieval.mean_ap import Undefined, mean_average_precision
 from crosshash.retrieval.ranking import Ties
 from crosshash.retrieval.scores import DIGITS
-from crosshash.retrieval.tasks import Undefined
 from crosshash.seeding import stream
 
 RANDOM = 20

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.errors import CrosshashError, listed
-from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.curves import radius_curve, radius_sums, rank_sums
 from crosshash.retrieval.histogram import Side
+from crosshash.retrieval.mean_ap import Undefined, scored_queries
 from crosshash.retrieval.measures import Measure, PrecisionWithin, RecallWithin
 from crosshash.retrieval.parallel import over_blocks
 from crosshash.retrieval.ranking import Ties, blocks, rank
-
-Undefined = Literal["skip", "zero", "error"]
 
 
 @dataclass(frozen=True)
@@ -85,19 +81,6 @@ def score_task(
     )
 
 
-def mean_ap(query: Side, retrieval: Side, *, ties: Ties, undefined: Undefined, names: Sequence[str]) -> float:
-    """Give only mAP over the whole retrieval set; see `score_task`."""
-
-    def work(rows: range) -> tuple[NDArray[np.bool_], float]:
-        _, ranking = rank(query, retrieval, rows, ties, grades=2)
-        defined = ranking.all_relevant > 0
-        return defined, float(AP()(ranking.take(defined)).sum())
-
-    parts = over_blocks(work, blocks(query, retrieval, ties, grades=2))
-    scored = scored_queries(np.concatenate([defined for defined, _ in parts]), undefined, names)
-    return sum(total for _, total in parts) / int(scored.sum())
-
-
 @dataclass(frozen=True)
 class _Block:
     """What a block of queries scored: values by measure, of its defined queries, and sums over them."""
@@ -107,24 +90,6 @@ class _Block:
     relevant_pairs: int
     by_radius: NDArray[np.float64]
     by_rank: NDArray[np.float64]
-
-
-def scored_queries(
-    defined: NDArray[np.bool_], undefined: Undefined, names: Sequence[str]
-) -> NDArray[np.bool_]:
-    """Which queries enter the means."""
-    if not defined.any():
-        raise CrosshashError(
-            f"none of the {len(defined)} queries shares a label with an item of the retrieval set, so there "
-            "is nothing to score; check that the label columns of both sides are the same classes."
-        )
-    if undefined == "error" and not defined.all():
-        without = [str(name) for name, good in zip(names, defined, strict=True) if not good]
-        raise CrosshashError(
-            f"{len(without)} queries have no relevant item in the retrieval set; set evaluate.undefined to "
-            f"skip or zero, or move these queries:\n{listed(without)}"
-        )
-    return np.ones_like(defined) if undefined == "zero" else defined
 
 
 def _spread(

@@ -19,13 +19,13 @@ from crosshash.errors import CrosshashError
 from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.codeset import CodeSet, Modality
 from crosshash.retrieval.evaluation import TASKS
+from crosshash.retrieval.mean_ap import Undefined, scored_queries
 from crosshash.retrieval.measures import Measure
 from crosshash.retrieval.parallel import over_blocks
 from crosshash.retrieval.quantised import QuantisedSet
 from crosshash.retrieval.ranking import CELLS, QUERIES, Ranking, Ties, rank_groups
 from crosshash.retrieval.rerank import quantised_scores, rerank
 from crosshash.retrieval.scores import DIGITS
-from crosshash.retrieval.tasks import Undefined, scored_queries
 
 MEASURES: tuple[Measure, ...] = (AP(), AP(50, "min"), AP(50, "hits"))
 CANDIDATES = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000)
