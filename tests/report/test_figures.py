@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -72,14 +73,20 @@ DRAWN: dict[str, Callable[[], str]] = {
 }
 
 
+@cache
+def drawn(name: str) -> str:
+    """A figure, drawn once for all tests."""
+    return DRAWN[name]()
+
+
 @pytest.mark.parametrize("name", sorted(DRAWN))
 def test_equal_numbers_give_equal_bytes(name: str) -> None:
-    assert DRAWN[name]() == DRAWN[name]()
+    assert DRAWN[name]() == drawn(name)
 
 
 @pytest.mark.parametrize("name", sorted(DRAWN))
 def test_svg_is_well_formed_and_self_contained(name: str) -> None:
-    svg = DRAWN[name]()
+    svg = drawn(name)
     root = ET.fromstring(svg)  # noqa: S314 - drawn here
     assert root.get("role") == "img"
     assert root.get("aria-label")
@@ -95,33 +102,33 @@ def test_svg_is_well_formed_and_self_contained(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(DRAWN))
 def test_colours_are_those_of_the_page(name: str) -> None:
     """Any fixed colour would vanish on either a light or a dark ground."""
-    svg = DRAWN[name]()
+    svg = drawn(name)
     assert "currentColor" in svg
     assert not re.findall(r"#[0-9a-f]{6}\b(?!\d)(?=[;\"])", svg)
 
 
 def test_axes_are_labelled() -> None:
-    assert {"recall", "precision", "chance", *TASKS} <= texts(DRAWN["pr"]())
-    assert {"n, items looked at", "precision among the first n", "chance"} <= texts(DRAWN["precision"]())
-    assert {"epoch", "training loss", "a"} <= texts(DRAWN["loss"]())
-    assert {"epoch", "mAP", "epoch kept"} <= texts(DRAWN["validation"]())
-    assert {"bit", "share of +1", "images", "texts"} <= texts(DRAWN["balance"]())
-    assert {"bit", "images"} <= texts(DRAWN["images"]())
-    assert {"Hamming distance, bits", "share of pairs", "relevant", "other"} <= texts(DRAWN["distances"]())
-    assert {"mAP over the whole retrieval set", "chance", "targets", "i2t"} <= texts(DRAWN["scores"]())
-    assert {"mAP over the queries of the class", "class $x^0", "chance"} <= texts(DRAWN["classes"]())
-    assert {"share of the codes compared", "recall@100", "flat", "ivf", "hnsw"} <= texts(DRAWN["search"]())
-    assert {"candidates ordered anew", "AP@50[hits]", "hq.rerank"} <= texts(DRAWN["rerank"]())
-    assert {"rank of the bit", "weights", "first 2 are kept"} <= texts(DRAWN["significance"]())
+    assert {"recall", "precision", "chance", *TASKS} <= texts(drawn("pr"))
+    assert {"n, items looked at", "precision among the first n", "chance"} <= texts(drawn("precision"))
+    assert {"epoch", "training loss", "a"} <= texts(drawn("loss"))
+    assert {"epoch", "mAP", "epoch kept"} <= texts(drawn("validation"))
+    assert {"bit", "share of +1", "images", "texts"} <= texts(drawn("balance"))
+    assert {"bit", "images"} <= texts(drawn("images"))
+    assert {"Hamming distance, bits", "share of pairs", "relevant", "other"} <= texts(drawn("distances"))
+    assert {"mAP over the whole retrieval set", "chance", "targets", "i2t"} <= texts(drawn("scores"))
+    assert {"mAP over the queries of the class", "class $x^0", "chance"} <= texts(drawn("classes"))
+    assert {"share of the codes compared", "recall@100", "flat", "ivf", "hnsw"} <= texts(drawn("search"))
+    assert {"candidates ordered anew", "AP@50[hits]", "hq.rerank"} <= texts(drawn("rerank"))
+    assert {"rank of the bit", "weights", "first 2 are kept"} <= texts(drawn("significance"))
 
 
 def test_figures_share_no_ids() -> None:
-    ids = [found for draw in DRAWN.values() for found in re.findall(r' id="([^"]+)"', draw())]
+    ids = [found for name in DRAWN for found in re.findall(r' id="([^"]+)"', drawn(name))]
     assert len(ids) == len(set(ids))
 
 
 def test_user_style_does_not_change_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = DRAWN["pr"]()
+    plain = drawn("pr")
     monkeypatch.setitem(canvas.mpl.rcParams, "lines.linewidth", 9.0)
     monkeypatch.setitem(canvas.mpl.rcParams, "axes.facecolor", "#ff0000")
     assert DRAWN["pr"]() == plain

@@ -137,7 +137,8 @@ def test_a_screenshot_for_the_documentation(default_page: str, look: Open, tmp_p
     wanted = os.environ.get("CROSSHASH_SCREENSHOTS") == "1"
     html = own.read_text(encoding="utf-8") if wanted and own.is_file() else default_page
     target = (ROOT / "docs" if wanted else tmp_path) / "report.png"
-    look(html, width=1000).screenshot(path=target, clip={"x": 0, "y": 0, "width": 1000, "height": 1250})
+    clip = {"x": 0, "y": 0, "width": 1100, "height": 1180}
+    look(html, width=1100).screenshot(path=target, clip=clip, full_page=True)  # type: ignore[arg-type]
     assert 10_000 < target.stat().st_size < 300_000
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
 
 from crosshash.report.figures.canvas import DASHES, INK, MARKERS, PANEL, SERIES, canvas, svg
 
@@ -64,5 +65,6 @@ def bit_significance(table: pd.DataFrame) -> Markup:
             axes.plot(ordered["rank"] + 1, shares, dash, color=colour, label=name, linewidth=1.4)
         axes.axvline(kept + 0.5, color=INK, linewidth=1, alpha=0.6, label=f"first {kept} are kept")
         axes.set(xlabel="rank of the bit", ylabel="significance over its largest")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.legend(loc="outside upper left", ncols=2)
         return svg(figure, "significance", f"Significance of the trained bits by rank; {kept} are kept")
