@@ -16,10 +16,10 @@ from torch import nn
 from crosshash.codes.bit_index import Index, read_bit_index
 from crosshash.codes.encoder import describe_encoder
 from crosshash.codes.transform import read_transform
-from crosshash.data.images import FORMATS, BadImageError, prepare_bytes
 from crosshash.data.threads import in_threads
-from crosshash.data.vocabulary import words_of
 from crosshash.errors import CrosshashError, listed
+from crosshash.library.decoding import BadPicture, clean_picture, read_picture
+from crosshash.library.words import knows_any, unknown_words
 from crosshash.models.towers import TowerSpec
 from crosshash.plans.base import read_plan
 from crosshash.plans.convert import ConvertPlan
@@ -31,14 +31,8 @@ from crosshash.training.model_folder import Model, load_model
 
 BATCH = 256
 MAX_SIDE = 512  # to which pictures are shrunk where no plan says otherwise
-MAX_PIXELS = 50_000_000
-"""Pixels of a picture that is opened, at most: decoded they take 150 MB."""
 
 Vectors = NDArray[np.floating]
-
-
-class BadPicture(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
-    """What was given as a picture is none, or one that is not opened; its text says why."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +145,8 @@ class Encoder:
         Raises:
             CrosshashError: there are some; they are all named.
         """
-        strange = [f"'{text}'" for text in texts if self._vocabulary and not self._knows(text)]
+        known = self._vocabulary
+        strange = [f"'{text}'" for text in texts if known and not knows_any(text, known)]
         if strange:
             raise CrosshashError(
                 f"the model knows no word of:\n{listed(strange)}\n"
@@ -160,11 +155,7 @@ class Encoder:
 
     def unknown_words(self, text: str) -> list[str]:
         """List the words that a bag of words has no place for; none where the network reads any text."""
-        if not self._vocabulary:
-            return []
-        rest = (piece for piece in text.lower().split() if piece not in self._vocabulary)
-        words = (word for piece in rest for word in words_of(piece) if word not in self._vocabulary)
-        return list(dict.fromkeys(words))
+        return unknown_words(text, self._vocabulary) if self._vocabulary else []
 
     def clean_picture(self, data: bytes) -> bytes:
         """Decode the content of a picture file safely; give it as the JPEG that the network sees.
@@ -172,12 +163,7 @@ class Encoder:
         Raises:
             BadPicture: it is none, cut, or has too many pixels.
         """
-        if not data:
-            raise BadPicture("the file is empty (zero bytes)")
-        try:
-            return prepare_bytes(data, self.max_side, max_pixels=MAX_PIXELS)
-        except BadImageError as error:
-            raise BadPicture(f"{error}; pictures are {', '.join(FORMATS)} files.") from None
+        return clean_picture(data, self.max_side)
 
     def clean_file(self, path: Path) -> bytes:
         """Do the same for a picture file.
@@ -198,7 +184,9 @@ class Encoder:
         """Run the network over raw values that were checked: float32[N, train_bits]."""
         prepare: Prepare = getattr(self.model, f"prepare_{modality}")
         network: Network = getattr(self.model.method, f"encode_{modality}")
-        ready = list(in_threads(prepare, raw)) if len(raw) > 1 else [prepare(raw[0])]
+        # Decoding a picture lets other threads run, and is worth one; reading words is neither.
+        several = modality == "image" and len(raw) > 1
+        ready = list(in_threads(prepare, raw)) if several else [prepare(one) for one in raw]
         return soft_codes(network, ready, BATCH, self.device)
 
     def packed(self, soft: NDArray[np.float32]) -> Encoded:
@@ -226,24 +214,6 @@ class Encoder:
     @cached_property
     def _vocabulary(self) -> frozenset[str]:
         return frozenset(word.lower() for word in self.model.card.text.vocabulary)
-
-    def _knows(self, text: str) -> bool:
-        pieces = text.lower().split()
-        return any(p in self._vocabulary or not self._vocabulary.isdisjoint(words_of(p)) for p in pieces)
-
-
-def read_picture(path: Path) -> bytes:
-    """Read a file that should be a picture.
-
-    Raises:
-        BadPicture: it is not there or cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise BadPicture("the file is missing; give the path of a picture.") from None
-    except OSError as error:
-        raise BadPicture(f"the file cannot be read ({error.strerror}).") from None
 
 
 def load_encoder(project: Path, device: str = "cpu") -> Encoder:

@@ -15,7 +15,8 @@ from crosshash.codes.quantiser import Codebook
 from crosshash.data.progress import tracked
 from crosshash.data.threads import in_threads
 from crosshash.library.additions import Addition
-from crosshash.library.encoder import BATCH, BadPicture, Encoder, read_picture
+from crosshash.library.decoding import BadPicture, read_picture
+from crosshash.library.encoder import BATCH, Encoder
 from crosshash.library.own_pictures import picture_path, store_picture
 from crosshash.protocols import Quantising
 from crosshash.retrieval.codeset import Modality

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from crosshash.data.text_lines import text_lines
 from crosshash.errors import CrosshashError, listed
-from crosshash.library.encoder import BadPicture, Encoded, Encoder
+from crosshash.library.decoding import BadPicture
+from crosshash.library.encoder import Encoded, Encoder
 from crosshash.library.searcher import MODALITIES, Searcher
 
 
