@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 BLOCK = 1 << 20  # drawn queries held at once
@@ -25,12 +26,21 @@ def intervals(
     """Give such intervals for the means of all columns of values[Q, M], from the same draws: [2, M]."""
     if resamplings == 0:
         return np.stack([values.mean(axis=0)] * 2)
-    queries, means = len(values), []
+    queries, means, table = len(values), [], np.ascontiguousarray(values)
     step = max(1, BLOCK // queries)
     for start in range(0, resamplings, step):
         rows = min(step, resamplings - start)
-        drawn = generator.integers(queries, size=(rows, queries))
-        drawn += queries * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * queries).reshape(rows, queries)
-        means.append(times @ values / queries)
+        means.append(_means(table, generator.integers(queries, size=(rows, queries))))
     return np.asarray(np.percentile(np.concatenate(means), [2.5, 97.5], axis=0))
+
+
+@njit(nogil=True)
+def _means(values: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Means of the drawn rows of values[Q, M], for each row of drawn[B, Q]: float64[B, M]."""
+    sums = np.zeros((len(drawn), values.shape[1]))
+    for b in range(len(drawn)):
+        for q in drawn[b]:
+            for m in range(values.shape[1]):
+                sums[b, m] += values[q, m]
+    sums /= drawn.shape[1]
+    return sums

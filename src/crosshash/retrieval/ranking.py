@@ -51,12 +51,10 @@ class Ranking:
     @classmethod
     def of_counts(cls, counts: NDArray[np.int32]) -> Ranking:
         """Take groups from counts[Q, M, G] of items by group and number of shared labels."""
-        grade = np.arange(counts.shape[2])
-        weights = np.stack([np.ones_like(grade), grade > 0, grade]).astype(np.float64)
-        items, relevant, gain = weights @ counts.astype(np.float64).reshape(-1, len(grade)).T
-        shape = counts.shape[:2]
-        totals = counts.sum(axis=1, dtype=np.int64)
-        return cls(items.reshape(shape), relevant.reshape(shape), gain.reshape(shape), totals)
+        numbers, grade = counts.astype(np.float64), np.arange(counts.shape[2], dtype=np.float64)
+        items = np.einsum("qmg->qm", numbers)
+        gain = np.einsum("qmg,g->qm", numbers, grade)  # no matrix product, which starts threads of its own
+        return cls(items, items - numbers[:, :, 0], gain, counts.sum(axis=1, dtype=np.int64))
 
     @classmethod
     def of_grades(cls, counts: NDArray[np.int32], *, falling: bool) -> Ranking:
