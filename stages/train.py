@@ -16,7 +16,7 @@ from crosshash.data.batches import Reading, check_batch, open_batches
 from crosshash.data.info import DatasetInfo, read_info
 from crosshash.errors import run_stage
 from crosshash.models.tensors import Tensors
-from crosshash.models.towers import Tower, build_towers
+from crosshash.models.towers import Tower, build_towers, with_fresh_weights
 from crosshash.parent import end_with_parent
 from crosshash.plans.base import FOLDER, read_plan
 from crosshash.plans.train import TrainPlan
@@ -36,6 +36,8 @@ CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")
 MODEL = Path("artifacts/model")
 CURVES = Path("dvclive")
+FINE_TUNING = 1e-5
+"""Peak learning rate of published weights under `train.lr_backbone: auto`, as TwDH and DCMHT use for CLIP."""
 
 
 def main(dataset: str) -> None:
@@ -54,7 +56,7 @@ def main(dataset: str) -> None:
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0)
     method = build_method(card, towers, inputs)
     train, val = open_parts(data, info, plan, towers)
-    rates = rates_of(plan)
+    rates = rates_of(plan, with_fresh_weights(image, text, plan.model.pretrained))
     networks = json.dumps([image.as_json(), text.as_json()], sort_keys=True)
     words = (fabric.device.type, str(torch.get_num_threads()), torch.__version__, networks)
     key = training_key(files_of(plan, data), *words)
@@ -98,11 +100,16 @@ def open_parts(
     return train, open_batches(data, "val", info.counts["val"], reading, plan.memory_mb)
 
 
-def rates_of(plan: TrainPlan) -> Rates:
-    """Take the rates out of the plan."""
+def rates_of(plan: TrainPlan, fresh: tuple[bool, bool]) -> Rates:
+    """Take the rates out of the plan; fresh: whether image and text network start from random weights."""
+    image, text = (
+        (plan.lr_head if new else FINE_TUNING) if plan.lr_backbone == "auto" else plan.lr_backbone
+        for new in fresh
+    )
     return Rates(
         head=plan.lr_head,
-        backbone=plan.lr_backbone,
+        backbone=image,
+        backbone_text=text,
         weight_decay=plan.weight_decay,
         warmup=plan.warmup,
         clip_norm=plan.clip_norm,

@@ -13,7 +13,6 @@ from crosshash.config.params import load_params
 from crosshash.config.resolve import resolve
 from crosshash.errors import CrosshashError
 from crosshash.plans.base import Plan
-from crosshash.plans.train import TrainPlan
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = {"download", "convert", "centers", "transform", "train", "encode", "evaluate", "index", "report"}
@@ -80,17 +79,6 @@ def test_a_setting_reaches_the_stages_that_use_it_and_no_other(
     plans: Plans, change: dict[str, object], stages: set[str]
 ) -> None:
     assert changed(plans(), plans(**change)) == stages
-
-
-def test_the_learning_rate_of_the_encoders_follows_the_weights(plans: Plans) -> None:
-    def rate(**changes: object) -> float:
-        plan = plans(train__lr_head=0.01, **changes)["train"]
-        assert isinstance(plan, TrainPlan)
-        return plan.lr_backbone
-
-    assert rate() == 0.01
-    assert rate(model__pretrained="openai") == 1e-5
-    assert rate(model__pretrained="openai", train__lr_backbone=0.5) == 0.5
 
 
 def test_more_bits_than_are_trained_are_refused(plans: Plans) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from crosshash.errors import CrosshashError
 from crosshash.models.clip import build_clip, clip_config
 from crosshash.models.pixels import image_reader
-from crosshash.models.towers import TowerSpec, build_towers, image_spec, text_spec
+from crosshash.models.towers import TowerSpec, build_towers, image_spec, text_spec, with_fresh_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ["a", "red", "circle"]
@@ -233,6 +233,28 @@ def test_an_image_and_a_text_tower_of_other_models_may_stand_together() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("image", "words", "fresh"),
+    [
+        ("tiny-rn", "tiny-rn", (False, False)),
+        ("tiny-rn", "bow", (False, True)),
+        ("timm/resnet34", "bow-multiscale", (False, True)),
+        ("timm/resnet34", "tiny-rn", (False, True)),
+        ("mlp", "tiny-rn", (True, False)),
+    ],
+)
+def test_published_weights_leave_some_networks_fresh(
+    image: str, words: str, fresh: tuple[bool, bool]
+) -> None:
+    """Weights of a network for images alone are none for the text, open_clip's are none for mlp and bow."""
+    specs = (
+        image_spec(image, "vector" if image == "mlp" else "jpeg", 5, 12, None),
+        text(words, "caption", "jpeg"),
+    )
+    assert with_fresh_weights(*specs, "somewhere.safetensors") == fresh
+    assert with_fresh_weights(*specs, None) == (True, True)
+
+
 def test_vit_b_32_learns_from_fresh_weights() -> None:
     torch.manual_seed(0)
     spec = image_spec("ViT-B-32", "jpeg", None, 12, None)

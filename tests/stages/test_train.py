@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from crosshash.plans.train import TrainPlan
 from crosshash.training.curves import Curves
 from crosshash.training.model_folder import load_model
 from stages import train
+from stages.train import rates_of
 from tests.stages.vector_set import BITS, DATA, make_items, write_plans, write_set
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -225,3 +227,20 @@ def test_a_missing_input_is_named_with_the_command(name: str) -> None:
     Path(name).unlink()
     with pytest.raises(CrosshashError, match=rf"{name}: not found\. Run `dvc repro`"):
         train.main("set")
+
+
+@pytest.mark.parametrize(
+    ("asked", "fresh", "rates"),
+    [
+        ("auto", (True, True), (0.02, 0.02)),
+        ("auto", (False, True), (1e-5, 0.02)),
+        ("auto", (False, False), (1e-5, 1e-5)),
+        (0.5, (False, True), (0.5, 0.5)),
+    ],
+)
+def test_published_weights_learn_slowly_and_fresh_ones_like_the_head(
+    asked: Literal["auto"] | float, fresh: tuple[bool, bool], rates: tuple[float, float]
+) -> None:
+    plan = read_plan("train", TrainPlan).model_copy(update={"lr_head": 0.02, "lr_backbone": asked})
+    found = rates_of(plan, fresh)
+    assert (found.head, found.backbone, found.backbone_text) == (0.02, *rates)

@@ -32,6 +32,16 @@ def test_the_text_network_has_a_rate_of_its_own() -> None:
     }
 
 
+def test_the_text_encoder_has_a_rate_of_its_own() -> None:
+    """The image head stays at 0.01, the text encoder gets 0.1 x 2, its head 0.01 x 2."""
+    assert peaks(replace(RATES, backbone_text=0.1, text=2.0)) == {
+        "image": {0.001},
+        "image_head": {0.01},
+        "text": {0.2},
+        "text_head": {0.02},
+    }
+
+
 def test_the_optimizer_is_the_one_asked_for() -> None:
     assert isinstance(make_optimizer(learner(), "all", RATES), AdamW)
     plain = make_optimizer(learner(), "all", replace(RATES, optimizer="sgd", momentum=0.2))

@@ -93,8 +93,6 @@ def _transform(params: CommonParams) -> TransformPlan:
 
 def _train(params: CommonParams, train_bits: int) -> TrainPlan:
     train = params.train.model_dump()
-    if train["lr_backbone"] == "auto":
-        train["lr_backbone"] = 1e-5 if params.model.pretrained else params.train.lr_head
     if params.train.schedule == "exponential" and not params.train.lr_end:
         raise CrosshashError(
             "params.yaml: train.schedule: exponential needs a train.lr_end above 0, such as 3.16e-5."

@@ -132,6 +132,13 @@ def image_only(name: str) -> bool:
     return name.startswith(IMAGE_ONLY)
 
 
+def with_fresh_weights(image: TowerSpec, text: TowerSpec, pretrained: str | None) -> tuple[bool, bool]:
+    """Tell which of the two networks, image and text, `build_towers` leaves at random weights."""
+    if pretrained is None:
+        return True, True
+    return image.kind == "mlp", text.kind != "clip" or image.kind == "image"
+
+
 def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = None) -> tuple[Tower, Tower]:
     """Build both networks, with fresh weights or published ones.
 

@@ -18,7 +18,10 @@ class ModelPlan(Plan):
 
 
 class TrainPlan(Plan):
-    """Method, networks and loop; not the delivered `bits`: a loss that looks at them sees the transform."""
+    """Method, networks and loop; not the delivered `bits`: a loss that looks at them sees the transform.
+
+    lr_backbone: `auto` is settled for each network by where its weights come from.
+    """
 
     method: str
     supervised: bool
@@ -28,7 +31,7 @@ class TrainPlan(Plan):
     epochs: int
     batch: int
     lr_head: float
-    lr_backbone: float
+    lr_backbone: Literal["auto"] | float
     lr_text: float
     optimizer: Literal["adamw", "sgd"]
     momentum: float

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch.optim import SGD, AdamW, Optimizer
 
-from crosshash.protocols import Method
+from crosshash.protocols import Method, ParameterGroup
 from crosshash.training.schedule import Schedule, rate_factor
 
 
@@ -15,8 +15,9 @@ from crosshash.training.schedule import Schedule, rate_factor
 class Rates:
     """Peak learning rates and what goes with them.
 
-    text: factor on both for the text network; warmup: share of the steps; end: share of the peak that is left
-    at the last step; momentum: of SGD.
+    backbone: of the image encoder; backbone_text: of the text encoder, None for the same; text: factor on
+    head and encoder of the text network; warmup: share of the steps; end: share of the peak that is left at
+    the last step; momentum: of SGD.
     """
 
     head: float
@@ -24,6 +25,7 @@ class Rates:
     weight_decay: float
     warmup: float
     clip_norm: float
+    backbone_text: float | None = None
     text: float = 1.0
     optimizer: Literal["adamw", "sgd"] = "adamw"
     momentum: float = 0.9
@@ -35,8 +37,7 @@ def make_optimizer(method: Method, phase: str, rates: Rates) -> Optimizer:
     """AdamW with TwDH's constants, or SGD; biases and normalisation scales are not decayed."""
     groups = []
     for group in method.parameter_groups(phase):
-        peak = rates.head if group.part == "head" else rates.backbone
-        peak *= rates.text if group.modality == "text" else 1.0
+        peak = _peak(rates, group)
         for decayed in (True, False):
             chosen = [p for p in group.parameters if p.requires_grad and (p.ndim > 1) == decayed]
             decay = rates.weight_decay if decayed else 0.0
@@ -45,6 +46,12 @@ def make_optimizer(method: Method, phase: str, rates: Rates) -> Optimizer:
     if rates.optimizer == "sgd":
         return SGD(groups, lr=0.0, momentum=rates.momentum)
     return AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
+
+
+def _peak(rates: Rates, group: ParameterGroup) -> float:
+    of_text = group.modality == "text"
+    own = rates.backbone_text if of_text and rates.backbone_text is not None else rates.backbone
+    return (rates.head if group.part == "head" else own) * (rates.text if of_text else 1.0)
 
 
 def set_rates(optimizer: Optimizer, step: int, steps: int, rates: Rates) -> None:
