@@ -19,11 +19,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crosshash.errors import CrosshashError, run_stage
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.two_stage import search_two_stages
 from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
 from crosshash.retrieval.codeset import read_code_set
 from crosshash.retrieval.quantised import read_quantised, read_real
-from crosshash.retrieval.rerank import quantised_scores, rerank
+from crosshash.retrieval.rerank import quantised_scores
 from crosshash.retrieval.two_stage import (
     Search,
     compare_stages,
@@ -61,15 +62,13 @@ def rankers(search: Search, r_h: int) -> dict[str, Ranker]:
     def vector(q: int) -> NDArray[np.float32]:
         return search.vectors[q : q + 1]
 
-    def two_stages(q: int) -> object:
-        rows, distances = index.search(search.codes[0][q : q + 1], r_h)
-        return rows[0, rerank(vector(q), rows, search.words, book, distances)[0, :SHOWN]]
-
     return {
         "hash": lambda q: index.search(search.codes[0][q : q + 1], SHOWN),
         "quantised": lambda q: first(quantised_scores(vector(q), everything, search.words, book)[0]),
         "real": lambda q: first((vector(q) @ search.real.T)[0]),
-        "reranked": two_stages,
+        "reranked": lambda q: search_two_stages(
+            index, search.codes[0][q : q + 1], vector(q), search.words, book, r_h, SHOWN
+        ),
     }
 
 

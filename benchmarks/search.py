@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import faiss
@@ -29,8 +30,12 @@ from crosshash.index.structures import KINDS, NAMES
 from crosshash.seeding import stream
 
 BITS, PROTOTYPES, FLIPPED = 64, 1_000, 0.1
-QUERIES, TOP, REPEATS = 512, 100, 5
+QUERIES, TOP, REPEATS, ALONE = 512, 100, 5, 100
 MOST_SLOWER, LEAST_FASTER, LEAST_RECALL = 1.3, 5.0, 0.95
+
+FAISS = "FAISS"
+COLUMNS = ("kind", "setting", "recall@10", "recall@100", "recall@100[id]", "ms per query", "alone",
+           "times faster than flat", "build, s", "bytes per item")  # fmt: skip
 
 Codes = NDArray[np.uint8]
 
@@ -47,10 +52,12 @@ def clustered_codes(name: str, items: int) -> Codes:
     return packed
 
 
-def medians(ways: Mapping[str, Callable[[], object]], queries: int) -> dict[str, float]:
+def medians(
+    ways: Mapping[str, Callable[[], object]], queries: int, repeats: int = REPEATS
+) -> dict[str, float]:
     """Time each way in turn, so that other work slows all alike; milliseconds per query."""
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(REPEATS + 1):
+    for turn in range(repeats + 1):
         for name, way in ways.items():
             start = time.perf_counter()
             way()
@@ -63,47 +70,43 @@ def compare_kinds(items: int) -> bool:
     """Print what each kind costs and finds; say whether what is required was reached."""
     codes, queries = clustered_codes("items", items), clustered_codes("queries", QUERIES)
     tuning = clustered_codes("tuning", QUERIES)
-    direct = faiss.IndexBinaryFlat(BITS)
-    direct.add(codes)
     indexes, seconds = {}, {}
     for kind in ("flat", *KINDS):
         start = time.perf_counter()
         indexes[kind] = CodeIndex.build(codes, np.arange(items), kind, tuning)
-        seconds[kind] = time.perf_counter() - start
-    ways: dict[str, Callable[[], object]] = {"FAISS": lambda: direct.search(queries, TOP)}
-    ways |= {kind: lambda index=index: index.search(queries, TOP) for kind, index in indexes.items()}
-    batch = medians(ways, QUERIES)
-    one = queries[:1]
-    ways = {"FAISS": lambda: direct.search(one, TOP)}
-    ways |= {kind: lambda index=index: index.search(one, TOP) for kind, index in indexes.items()}
-    single = medians(ways, 1)
-    print(f"{items} codes of {BITS} bits around {PROTOTYPES} prototypes, {FLIPPED:.0%} of the bits flipped;")
-    print(f"top {TOP} of {QUERIES} queries, {cores()} threads\n")
-    columns = ("kind", "setting", "recall@10", "recall@100", "recall@100[id]", "ms per query", "alone",
-               "times faster than flat", "build, s", "bytes per item")  # fmt: skip
-    print(f"| {' | '.join(columns)} |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    print(f"| FAISS directly | | 1 | 1 | 1 | {batch['FAISS']:.4f} | {single['FAISS']:.3f} | | | |")
+        seconds[kind] = f"{time.perf_counter() - start:.1f}"
+    batch, single = times(codes, indexes, queries, REPEATS), times(codes, indexes, queries[:1], ALONE)
     exact = indexes["flat"].search(queries, TOP)
+    print(f"{items} codes of {BITS} bits around {PROTOTYPES} prototypes, {FLIPPED:.0%} of the bits flipped;")
+    print(f"top {TOP} of {QUERIES} queries, {cores()} threads\n\n| {' | '.join(COLUMNS)} |")
+    print("|---" * len(COLUMNS) + "|")
+    print(f"| FAISS directly | | 1 | 1 | 1 | {batch[FAISS]:.4f} | {single[FAISS]:.3f} | | | |")
     reached = {}
     for kind, index in indexes.items():
         found = index.search(queries, TOP)
         recalls = recall(found, exact, 10) | recall(found, exact, 100)
         faster = batch["flat"] / batch[kind]
-        reached[kind] = (
-            index.kind == kind and recalls["recall@100"] >= LEAST_RECALL and faster >= LEAST_FASTER
-        )
-        shown = (f"{recalls[name]:.3f}" for name in ("recall@10", "recall@100", "recall@100[id]"))
+        fit = index.kind == kind and recalls["recall@100"] >= LEAST_RECALL
+        reached[kind] = fit and faster >= LEAST_FASTER
         name = f"{kind} (searched exactly)" if index.remark else kind
-        times = f"{batch[kind]:.4f}", f"{single[kind]:.3f}", f"{faster:.1f}", f"{seconds[kind]:.1f}"
-        print(f"| {' | '.join((name, setting(index), *shown, *times, f'{stored(index):.0f}'))} |")
-    ratio = batch["flat"] / batch["FAISS"]
-    print(f"\nflat takes {ratio:.2f} times what FAISS takes directly (at most {MOST_SLOWER} is required);")
+        shown = [f"{recalls[column]:.3f}" for column in COLUMNS if column in recalls]
+        shown += [f"{batch[kind]:.4f}", f"{single[kind]:.3f}", f"{faster:.1f}", seconds[kind]]
+        print(f"| {' | '.join((name, setting(index), *shown, f'{stored(index):.0f}'))} |")
     auto = CodeIndex.build(codes, np.arange(items), "auto", tuning).kind
+    ratio = batch["flat"] / batch[FAISS]
+    print(f"\nflat takes {ratio:.2f} times what FAISS takes directly (at most {MOST_SLOWER} is required);")
     print(f"`auto` takes {auto}; at least {LEAST_FASTER:g} times faster than flat is required at 1,000,000.")
     uniform = stream(0, "benchmark", "uniform").integers(0, 256, (min(items, 100_000), BITS // 8), np.uint8)
     print(f"\nUniform random codes: {CodeIndex.build(uniform, np.arange(len(uniform)), 'ivf').remark}.\n")
     return ratio <= MOST_SLOWER and (items < 1_000_000 or reached[auto])
+
+
+def times(codes: Codes, indexes: Mapping[str, CodeIndex], queries: Codes, repeats: int) -> dict[str, float]:
+    """Time FAISS's own flat index and the others, milliseconds per query."""
+    direct = faiss.IndexBinaryFlat(BITS)
+    direct.add(codes)
+    ways = {kind: partial(index.search, queries, TOP) for kind, index in indexes.items()}
+    return medians({FAISS: partial(direct.search, queries, TOP), **ways}, len(queries), repeats)
 
 
 def setting(index: CodeIndex) -> str:
