@@ -35,6 +35,8 @@ bench: install  ## speed, printed as ratios measured in one run
 	@python -m benchmarks.pair_table
 	@python -m benchmarks.mirflickr
 	@python -m benchmarks.methods
+	@python -m benchmarks.search
+	@dvc repro --quiet && python -m benchmarks.service
 
 install: $(INSTALLED)
 

@@ -21,6 +21,7 @@ TAKES_DATASET = {"centers", "transform", "train", "encode", "index", "report"}
 IN_GIT = {
     "metrics.json",
     "plots/pr.csv",
+    "plots/pr_by_rank.csv",
     "plots/precision_at_n.csv",
     "plots/rerank.csv",
     "plots/significance.csv",
@@ -148,7 +149,8 @@ def test_metrics_and_plots_are_declared() -> None:
     shown = [*GRAPH["metrics"], *outputs("evaluate")]
     assert {"metrics.json", "dvclive/metrics.json"} <= set(shown)
     files = {file for plot in GRAPH["plots"] for value in plot.values() for file in value.get("y", {})}
-    assert files == {"plots/pr.csv", "plots/precision_at_n.csv", "plots/rerank.csv", "plots/significance.csv"}
+    names = ("pr", "pr_by_rank", "precision_at_n", "rerank", "significance")
+    assert files == {f"plots/{name}.csv" for name in names}
 
 
 def test_imports_inside_functions_modules_by_name_and_package_data_count_as_code() -> None:
