@@ -27,11 +27,11 @@ from crosshash.config.params import load_params
 from crosshash.config.resolve import resolve
 from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
+from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.bootstrap import interval
 from crosshash.retrieval.codeset import CodeSet, read_code_set
 from crosshash.retrieval.evaluation import TASKS
 from crosshash.retrieval.histogram import Side
-from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.significance import random_subsets
 from crosshash.retrieval.tasks import score_task
 from crosshash.seeding import stream
