@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,3 +100,15 @@ def test_frozen_features_do_not_learn_and_stay_out_of_the_model() -> None:
     assert not hasattr(
         build(*build_towers(IMAGE, TEXT), BITS, None, 0.6, 0.4, 1.5, 0.1, 0.1, "fixed"), "frozen_image"
     )
+
+
+def test_features_that_cannot_tell_items_apart_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Vectors around (1, ..., 1) have cosines near 1, so affinities near 1; random ones around 0 have not."""
+    items = batch(8)
+    method().start_epoch(1, lambda: iter([items]))
+    assert not caplog.records
+    shifted = replace(items, image=items.image + 100, text=items.text + 100)
+    method().start_epoch(2, lambda: iter([shifted]))
+    assert not caplog.records
+    method().start_epoch(1, lambda: iter([shifted]))
+    assert "alike for all items (mean affinity 1.00 of 1)" in caplog.text

@@ -6,6 +6,7 @@ ICCV 2019.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -16,6 +17,11 @@ from torch import Tensor, nn
 from crosshash.models.frozen import Frozen
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
+
+ALIKE = 0.9
+"""Mean affinity, of 1, above which a target says little more than that all items are alike."""
+
+log = logging.getLogger(__name__)
 
 
 class Djsrh(nn.Module):
@@ -65,7 +71,12 @@ class Djsrh(nn.Module):
         ]
 
     def start_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
-        """Code = tanh(a h) with a = sqrt(epoch), epochs counted from 1: steeper from epoch to epoch."""
+        """Code = tanh(a h) with a = sqrt(epoch), epochs counted from 1: steeper from epoch to epoch.
+
+        Before the first epoch, warn where the features cannot tell items apart.
+        """
+        if epoch == 1:
+            self._look_at_features(next(iter(pairs())))
         self.steepness = math.sqrt(epoch) if self.alpha == "growing" else 1.0
 
     def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
@@ -93,6 +104,16 @@ class Djsrh(nn.Module):
     def encode_text(self, text: Tensor) -> Tensor:
         """Soft codes of texts."""
         return torch.tanh(self.text_head(self.text(text)))
+
+    def _look_at_features(self, batch: PairBatch) -> None:
+        features = self.frozen_image(batch.image), self.frozen_text(batch.text)
+        mean = float(joint_affinity(*features, self.beta, 0.0, 1.0).mean())
+        if mean > ALIKE:
+            log.warning(
+                "djsrh: the features of the networks as they are now are alike for all items (mean affinity "
+                "%.2f of 1), and so will the codes be. Use published weights (model.pretrained) or vectors.",
+                mean,
+            )
 
     def _code(self, activation: Tensor) -> Tensor:
         return nn.functional.normalize(torch.tanh(self.steepness * activation.float()))
