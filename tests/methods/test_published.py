@@ -18,7 +18,14 @@ from crosshash.config.resolve import resolve
 from crosshash.models.alexnet import AlexNetEncoder
 from crosshash.models.clip import ImageTower
 from crosshash.models.timm_network import TimmEncoder
-from crosshash.models.towers import Tower, TowerSpec, build_towers, image_spec, text_spec
+from crosshash.models.towers import (
+    Tower,
+    TowerSpec,
+    build_towers,
+    image_spec,
+    text_spec,
+    with_fresh_weights,
+)
 from crosshash.plans.train import TrainPlan
 from crosshash.protocols import PairBatch, TrainingInputs
 from crosshash.training.model_folder import ModelCard, build_method
@@ -49,16 +56,19 @@ def plan_of(name: str) -> TrainPlan:
     return plan
 
 
-@lru_cache(maxsize=1)  # the networks of several presets are the same, and building them takes longest
-def towers(image: str, text: str, hidden: int, layers: int) -> tuple[Tower, Tower]:
-    """Networks without the published weights, for 224 pixels and the 1,386 tags of MIRFlickr."""
-    torch.manual_seed(0)
+def specs(image: str, text: str, hidden: int, layers: int) -> tuple[TowerSpec, TowerSpec]:
+    """Both networks for 224 pixels and the 1,386 tags of MIRFlickr, the published weights left out."""
     words = [f"tag{number}" for number in range(1386)]
-    specs = (
+    return (
         image_spec(image, "jpeg", None, hidden, None, layers),
         text_spec(text, "caption", "jpeg", None, words, hidden, None, layers),
     )
-    return build_towers(*specs)
+
+
+@lru_cache(maxsize=1)  # the networks of several presets are the same, and building them takes longest
+def towers(image: str, text: str, hidden: int, layers: int) -> tuple[Tower, Tower]:
+    torch.manual_seed(0)
+    return build_towers(*specs(image, text, hidden, layers))
 
 
 def pairs(image: Tower, text: Tower) -> PairBatch:
@@ -96,7 +106,8 @@ def trainings() -> dict[str, TrainPlan]:
 @pytest.mark.parametrize("plan", [pytest.param(plan, id=name) for name, plan in trainings().items()])
 def test_a_published_preset_builds_its_networks_and_takes_two_steps(plan: TrainPlan) -> None:
     model = plan.model
-    image, text = towers(model.image, model.text, model.hidden, model.layers)
+    names = (model.image, model.text, model.hidden, model.layers)
+    image, text = towers(*names)
     kind, image_dim, text_dim = NETWORKS[plan.method]
     assert isinstance(image.network, kind)
     assert (image.dim, text.dim) == (image_dim, text_dim)
@@ -104,7 +115,7 @@ def test_a_published_preset_builds_its_networks_and_takes_two_steps(plan: TrainP
     assert whole.image.shape == (ITEMS, 3, 224, 224)
     card = ModelCard(plan.method, plan.train_bits, plan.settings, NONE, NONE, best_epoch=0)
     method = build_method(card, (image, text), inputs(plan.train_bits))
-    rates = rates_of(plan)
+    rates = rates_of(plan, with_fresh_weights(*specs(*names), model.pretrained))
     optimizers = [make_optimizer(method, phase, rates) for phase in method.phases]
     method.start_epoch(1, lambda: iter([whole]))
     weights = [group.parameters[-1] for phase in method.phases for group in method.parameter_groups(phase)]
