@@ -392,13 +392,6 @@ def test_significance_is_part_of_the_model_and_can_be_asked_for() -> None:
 # Refused
 
 
-def test_training_items_without_labels_are_refused() -> None:
-    labels = np.eye(3, dtype=np.uint8)[[0, 1, 2, 0]]
-    labels[1] = 0
-    with pytest.raises(CrosshashError, match="1 of 4 training items have no label"):
-        scahn(known=TrainingInputs(labels))
-
-
 @pytest.mark.parametrize("layers", [1, 3])
 def test_an_encoder_without_four_depths_is_refused(layers: int) -> None:
     towers = build_towers(TowerSpec("mlp", "mlp", HIDDEN, DIM, layers=layers), TEXT)

@@ -78,6 +78,14 @@ def test_a_supervised_method_needs_labels(files: Path) -> None:
         read(files)
 
 
+def test_a_supervised_method_needs_a_label_of_every_item(files: Path) -> None:
+    labels = {"classes": np.array(["a", "b"]), "labels": np.array([[1, 0], [0, 0], [0, 1], [0, 0]], np.uint8)}
+    write_npz(files / "train_labels.npz", labels)
+    assert read(files, supervised=False).labels.shape == (4, 2)
+    with pytest.raises(CrosshashError, match=r"2 of 4 training items have no label.*leave these items out"):
+        read(files)
+
+
 def test_centres_of_other_classes_are_refused(files: Path) -> None:
     labels = {"classes": np.array(["b", "a"]), "labels": np.ones((4, 2), np.uint8)}
     write_npz(files / "train_labels.npz", labels)

@@ -200,14 +200,9 @@ def build(
     """Make the method, for training with buffers for all training items.
 
     Raises:
-        CrosshashError: an encoder that does not show four levels, or training items without labels.
+        CrosshashError: an encoder that does not show four levels.
     """
     method = Scahn(image, text, train_bits, alpha, pair_weight, quan_weight)
     if inputs is not None:
-        if unlabelled := int((~inputs.labels.any(axis=1)).sum()):
-            raise CrosshashError(
-                f"{unlabelled} of {len(inputs.labels)} training items have no label, and SCAHN learns from "
-                "labels: leave them out of training, or choose an unsupervised method."
-            )
         method.make_buffers(torch.from_numpy(inputs.labels))
     return method

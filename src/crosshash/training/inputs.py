@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from crosshash.artifacts import read_json, read_npz
 from crosshash.data.info import DatasetInfo
 from crosshash.errors import CrosshashError
@@ -18,14 +21,11 @@ def read_inputs(data: Path, centers: Path, short: Path, supervised: bool) -> Tra
     """Read training labels, long hash centres, and the way to the short code where the loss looks at it.
 
     Raises:
-        CrosshashError: a supervised method without labels, or centres made for other classes.
+        CrosshashError: a training item without label for a supervised method, or centres of other classes.
     """
     labels = read_npz(data / LABELS)
-    if supervised and labels["labels"].size == 0:
-        raise CrosshashError(
-            f"{data}: no training item has a label, and the method learns from labels. "
-            "Fill the column `labels` of pairs.csv (split by ;), or choose an unsupervised method."
-        )
+    if supervised:
+        _check_labels(data, labels["labels"])
     long, path = read_npz(centers), read_npz(short)
     if bool(long["used"]) and list(long["classes"]) != list(labels["classes"]):
         raise CrosshashError(
@@ -38,6 +38,20 @@ def read_inputs(data: Path, centers: Path, short: Path, supervised: bool) -> Tra
         path.get("matrix"),
         path.get("centers"),
         path.get("tie_bits"),
+    )
+
+
+def _check_labels(data: Path, labels: NDArray[np.uint8]) -> None:
+    """Refuse items that share no label even with themselves: to a loss they are unlike everything."""
+    bare = int((~labels.any(axis=1)).sum())
+    if not bare:
+        return
+    found = f"{bare} of {len(labels)} training items have no label"
+    if bare == len(labels):
+        found = "no training item has a label"
+    raise CrosshashError(
+        f"{data}: {found}, and the method learns from labels. Fill the column `labels` of pairs.csv "
+        "(split by ;), leave these items out of training, or choose an unsupervised method."
     )
 
 
