@@ -74,12 +74,18 @@ def test_all_bits_are_delivered_in_their_own_order() -> None:
         assert found.significances.keys() == set(MEASURES)
 
 
-@pytest.mark.parametrize("val", [None, encoded(15, 0, labelled=False)])
+@pytest.mark.parametrize(
+    ("val", "reason"),
+    [
+        (None, "there are no validation queries:"),
+        (encoded(15, 0, labelled=False), "no validation query has a relevant training item:"),
+    ],
+)
 def test_without_a_score_auto_is_alignment(
-    val: EncodedItems | None, caplog: pytest.LogCaptureFixture
+    val: EncodedItems | None, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         found = choose_bits(significances(), "auto", 4, val, encoded(60, 1), CLASSES)
     assert (found.chosen, found.validation) == ("alignment", None)
     assert np.array_equal(found.index, most_significant(significances()["alignment"], 4))
-    assert "no validation query" in caplog.text
+    assert reason in caplog.text

@@ -43,7 +43,10 @@ def choose_bits(
     if wanted != "auto":
         chosen = wanted
     elif scores is None:
-        logger.warning("no validation query has a relevant training item: %s chooses the bits", UNSCORED)
+        lacking = (
+            "no validation query has a relevant training item" if val else "there are no validation queries"
+        )
+        logger.warning("%s: %s chooses the bits", lacking, UNSCORED)
         chosen = UNSCORED
     else:
         chosen = max(scores, key=lambda name: sum(scores[name].values()))
