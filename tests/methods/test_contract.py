@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,8 @@ from crosshash.errors import CrosshashError
 from crosshash.models.tensors import read_tensors
 from crosshash.models.towers import build_towers
 from crosshash.protocols import PairBatch
-from crosshash.training.checkpoint import Epoch
+from crosshash.seeding import stream_seed
+from crosshash.training.checkpoint import Epoch, cpu_copy, load_checkpoint
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
 from crosshash.training.model_folder import build_method, load_model, save_model
@@ -61,10 +63,11 @@ def fitted(
     whole: PairBatch,
     epochs: int = 2,
     on_epoch: Callable[[int, Epoch], None] = nothing,
+    rates: Rates = RATES,
 ) -> Fitted:
     return fit(
         open_fabric("cpu", "fp32"), model, FixedBatches(whole), None,
-        epochs=epochs, rates=RATES, select="last", seed=0, folder=folder, on_epoch=on_epoch,
+        epochs=epochs, rates=rates, select="last", seed=0, folder=folder, on_epoch=on_epoch,
     )  # fmt: skip
 
 
@@ -262,13 +265,27 @@ def test_a_stopped_training_goes_on_to_the_same_end(name: str, kind: str, tmp_pa
 
 
 @every_method
+def test_the_loss_of_an_epoch_is_the_sum_over_its_phases(name: str, tmp_path: Path) -> None:
+    """At a learning rate of nearly nothing every step's loss can be had from an equal model beside it."""
+    whole, still = pairs("vectors", ITEMS), replace(RATES, head=1e-12, backbone=1e-12, weight_decay=0.0)
+    shown = fitted(tmp_path, make(name, items=ITEMS), whole, epochs=1, rates=still).history[0]
+    model = make(name, items=ITEMS)
+    torch.manual_seed(stream_seed(0, "epoch", 1))
+    started(model, whole)
+    batches = FixedBatches(whole)
+    losses = [model.training_step(b, phase).total.item() for phase in model.phases for b in batches.epoch(1)]
+    assert shown["loss"] == pytest.approx(sum(losses) / len(batches), rel=1e-5)
+
+
+@every_method
 def test_a_loss_that_is_no_number_ends_the_training_with_epoch_step_and_part(
     name: str, tmp_path: Path
 ) -> None:
-    whole = pairs("vectors", ITEMS)
+    whole, states = pairs("vectors", ITEMS), list[dict[str, Tensor]]()
     model = make(name, items=ITEMS)
 
     def spoil(epoch: int, row: Epoch) -> None:
+        states.append(cpu_copy(model.state_dict()))
         for values in (whole.image, whole.text):
             values[:] = torch.nan
 
@@ -276,6 +293,36 @@ def test_a_loss_that_is_no_number_ends_the_training_with_epoch_step_and_part(
         fitted(tmp_path, model, whole, on_epoch=spoil)
     assert "state after the epoch before is kept" in str(ended.value)
     assert any(part in str(ended.value) for part in read_parts(name))
+    assert same(saved(tmp_path), states[0])
+
+
+@every_method
+def test_a_gradient_that_overflows_in_the_very_last_step_leaves_the_epoch_before(
+    name: str, tmp_path: Path
+) -> None:
+    """The loss is still a number then, and no step follows that would show what the weights have become."""
+    whole, states = pairs("vectors", ITEMS), list[dict[str, Tensor]]()
+    model, steps = make(name, items=ITEMS), itertools.count(1)
+    last = 2 * len(FixedBatches(whole))
+
+    def spoil(gradient: Tensor) -> Tensor:
+        return gradient + torch.inf if next(steps) == last else gradient
+
+    model.parameter_groups(model.phases[-1])[-1].parameters[-1].register_hook(spoil)
+    with pytest.raises(CrosshashError, match=rf"epoch 2, step 4: phase {model.phases[-1]}\. Lower"):
+        fitted(tmp_path, model, whole, on_epoch=lambda *_: states.append(cpu_copy(model.state_dict())))
+    assert next(steps) == last + 1
+    assert same(saved(tmp_path), states[0])
+
+
+def saved(folder: Path) -> dict[str, Tensor]:
+    """Read the checkpoint of a training without scores, in which the last epoch is the best."""
+    found = load_checkpoint(folder, [])
+    assert found is not None
+    state, best, progress = found
+    assert same(state, best)
+    assert (progress.epochs_done, len(progress.history)) == (1, 1)
+    return state
 
 
 def read_parts(name: str) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from crosshash.errors import CrosshashError
 from crosshash.methods.twdh import Twdh
 from crosshash.protocols import Batches, PairBatch
-from crosshash.training.checkpoint import STATE, Epoch, cpu_copy
+from crosshash.training.checkpoint import STATE, Epoch, cpu_copy, load_checkpoint
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
 from crosshash.training.optimizers import Rates, make_optimizer
@@ -231,6 +231,19 @@ def test_a_loss_that_is_no_number_names_epoch_step_and_part(tmp_path: Path, valu
         run(tmp_path, pairs=Poisoned(2, 2, value))
     rest = run(tmp_path, model=learner(seed=7))
     assert equal(rest.state, run(tmp_path / "whole").state)
+
+
+def test_a_buffer_that_is_no_number_after_the_last_step_leaves_the_epoch_before(tmp_path: Path) -> None:
+    """Vectors of 1e22 have a variance beyond float32; BatchNorm gives zeros, loss and gradient are finite."""
+    model = learner()
+    note, states = watched(model)
+    message = r"no longer a number in epoch 4, step 4: image\S*running_var\. Lower train\.lr_head"
+    with pytest.raises(CrosshashError, match=message):
+        run(tmp_path, model, pairs=Poisoned(4, 3, 1e22), on_epoch=note)
+    found = load_checkpoint(tmp_path, [])
+    assert found is not None
+    assert equal(found[0], states[3])
+    assert found[2].epochs_done == 3
 
 
 def test_scores_alone_never_keep_a_network_that_was_not_trained(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from crosshash.errors import CrosshashError
@@ -54,48 +54,84 @@ def fit(
     score: validation mAP by task, or None without validation queries (then the last epoch is kept).
 
     Raises:
-        CrosshashError: the loss is no longer a number; epoch, step and part are named.
+        CrosshashError: a loss, gradient or weight is no longer a number; epoch, step and part are named.
     """
     network = cast(nn.Module, method)
     optimizers = [make_optimizer(method, phase, rates) for phase in method.phases]
     wrapped, *stepped = fabric.setup(network, *optimizers)
     wrapped.mark_forward_method("training_step")
-    progress, best = Progress(0, (), 0, -math.inf), cpu_copy(network.state_dict())
-    if (found := load_checkpoint(folder, optimizers)) is not None:
-        state, best, progress = found
-        network.load_state_dict(state)
-        logger.info("training goes on at epoch %d of %d", progress.epochs_done + 1, epochs)
+    best, progress = _beginning(network, optimizers, folder, epochs)
     for number, row in enumerate(progress.history, start=1):
         on_epoch(number, row)
-
-    def pairs() -> Iterator[PairBatch]:
-        return (batch.to(fabric.device) for batch in batches.in_order())
-
     started, resumed_after = time.perf_counter(), progress.epochs_done
     for epoch in range(resumed_after + 1, epochs + 1):
         torch.manual_seed(stream_seed(seed, "epoch", epoch))  # dropout draws from torch's own generator
-        row = {}
-        method.start_epoch(epoch, pairs)
-        for phase, optimizer in zip(method.phases, stepped, strict=True):
-            row |= _train_epoch(fabric, wrapped, batches, optimizer, phase, (epoch, epochs), rates)
-        method.end_epoch(epoch, pairs)
-        value = float(epoch)  # without scores, later is better
-        if score is not None:
-            scores = score()
-            row |= {f"val_{task}": mean for task, mean in scores.items()}
-            value = sum(scores.values()) / len(scores) if select == "best" else value
+        row = _train_epoch(fabric, method, wrapped, batches, stepped, (epoch, epochs), rates)
+        scores = {} if score is None else score()
+        row |= {f"val_{task}": mean for task, mean in scores.items()}
+        # Without scores, later is better.
+        value = sum(scores.values()) / len(scores) if scores and select == "best" else float(epoch)
         if value > progress.best_value:
             best, progress = cpu_copy(network.state_dict()), Progress(epoch, progress.history, epoch, value)
         progress = Progress(epoch, (*progress.history, row), progress.best_epoch, progress.best_value)
         save_checkpoint(folder, network.state_dict(), best, optimizers, progress)
         on_epoch(epoch, row)
-        values = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
-        left = (epochs - epoch) * (time.perf_counter() - started) / (epoch - resumed_after)
-        logger.info("epoch %d/%d  %s  about %.0f s left", epoch, epochs, values, left)
+        _tell((epoch, epochs), row, (time.perf_counter() - started) / (epoch - resumed_after))
     return Fitted(best, progress.best_epoch, progress.history)
 
 
+def _beginning(
+    network: nn.Module, optimizers: Sequence[Optimizer], folder: Path, epochs: int
+) -> tuple[Tensors, Progress]:
+    """Take up the state found in `folder`, or start; gives the best network so far, and where it stands."""
+    found = load_checkpoint(folder, optimizers)
+    if found is None:
+        return cpu_copy(network.state_dict()), Progress(0, (), 0, -math.inf)
+    state, best, progress = found
+    network.load_state_dict(state)
+    logger.info("training goes on at epoch %d of %d", progress.epochs_done + 1, epochs)
+    return best, progress
+
+
+def _tell(place: tuple[int, int], row: Epoch, seconds: float) -> None:
+    """Log an epoch's values, and how long the rest takes at `seconds` an epoch."""
+    epoch, epochs = place
+    values = "  ".join(f"{key} {value:.4f}" for key, value in row.items())
+    logger.info("epoch %d/%d  %s  about %.0f s left", epoch, epochs, values, (epochs - epoch) * seconds)
+
+
 def _train_epoch(
+    fabric: Fabric,
+    method: Method,
+    wrapped: nn.Module,
+    batches: Batches,
+    optimizers: Sequence[Optimizer],
+    place: tuple[int, int],
+    rates: Rates,
+) -> Epoch:
+    """Take all phases of one epoch; gives the means of their parts, and the sum of their losses.
+
+    Raises:
+        CrosshashError: a loss, a gradient or, after the last step, a weight or buffer is not a number.
+    """
+
+    def pairs() -> Iterator[PairBatch]:
+        return (batch.to(fabric.device) for batch in batches.in_order())
+
+    epoch, _ = place
+    row: Epoch = {}
+    method.start_epoch(epoch, pairs)
+    for phase, optimizer in zip(method.phases, optimizers, strict=True):
+        means = _train_phase(fabric, wrapped, batches, optimizer, phase, place, rates)
+        row |= means | {"loss": row.get("loss", 0.0) + means["loss"]}
+    for name, value in cast(nn.Module, method).state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise _no_number("a weight or buffer", epoch, len(batches), name)
+    method.end_epoch(epoch, pairs)
+    return row
+
+
+def _train_phase(
     fabric: Fabric,
     wrapped: nn.Module,
     batches: Batches,
@@ -104,9 +140,9 @@ def _train_epoch(
     place: tuple[int, int],
     rates: Rates,
 ) -> Epoch:
-    """Take the steps of one epoch; gives the mean of the loss and of its parts."""
+    """Take the steps of one phase of an epoch; gives the mean of the loss and of its parts."""
     epoch, epochs = place
-    seen: list[StepLoss] = []
+    seen: list[tuple[StepLoss, Tensor]] = []
     sums: Epoch = {}
     steps = len(batches)
     with StepBar(f"epoch {epoch}/{epochs}", steps) as bar:
@@ -116,32 +152,44 @@ def _train_epoch(
                 loss: StepLoss = wrapped.training_step(cpu_batch.to(fabric.device), phase)  # type: ignore[operator]
             optimizer.zero_grad()
             fabric.backward(loss.total)
-            fabric.clip_gradients(wrapped, optimizer, max_norm=rates.clip_norm, error_if_nonfinite=False)
+            norm = fabric.clip_gradients(
+                wrapped, optimizer, max_norm=rates.clip_norm, error_if_nonfinite=False
+            )
             optimizer.step()
-            seen.append(StepLoss(loss.total.detach(), loss.parts))
+            seen.append((StepLoss(loss.total.detach(), loss.parts), cast(Tensor, norm)))
             if len(seen) == CHECK_EVERY or step == steps - 1:
-                _add_up(seen, sums, f"epoch {epoch}", step - len(seen) + 1)
+                _add_up(seen, sums, phase, epoch, step - len(seen) + 1)
                 seen.clear()
             bar.advance(len(cpu_batch.index), sums.get("loss", 0.0) / (step + 1))
     return {name: total / steps for name, total in sums.items()}
 
 
-def _add_up(seen: list[StepLoss], sums: Epoch, where: str, first_step: int) -> None:
-    """Add the losses of a few steps to the sums.
+def _add_up(
+    seen: Sequence[tuple[StepLoss, Tensor]], sums: Epoch, phase: str, epoch: int, first_step: int
+) -> None:
+    """Add the losses of a few steps to the sums; beside each loss stands the norm of its gradient.
 
     Raises:
         CrosshashError: one of them is not a number.
     """
-    for name in ("loss", *seen[0].parts):
-        values = (
-            torch.stack([loss.total if name == "loss" else loss.parts[name] for loss in seen]).float().cpu()
-        )
-        sums[name] = sums.get(name, 0.0) + float(values.sum())
-    for offset, loss in enumerate(seen):
-        broken = [name for name, value in loss.parts.items() if not torch.isfinite(value)]
-        if broken or not torch.isfinite(loss.total):
-            raise CrosshashError(
-                f"the loss is no longer a number in {where}, step {first_step + offset + 1}: "
-                f"{', '.join(broken) or 'total'}. Lower train.lr_head and train.lr_backbone; "
-                "the state after the epoch before is kept."
-            )
+    columns = {"loss": [loss.total for loss, _ in seen]}
+    columns |= {name: [loss.parts[name] for loss, _ in seen] for name in seen[0][0].parts}
+    values = {name: torch.stack(column).float().cpu() for name, column in columns.items()}
+    norms = torch.stack([norm for _, norm in seen]).cpu()
+    for offset, norm in enumerate(norms):
+        step = first_step + offset + 1
+        broken = [name for name, column in values.items() if not column[offset].isfinite()]
+        if broken:
+            parts = [name for name in broken if name != "loss"]
+            raise _no_number("the loss", epoch, step, ", ".join(parts) or "total")
+        if not norm.isfinite():
+            raise _no_number("the gradient", epoch, step, f"phase {phase}")
+    for name, column in values.items():
+        sums[name] = sums.get(name, 0.0) + float(column.sum())
+
+
+def _no_number(what: str, epoch: int, step: int, part: str) -> CrosshashError:
+    return CrosshashError(
+        f"{what} is no longer a number in epoch {epoch}, step {step}: {part}. "
+        "Lower train.lr_head and train.lr_backbone; the state after the epoch before is kept."
+    )
