@@ -20,7 +20,7 @@ from crosshash.codes.encoder import describe_encoder
 from crosshash.codes.hashcodes import pack, unpack
 from crosshash.codes.quantiser import Codebook
 from crosshash.codes.transform import read_transform
-from crosshash.data.info import read_info
+from crosshash.data.info import DatasetInfo, read_info
 from crosshash.data.labels import label_matrix
 from crosshash.data.mat import write_mat
 from crosshash.data.prepared import prepared
@@ -37,6 +37,7 @@ from crosshash.training.model_folder import Model, load_model
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 MODEL, TRANSFORM = Path("artifacts/model"), Path("artifacts/transform.npz")
+CENTERS = Path("artifacts/centers/short.npz")
 CODES = Path("artifacts/codes")
 Arrays = dict[str, np.ndarray]
 
@@ -50,47 +51,68 @@ def main(dataset: str) -> None:
     device = settled_device(plan.device)
     model = load_model(MODEL)
     cast(nn.Module, model.method).to(device)
-    transform = read_transform(TRANSFORM)
-    book = read_centers(Path("artifacts/centers/short.npz"))
+    book = read_centers(CENTERS)
     info = read_info(data)
-    encoded = {
+    encoded = encode_parts(model, data, info, plan, torch.device(device))
+    chosen = bit_index(model, encoded, info.classes, plan)
+    sides = {
+        name: joined([encoded[part] for part in parts if part in encoded]) for name, parts in PARTS.items()
+    }
+    with atomic_path(CODES) as folder:
+        folder.mkdir()
+        write_sides(folder, sides, info.classes, chosen, book, plan)
+        write_quantised(folder, model.method, sides["query"], sides["retrieval"])
+        write_bit_index(folder, chosen)
+        kept = None if chosen is None else chosen.index
+        write_json(folder / ENCODER, describe_encoder(MODEL, TRANSFORM, kept, plan.bits))
+    for name, items in sides.items():
+        logging.getLogger(__name__).info(
+            "%s: %d items, %d bits on %s", name, len(items.ids), plan.bits, device
+        )
+
+
+def encode_parts(
+    model: Model, data: Path, info: DatasetInfo, plan: EncodePlan, device: torch.device
+) -> dict[str, EncodedItems]:
+    """Encode all parts that have items."""
+    transform = read_transform(TRANSFORM)
+    return {
         part: encode_items(
             model.method,
             prepared(read_items(data, part), model.prepare_image, model.prepare_text),
             transform,
             plan.caption,
             plan.batch,
-            torch.device(device),
+            device,
             keep_real=isinstance(model.method, Quantising),
         )
         for part in ("query", *PARTS["retrieval"])
         if info.counts[part]
     }
-    chosen = bit_index(model, encoded, info.classes, plan)
+
+
+def write_sides(
+    folder: Path,
+    sides: dict[str, EncodedItems],
+    classes: tuple[str, ...],
+    chosen: BitIndex | None,
+    book: CenterBook | None,
+    plan: EncodePlan,
+) -> None:
+    """Write the codes of queries and retrieval set, their targets as codes, and both for MATLAB."""
     targets: Arrays = {"used": np.array(book is not None)}
     delivered: dict[str, Arrays] = {}
-    sides: dict[str, EncodedItems] = {}
-    with atomic_path(CODES) as folder:
-        folder.mkdir()
-        for name, parts in PARTS.items():
-            sides[name] = items = joined([encoded[part] for part in parts if part in encoded])
-            labels = label_matrix(items.labels, info.classes)
-            long = code_arrays(items, labels, info.classes, plan.train_bits, short=False)
-            write_npz(folder / f"{name}_long.npz", long)
-            items = items if chosen is None else shortened_to(chosen, items, plan.train_bits)
-            delivered[name] = code_arrays(items, labels, info.classes, plan.bits, short=True)
-            write_npz(folder / f"{name}.npz", delivered[name])
-            if book is not None:
-                targets[name] = target_codes(book, labels)
-            logging.getLogger(__name__).info(
-                "%s: %d items, %d bits on %s", name, len(labels), plan.bits, device
-            )
-        write_npz(folder / "targets.npz", targets)
-        write_quantised(folder, model.method, sides["query"], sides["retrieval"])
-        write_mat(folder / "codes.mat", matlab_arrays(delivered, plan.bits))
-        write_bit_index(folder, chosen)
-        kept = None if chosen is None else chosen.index
-        write_json(folder / ENCODER, describe_encoder(MODEL, TRANSFORM, kept, plan.bits))
+    for name, items in sides.items():
+        labels = label_matrix(items.labels, classes)
+        long = code_arrays(items, labels, classes, plan.train_bits, short=False)
+        write_npz(folder / f"{name}_long.npz", long)
+        short = items if chosen is None else shortened_to(chosen, items, plan.train_bits)
+        delivered[name] = code_arrays(short, labels, classes, plan.bits, short=True)
+        write_npz(folder / f"{name}.npz", delivered[name])
+        if book is not None:
+            targets[name] = target_codes(book, labels)
+    write_npz(folder / "targets.npz", targets)
+    write_mat(folder / "codes.mat", matlab_arrays(delivered, plan.bits))
 
 
 def bit_index(
