@@ -30,7 +30,7 @@ from crosshash.retrieval.tables import (
 from crosshash.retrieval.two_stage import (
     TwoStageScores,
     candidate_table,
-    compare_stages,
+    compare_tasks,
     two_stage_search,
     two_stage_section,
     two_stage_table,
@@ -124,10 +124,7 @@ def _two_stages(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[
         return {}
     real = read_real(CODES / "real.npz", len(retrieval), found.codebook.dictionaries.shape[2])
     searches = {task: two_stage_search(query, retrieval, found, real, task) for task in ("i2t", "t2i")}
-    return {
-        task: compare_stages(search, plan.rerank, plan.ties, plan.undefined)
-        for task, search in searches.items()
-    }
+    return compare_tasks(searches, plan.rerank, plan.ties, plan.undefined)
 
 
 def _write(

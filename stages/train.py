@@ -19,8 +19,9 @@ from crosshash.models.tensors import Tensors
 from crosshash.models.towers import Tower, build_towers, with_fresh_weights
 from crosshash.parent import end_with_parent
 from crosshash.plans.base import FOLDER, read_plan
+from crosshash.plans.rerank import RerankPlan, check_candidates
 from crosshash.plans.train import TrainPlan
-from crosshash.protocols import Batches, Method
+from crosshash.protocols import Batches, Method, Quantising
 from crosshash.seeding import stream_seed
 from crosshash.training.checkpoint import locked, remove_checkpoint, state_folder, training_key
 from crosshash.training.curves import Curves
@@ -55,6 +56,8 @@ def main(dataset: str) -> None:
     towers = build_towers(image, text, plan.model.pretrained)
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0)
     method = build_method(card, towers, inputs)
+    if isinstance(method, Quantising):
+        check_second_stage(info)
     train, val = open_parts(data, info, plan, towers)
     rates = rates_of(plan, with_fresh_weights(image, text, plan.model.pretrained))
     networks = json.dumps([image.as_json(), text.as_json()], sort_keys=True)
@@ -72,6 +75,17 @@ def main(dataset: str) -> None:
         save(card, trained_state(method, fitted), fitted.best_epoch)
         remove_checkpoint(folder)
     write_timings(time.perf_counter() - started, info.counts["train"] * plan.epochs)
+
+
+def check_second_stage(info: DatasetInfo) -> None:
+    """See that as many candidates as the scores will order anew can be there, as far as is known by now.
+
+    Items without label or text are not scored; training items and validation queries have both.
+    """
+    rerank = read_plan("evaluate", RerankPlan).rerank
+    if rerank is not None:
+        trained = info.counts["train"] + info.counts["val"]
+        check_candidates(rerank, trained, trained + info.counts["rest"])
 
 
 def write_timings(seconds: float, pairs: int) -> None:

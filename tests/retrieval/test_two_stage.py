@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -16,6 +17,7 @@ from crosshash.retrieval.two_stage import (
     Search,
     candidate_table,
     compare_stages,
+    compare_tasks,
     two_stage_search,
     two_stage_section,
 )
@@ -150,11 +152,46 @@ def test_scores_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     assert compare_stages(search, 50, "expected", "skip") == whole
 
 
-def test_more_candidates_than_items_are_refused() -> None:
-    search = searched("i2t")
-    compare_stages(search, N - 2, "expected", "skip")
-    with pytest.raises(CrosshashError, match=r"hq\.rerank: 149 candidates, but only 148 items"):
-        compare_stages(search, N - 1, "expected", "skip")
+def cut_to(search: Search, items: int) -> Search:
+    """Only the first items of a set."""
+    rows = slice(items)
+    return replace(
+        search,
+        codes=(search.codes[0], search.codes[1][rows]),
+        labels=(search.labels[0], search.labels[1][rows]),
+        words=search.words[rows],
+        real=search.real[rows],
+    )
+
+
+@pytest.mark.parametrize(
+    ("r_h", "message"),
+    [
+        (149, r"hq\.rerank: 149 candidates, but only 148 items .* a number from 50 to 148;"),
+        (49, r"hq\.rerank: 49 candidates are less than 50, .* a number from 50 to 148;"),
+    ],
+)
+def test_candidates_beyond_the_items_or_below_the_largest_cut_are_refused(r_h: int, message: str) -> None:
+    """148 items have a text, 149 a picture: one number serves both directions."""
+    searches = {task: searched(task) for task in ("i2t", "t2i")}
+    with pytest.raises(CrosshashError, match=message):
+        compare_tasks(searches, r_h, "expected", "skip")
+    for fits in (50, 148):
+        found = compare_tasks(searches, fits, "expected", "skip")
+        assert all(fits in scores.by_candidates for scores in found.values())
+
+
+def test_a_small_set_has_all_of_its_items_as_candidates() -> None:
+    """40 texts and 41 pictures; what the message advises is taken, in both directions."""
+    searches = {"i2t": cut_to(searched("i2t"), 40), "t2i": cut_to(searched("t2i"), 41)}
+    for refused in (100, 41, 39):
+        with pytest.raises(CrosshashError, match=r"Set hq\.rerank to 40, all of them; no training"):
+            compare_tasks(searches, refused, "by_id", "skip")
+    found = compare_tasks(searches, 40, "by_id", "skip")
+    for task, search in searches.items():
+        expected = loop_scores(search, ranked_lists(search, 40)["reranked"])
+        assert found[task].by_candidates[40] == pytest.approx(expected, abs=2e-6)
+    assert list(found["t2i"].by_candidates) == [0, 40, 41]
 
 
 def test_queries_without_relevant_items_follow_the_rule() -> None:

@@ -164,23 +164,6 @@ def rank(query: Side, retrieval: Side, rows: range, ties: Ties, grades: int) -> 
     return by_distance, Ranking.of_grades(counts, falling=ties == "optimistic")
 
 
-def rank_groups(relevant: NDArray[np.bool_], starts: NDArray[np.bool_], ties: Ties) -> Ranking:
-    """Rank items in an order that is found already; by relevance alone, not by number of shared labels.
-
-    relevant: bool[Q, N] in that order; starts: bool[Q, N], where groups of ties begin; the first place does.
-    """
-    if ties == "by_id":
-        starts = np.ones_like(starts)
-    group = np.cumsum(starts, axis=1) - 1
-    width = int(group[:, -1].max()) + 1
-    cell = 2 * (group + width * np.arange(len(group))[:, None]) + relevant
-    counts = np.bincount(cell.ravel(), minlength=2 * group.shape[0] * width).astype(np.int32)
-    counts = counts.reshape(-1, width, 2)
-    if ties in ("optimistic", "pessimistic"):
-        return Ranking.of_grades(counts, falling=ties == "optimistic")
-    return Ranking.of_counts(counts)
-
-
 def _sums(parts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums of the parts before each one, and of all: [Q, M] to [Q, M + 1]."""
     sums = np.zeros((len(parts), parts.shape[1] + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from crosshash.codes.hamming import distances
 from crosshash.codes.quantiser import Codebook
-from crosshash.errors import CrosshashError
+from crosshash.plans.rerank import check_candidates
 from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.codeset import CodeSet, Modality
 from crosshash.retrieval.evaluation import TASKS
@@ -23,16 +23,16 @@ from crosshash.retrieval.mean_ap import Undefined, scored_queries
 from crosshash.retrieval.measures import Measure
 from crosshash.retrieval.parallel import over_blocks
 from crosshash.retrieval.quantised import QuantisedSet
-from crosshash.retrieval.ranking import CELLS, QUERIES, Ranking, Ties, rank_groups
-from crosshash.retrieval.rerank import quantised_scores, rerank
+from crosshash.retrieval.ranking import CELLS, QUERIES, Ranking, Ties
+from crosshash.retrieval.rerank import quantised_scores
+from crosshash.retrieval.score_ranking import rank_by_candidates, rank_by_score, take
 from crosshash.retrieval.scores import DIGITS
 
 MEASURES: tuple[Measure, ...] = (AP(), AP(50, "min"), AP(50, "hits"))
-CANDIDATES = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000)
-"""Numbers of candidates at which the two stages are scored, as far as the retrieval set reaches."""
+CANDIDATES = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
+"""Numbers of candidates at which the two stages are scored, as far as there are items; then all of them."""
 
 Scores = dict[str, float]
-T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,19 @@ def two_stage_search(
     )
 
 
+def compare_tasks(
+    searches: Mapping[str, Search], r_h: int, ties: Ties, undefined: Undefined
+) -> dict[str, TwoStageScores]:
+    """Score all ways to rank, by task.
+
+    Raises:
+        CrosshashError: `r_h` does not fit the number of items, or as `compare_stages` does.
+    """
+    items = min(len(search.words) for search in searches.values())
+    check_candidates(r_h, items, items)
+    return {task: compare_stages(search, r_h, ties, undefined) for task, search in searches.items()}
+
+
 def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -> TwoStageScores:
     """Score all ways to rank, re-ranking `r_h` candidates and other numbers of them.
 
@@ -91,13 +104,9 @@ def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -
     among candidates fall back to the distance, then the row. A block of queries at a time.
 
     Raises:
-        CrosshashError: `r_h` is more than there are items, or no query has a relevant item.
+        CrosshashError: no query has a relevant item, or, under `error`, one has none.
     """
     count = len(search.words)
-    if r_h > count:
-        raise CrosshashError(
-            f"params.yaml: hq.rerank: {r_h} candidates, but only {count} items are searched. Lower hq.rerank."
-        )
     sizes = sorted({r_h, count, *(size for size in CANDIDATES if size < count)})
     parts = over_blocks(lambda rows: _score(search, rows, sizes, ties), _blocks(search))
     defined = np.concatenate([part[0] for part in parts])
@@ -156,53 +165,23 @@ def _score(
     block = slice(rows.start, rows.stop)
     relevant = search.labels[0][block].astype(np.float32) @ search.labels[1].T.astype(np.float32) > 0
     defined = np.asarray(relevant.any(axis=1))
-    rankings = [
-        *_by_scores(search, block, relevant, ties),
-        *_by_candidates(search, block, relevant, sizes, ties),
-    ]
+    rankings = _rankings(search, block, relevant, sizes, ties)
     sums = [[measure(part).sum() for measure in MEASURES] for part in (r.take(defined) for r in rankings)]
     return defined, np.array(sums)
 
 
-def _by_scores(search: Search, block: slice, relevant: NDArray[np.bool_], ties: Ties) -> Iterable[Ranking]:
-    """Rank all items by their quantised vectors, then by their real ones."""
-    vectors = search.vectors[block]
-    everything = np.broadcast_to(np.arange(len(search.words)), relevant.shape)
-    yield _falling(
-        quantised_scores(vectors, everything, search.words, search.codebook.dictionaries), relevant, ties
-    )
-    yield _falling(vectors @ search.real.T, relevant, ties)
-
-
-def _falling(scores: NDArray[np.float32], relevant: NDArray[np.bool_], ties: Ties) -> Ranking:
-    order = np.argsort(-scores, axis=1, kind="stable")
-    return rank_groups(_at(relevant, order), _changes(_at(scores, order)), ties)
-
-
-def _by_candidates(
+def _rankings(
     search: Search, block: slice, relevant: NDArray[np.bool_], sizes: Iterable[int], ties: Ties
 ) -> Iterable[Ranking]:
-    """Rank by Hamming distance, the first of each number of items once more by their quantised vectors."""
+    """Rank all items by their quantised vectors, by their real ones, then by code and quantised vectors."""
+    vectors, everything = search.vectors[block], np.arange(len(search.words))
+    quantised = quantised_scores(
+        vectors, np.broadcast_to(everything, relevant.shape), search.words, search.codebook.dictionaries
+    )
+    yield rank_by_score(quantised, relevant, ties)
+    yield rank_by_score(vectors @ search.real.T, relevant, ties)
     table = distances(search.codes[0][block], search.codes[1])
     nearest = np.argsort(table, axis=1, kind="stable")
-    table = _at(table, nearest)
-    for size in sizes:
-        top = nearest[:, :size]
-        again = rerank(
-            search.vectors[block], top, search.words, search.codebook.dictionaries, table[:, :size]
-        )
-        starts = _changes(table)
-        starts[:, : size + 1] = True
-        order = np.concatenate([_at(top, again), nearest[:, size:]], axis=1)
-        yield rank_groups(_at(relevant, order), starts, ties)
-
-
-def _at(table: NDArray[T], order: NDArray[np.int64]) -> NDArray[T]:
-    return np.take_along_axis(table, order, axis=1)
-
-
-def _changes(table: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Where a value differs from the one before it, and at the start: bool[Q, N]."""
-    changes = np.ones(table.shape, np.bool_)
-    changes[:, 1:] = table[:, 1:] != table[:, :-1]
-    return changes
+    yield from rank_by_candidates(
+        take(table, nearest), take(quantised, nearest), take(relevant, nearest), sizes, ties
+    )

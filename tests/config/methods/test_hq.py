@@ -63,7 +63,7 @@ def test_every_divisor_will_do(tmp_path: Path, dictionaries: int) -> None:
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"rerank": 49}, r"hq\.rerank: must be greater than or equal to 50 \(found 49\)"),
+        ({"rerank": 0}, r"hq\.rerank: must be greater than or equal to 1 \(found 0\)"),
         ({"words": 2049}, r"hq\.words: must be at most 2048 with 4 dictionaries \(found 2049\)"),
         ({"words": 1}, r"hq\.words: must be greater than or equal to 2"),
         ({"alpha": 0}, r"hq\.alpha: must be greater than 0"),

@@ -17,7 +17,7 @@ MOST_WORDS = 8192  # in all: they are fitted at once, with a matrix of this numb
 class MethodSection(Section):
     """HQ's own settings (arXiv 2202.10232); each field is explained in params.yaml.
 
-    rerank: at least 50, the largest cut-off that the re-ranked list is scored at.
+    rerank: at least 50 or all items, at most all of them; checked where their number is known.
     """
 
     supervised: ClassVar[bool] = True
@@ -40,7 +40,7 @@ class MethodSection(Section):
     dictionaries: Count
     words: Annotated[int, Field(ge=2, le=MOST_WORDS)]
     dropout: Annotated[Real, Field(ge=0, lt=1)]
-    rerank: Annotated[int, Field(ge=50)]
+    rerank: Count
 
     @field_validator("words")
     @classmethod
