@@ -10,7 +10,6 @@ from torch import nn
 from crosshash.codes.center_book import CenterBook
 from crosshash.codes.hashcodes import pack
 from crosshash.codes.transform import apply_transform
-from crosshash.errors import CrosshashError
 from crosshash.methods.twdh import Twdh, build, targets
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.protocols import PairBatch, TrainingInputs
@@ -146,14 +145,6 @@ def test_the_same_labels_have_the_same_target_at_every_step() -> None:
     model = method().eval()
     losses = {model.training_step(batch(6), "all").total.item() for _ in range(5)}
     assert len(losses) == 1
-
-
-@pytest.mark.parametrize("labels", [np.array([[1, 0], [0, 0], [0, 1], [0, 0]]), np.zeros((0, 2))])
-def test_items_without_labels_are_refused(labels: np.ndarray) -> None:
-    known = TrainingInputs(labels.astype(np.uint8), np.ones((2, 8), np.int8), np.ones(8, np.int8))
-    with pytest.raises(CrosshashError, match="TwDH learns from labels") as refused:
-        method(known=known)
-    assert ("[1, 3]" in str(refused.value)) == bool(len(labels))
 
 
 # The networks

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crosshash.errors import CrosshashError
 from crosshash.models.heads import SelectingHead, pair_entropy, quantisation
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
@@ -41,17 +39,7 @@ class Twdh(nn.Module):
         self.text_head = SelectingHead(text.dim, train_bits, "layer")
 
     def set_targets(self, inputs: TrainingInputs) -> None:
-        """Take the hash centres along as buffers, so that they follow the network to its device.
-
-        Raises:
-            CrosshashError: a training item without labels, for which there is no target.
-        """
-        unlabelled = np.flatnonzero(inputs.labels.sum(axis=1) == 0)
-        if len(inputs.labels) == 0 or len(unlabelled):
-            raise CrosshashError(
-                f"TwDH learns from labels: training items {unlabelled[:10].tolist()} have none. "
-                "Give labels in pairs.csv, or choose an unsupervised method."
-            )
+        """Take the hash centres along as buffers, so that they follow the network to its device."""
         for name, array in (
             ("centers", inputs.centers),
             ("ties", inputs.tie_bits),
