@@ -10,6 +10,7 @@ from torch import Tensor
 from crosshash.methods.dcmht import build, cosine_loss, distance_loss
 from crosshash.models.towers import build_towers
 from tests.methods.cases import BITS, IMAGE, TEXT, batch
+from tests.methods.cases import pairs as learnable
 
 # Items a, b, c, d over 8 bits; t = 2p - 1. a, b share a label, and c, d do.
 SIGNS = torch.tensor([[1.0] * 8, [1.0] * 6 + [-1.0] * 2, [-1.0] * 8, [-1.0] * 8])
@@ -81,6 +82,64 @@ def test_cosines_by_hand() -> None:
     assert float(cosine_loss(SIGNS, SIGNS, SHARED)) == pytest.approx(expected, abs=1e-6)
 
 
+def test_gradients_of_cosines_are_those_of_the_cross_entropy() -> None:
+    """No cosine of this set is clipped, so that autograd over p itself has the same."""
+    first, second, shared = drawn(45)
+    ours, theirs = ([codes.clone().requires_grad_() for codes in (first, second)] for _ in range(2))
+    cosine_loss(*ours, shared).backward()  # type: ignore[no-untyped-call]
+    p, q = (torch.cat([(1 - codes) / 2, (1 + codes) / 2], 1) for codes in theirs)
+    cosine = (p @ q.T) / (p.norm(dim=1)[:, None] * q.norm(dim=1)[None])
+    assert float(cosine.detach().min()) > 0.1
+    assert float(cosine.detach().max()) < 0.9
+    expected = torch.where(shared > 0, -cosine.log(), -(1 - cosine).log()).mean()
+    expected.backward()  # type: ignore[no-untyped-call]
+    for our, their in zip(ours, theirs, strict=True):
+        assert our.grad is not None
+        assert their.grad is not None
+        assert float((our.grad - their.grad).abs().max()) < 1e-12
+        assert float(our.grad.abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("code", "similar", "slope"),
+    [(0.99, 1.0, 0.0), (0.99, 0.0, 10.0), (-0.99, 0.0, 0.0), (-0.99, 1.0, -10.0)],
+)
+def test_beyond_the_bounds_the_gradient_leads_back_or_is_none(
+    code: float, similar: float, slope: float
+) -> None:
+    """One pair of 1 bit: p = (0, 1) against q = ((1 - t) / 2, (1 + t) / 2), so that c = q_pos / ||q||.
+
+    At t = +-0.99 c is 0.99999 and 0.005, clipped to 0.9 and 0.1: the value is ln 10 where the pair should be
+    on the other side, -ln 0.9 where it is right. dl/dc at the bounds is 1 / 0.1 = 10 against a cosine of 0.9
+    that should fall, -10 against one of 0.1 that should rise.
+    """
+    t = torch.tensor([[code]], dtype=torch.float64, requires_grad=True)
+    loss = cosine_loss(torch.ones(1, 1, dtype=torch.float64), t, torch.tensor([[similar]]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == pytest.approx(math.log(10) if slope else -math.log(0.9))
+    negative, positive = (1 - code) / 2, (1 + code) / 2
+    length = math.hypot(negative, positive)
+    by_code = 1 / (2 * length) - positive * (positive - negative) / (2 * length**3)  # dc / dt
+    assert t.grad is not None
+    assert t.grad.item() == pytest.approx(slope * by_code, rel=1e-9)
+    assert by_code > 0
+
+
+@pytest.mark.parametrize("head", ["attention", "mlp"])
+def test_cosines_are_learnt_from_a_fresh_head(head: str) -> None:
+    """All its codes are alike: cosines above 0.9, whose gradient a mere clipping would take away."""
+    torch.manual_seed(0)
+    model = build(*build_towers(IMAGE, TEXT), BITS, None, "cosine", 0.75, 0.0, head)  # type: ignore[arg-type]
+    optimizer, items, losses = torch.optim.AdamW(model.parameters(), 1e-3), learnable("vectors", 24), []
+    for _ in range(100):
+        optimizer.zero_grad()
+        loss = model.training_step(items, "all").total
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
 def test_equal_codes_give_a_finite_gradient() -> None:
     codes = SIGNS.clone().requires_grad_()
     distance_loss(codes, codes, SHARED, 4.0).backward()  # type: ignore[no-untyped-call]
@@ -108,9 +167,9 @@ def test_the_whole_loss_against_loops() -> None:
 
 @pytest.mark.parametrize("head", ["attention", "mlp"])
 @pytest.mark.parametrize("similarity", ["euclidean", "cosine"])
-def test_every_parameter_gets_a_gradient(head: str, similarity: str) -> None:
+def test_every_parameter_gets_a_gradient_from_pairs_alone(head: str, similarity: str) -> None:
     torch.manual_seed(0)
-    model = build(*build_towers(IMAGE, TEXT), BITS, None, similarity, 0.75, 0.001, head)  # type: ignore[arg-type]
+    model = build(*build_towers(IMAGE, TEXT), BITS, None, similarity, 0.75, 0.0, head)  # type: ignore[arg-type]
     model.training_step(batch(8), "all").total.backward()  # type: ignore[no-untyped-call]
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name

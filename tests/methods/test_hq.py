@@ -205,7 +205,58 @@ def test_quantisation_by_hand() -> None:
     assert float(quantisation_loss(FOUR, book, words)) == 10
 
 
+def test_gradient_of_quantisation_draws_a_vector_to_the_sum_of_its_words() -> None:
+    """dL_q / df = 2 (f - b Cb): of a and c, met exactly, none; of b -4 in the two bits that are -1 instead of
+    1; of d 2 (-0.5 + 1) = 1 in every bit.
+    """
+    one, zero = [1.0] * 4, [0.0] * 4
+    first = torch.tensor([[*one, *zero], [*one, *zero]]) * torch.tensor([[1.0], [-1.0]])
+    book = torch.stack([first, first.flip(1)]).requires_grad_()
+    vectors = FOUR.clone().requires_grad_()
+    words = torch.tensor([[0, 0], [0, 0], [1, 1], [1, 1]])
+    quantisation_loss(vectors, book.detach(), words).backward()  # type: ignore[no-untyped-call]
+    assert vectors.grad is not None
+    assert vectors.grad.tolist() == [[0.0] * 8, [0.0] * 6 + [-4.0] * 2, [0.0] * 8, [1.0] * 8]
+
+
 # The whole loss
+
+
+def slopes(term: int, method: Hq, items: PairBatch) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients of one term of the loss with respect to the vectors of images and texts, written out."""
+    image, text = vectors_of(method, items)
+    if term == 0:  # mean over all pairs of softplus(x) - s x, x = f . g / 0.5
+        labels = items.labels.numpy()
+        shared = np.array([[share(a, b) for b in labels] for a in labels])
+        away = (1 / (1 + np.exp(-image @ text.T / 0.5)) - shared) / (0.5 * shared.size)
+        return away @ text, away.T @ image
+    if term == 1:
+        return tuple(2 * (f - np.where(f >= 0, 1, -1)) / f.size for f in (image, text))  # type: ignore[return-value]
+    if term == 2:
+        total = (image + text).sum(0)
+        each = np.tile(total / np.linalg.norm(total), (len(image), 1))
+        return each, each
+    book, rows = method.codebook.double().numpy(), items.index.numpy()
+    words = method.words_image.numpy()[rows], method.words_text.numpy()[rows]
+    decoded = [sum(book[m, chosen[:, m]] for m in range(len(book))) for chosen in words]
+    return 2 * (image - decoded[0]), 2 * (text - decoded[1])
+
+
+@pytest.mark.parametrize("term", range(4))
+def test_gradients_of_every_term_by_itself(term: int) -> None:
+    """The last layer's bias gets the sum of the vectors' gradients, its weights those times its input."""
+    method, whole = after_an_epoch()
+    method.weights = tuple(float(place == term) for place in range(4))  # type: ignore[assignment]
+    items = rows_of(whole, torch.tensor([4, 17, 2, 9, 20]))
+    expected = slopes(term, method, items)
+    method.training_step(items, "all").total.backward()  # type: ignore[no-untyped-call]
+    networks = (method.image, method.image_head, items.image), (method.text, method.text_head, items.text)
+    for slope, (network, head, inputs_of) in zip(expected, networks, strict=True):
+        last: Any = head[-1]
+        features = network(inputs_of).detach().double().numpy()
+        assert last.bias.grad.numpy() == pytest.approx(slope.sum(0), rel=1e-4, abs=1e-5)
+        assert last.weight.grad.numpy() == pytest.approx(slope.T @ features, rel=1e-4, abs=1e-5)
+        assert np.abs(slope).max() > 1e-3
 
 
 def expected_loss(method: Hq, items: PairBatch, similarity: float) -> float:

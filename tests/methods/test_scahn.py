@@ -263,6 +263,47 @@ def test_quantisation_by_hand() -> None:
         assert (loss.total - others).item() == pytest.approx(mean / 4, abs=1e-6)
 
 
+def gradient(phase: str, pair_weight: float, quan_weight: float) -> tuple[Tensor, Scahn, PairBatch]:
+    """Gradient float64[5, N, K] of the whole loss with respect to the codes of the phase."""
+    generator = np.random.default_rng(3)
+    image, text = torch.from_numpy(generator.uniform(-1, 1, (2, 5, 7, 8))).float()
+    labels = torch.from_numpy((generator.random((7, 3)) < 0.5).astype(np.float32))
+    labels[:, 2] = (labels[:, :2].sum(1) == 0).float()
+    model, whole = with_codes(image, text, labels, pair_weight, quan_weight)
+    model.training_step(whole, phase).total.backward()  # type: ignore[no-untyped-call]
+    found = cast(Tensor, getattr(model, phase).codes.grad)
+    return found.double(), model, whole
+
+
+@pytest.mark.parametrize("phase", ["image", "text"])
+def test_gradients_of_pairs_reach_both_halves_of_the_batch(phase: str) -> None:
+    """Mean over 5 levels of 3 x 4 pairs, d ell / dt = sigmoid(t) - s, t = h . g / (8 / 32)."""
+    found, model, whole = gradient(phase, pair_weight=1.0, quan_weight=0.0)
+    found = found - gradient(phase, pair_weight=0.0, quan_weight=0.0)[0]
+    codes, labels = getattr(model, phase).codes.detach().double(), whole.labels.double()
+    expected = torch.zeros_like(codes)
+    for level in range(5):
+        for i in range(3):
+            for j in range(3, 7):
+                t = float(codes[level, i] @ codes[level, j]) * 4
+                slope = 1 / (1 + math.exp(-t)) - float((labels[i] * labels[j]).sum() > 0)
+                expected[level, i] += slope * 4 * codes[level, j] / 60
+                expected[level, j] += slope * 4 * codes[level, i] / 60
+    assert float((found - expected).abs().max()) < 1e-6
+    assert float(expected.abs().amax(2).min()) > 1e-4
+
+
+@pytest.mark.parametrize("phase", ["image", "text"])
+def test_gradient_of_quantisation_draws_the_fused_code_to_its_target(phase: str) -> None:
+    """(2 / K) times the mean over items of ||b - h||^2: 2 / 8 x 2 (h - b) / 7, of the fused code alone."""
+    found, model, _ = gradient(phase, pair_weight=0.0, quan_weight=1.0)
+    found = found - gradient(phase, pair_weight=0.0, quan_weight=0.0)[0]
+    codes = getattr(model, phase).codes.detach().double()
+    expected = torch.zeros_like(codes)
+    expected[4] = (codes[4] - model.target) / 14
+    assert float((found - expected).abs().max()) < 1e-6
+
+
 def test_alpha_grows_with_the_length() -> None:
     assert [scahn(bits, alpha=2.0).alpha for bits in (16, 32, 128)] == [1, 2, 8]
 

@@ -41,6 +41,28 @@ def test_pairs_against_a_loop() -> None:
     assert pair_likelihood(codes[0], buffer, shared, 0.7).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_gradients_of_pairs_for_both_sides() -> None:
+    """Against autograd over every pair by itself, and by the formula: d ell / dt = sigmoid(t) - s."""
+    codes, buffer, labels, stored_labels = case(1, 4, 7)
+    shared = similar(labels, stored_labels)
+    ours, theirs = ([side.clone().requires_grad_() for side in (codes[0], buffer)] for _ in range(2))
+    pair_likelihood(*ours, shared, 0.7).backward()  # type: ignore[no-untyped-call]
+    total = torch.zeros((), dtype=torch.float64)
+    for i in range(4):
+        for j in range(7):
+            t = (theirs[0][i] * theirs[1][j]).sum() / 0.7
+            total = total + torch.log(1 + torch.exp(t)) - shared[i, j] * t
+    (total / 28).backward()  # type: ignore[no-untyped-call]
+    slopes = torch.sigmoid(codes[0] @ buffer.T / 0.7) - shared
+    written = (slopes @ buffer / (0.7 * 28), slopes.T @ codes[0] / (0.7 * 28))
+    for our, their, formula in zip(ours, theirs, written, strict=True):
+        assert our.grad is not None
+        assert their.grad is not None
+        assert float((our.grad - their.grad).abs().max()) < 1e-14
+        assert float((our.grad - formula).abs().max()) < 1e-14
+        assert float(our.grad.abs().max()) > 1e-3
+
+
 def test_pairs_by_hand() -> None:
     """2 x 8 codes against 2 x 8, entries +-1/4: inner products +-8/16, over alpha 1/4 that is t = +-2.
 

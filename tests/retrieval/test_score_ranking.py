@@ -17,7 +17,7 @@ RELEVANT = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 0]], bool)
 
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=30))
 def test_the_order_is_that_of_a_stable_sort(numbers: list[float]) -> None:
-    """Infinities, subnormal numbers and both zeros among them; the row stands there twice, so that all tie."""
+    """Infinities, subnormal numbers, both zeros; every number stands there twice."""
     scores = np.array([numbers + numbers], np.float32)
     assert np.array_equal(falling_order(scores), np.argsort(-scores, axis=1, kind="stable"))
 
@@ -29,7 +29,7 @@ def groups(ranking: Ranking, query: int) -> list[tuple[int, int]]:
 
 
 def test_groups_of_equal_scores_by_hand() -> None:
-    """2 2 | 1 1 | 0 of the first query, relevant 1 0 | 1 0 | 1; 5 | 0 -0 | -1 | -7, relevant 1 | 1 0 | 0 | 0."""
+    """2 2 | 1 1 | 0, relevant 1 0 | 1 0 | 1; then 5 | 0 -0 | -1 | -7, relevant 1 | 1 0 | 0 | 0."""
     ranking = rank_by_score(SCORES, RELEVANT, "expected")
     assert groups(ranking, 0) == [(2, 1), (2, 1), (1, 1)]
     assert groups(ranking, 1) == [(1, 1), (2, 1), (1, 0), (1, 0)]

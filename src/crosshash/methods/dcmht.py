@@ -114,11 +114,15 @@ def distance_loss(first: Tensor, second: Tensor, shared: Tensor, margin: float) 
 def cosine_loss(first: Tensor, second: Tensor, shared: Tensor) -> Tensor:
     """Binary cross-entropy of the cosine of the pairs p, clipped to [0.1, 0.9], against s; mean over i, j.
 
-    p_i . p_j = (K + t_i . t_j) / 2 and ||p||^2 = (K + ||t||^2) / 2.
+    p_i . p_j = (K + t_i . t_j) / 2 and ||p||^2 = (K + ||t||^2) / 2. A pair beyond the bound that it should
+    reach has no gradient; one beyond the other bound has that of the bound, which leads back.
     """
     bits = first.shape[1]
     lengths = (bits + first.square().sum(1)).sqrt()[:, None] * (bits + second.square().sum(1)).sqrt()[None]
-    cosine = ((bits + first @ second.T) / lengths).clamp(*COSINES)
+    cosine = (bits + first @ second.T) / lengths
+    clipped = cosine.detach().clamp(*COSINES)
+    reached = torch.where(shared > 0, cosine > COSINES[1], cosine < COSINES[0])
+    cosine = torch.where(reached, clipped, clipped + (cosine - cosine.detach()))
     return -(shared * cosine.log() + (1 - shared) * (1 - cosine).log()).mean()
 
 
