@@ -1,5 +1,6 @@
 """Cost and gain of a second stage, on the artifacts of a trained HQ: `python -m benchmarks.rerank [PROJECT]`.
 
+PROJECT is a folder in which `dvc repro` ran with hq; without one, hq is trained on generated scenes first.
 Prints the median time of a query for each way to find the first items of the retrieval set, and the scores
 of each. All ways do their work in numpy and FAISS, one query at a time on one thread.
 """
@@ -7,6 +8,7 @@ of each. All ways do their work in numpy and FAISS, one query at a time on one t
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from benchmarks.runs import convert, train_and_score
 from crosshash.errors import CrosshashError, run_stage
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.two_stage import search_two_stages
@@ -27,7 +30,7 @@ from crosshash.retrieval.quantised import read_quantised, read_real
 from crosshash.retrieval.rerank import quantised_scores
 from crosshash.retrieval.two_stage import (
     Search,
-    compare_stages,
+    compare_tasks,
     two_stage_search,
     two_stage_section,
     two_stage_table,
@@ -38,6 +41,14 @@ TIMED = 200  # queries timed at most
 SHOWN = 50  # results wanted of a search
 
 Ranker = Callable[[int], object]
+
+
+def trained_hq(project: Path) -> Path:
+    """Train hq on generated scenes."""
+    print("training hq on generated scenes", flush=True)
+    convert(project, ["scenes.count=3000"])
+    train_and_score(project, ("fair",), ["scenes.count=3000", "method=hq", "bits=32"])
+    return project
 
 
 def searches(project: Path) -> tuple[dict[str, Search], EvaluatePlan]:
@@ -97,7 +108,9 @@ def bytes_per_item(search: Search) -> dict[str, int]:
 
 def main() -> None:
     """Print times, sizes and scores."""
-    found, plan = searches(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(sys.argv[1]) if len(sys.argv) > 1 else trained_hq(Path(folder) / "project")
+        found, plan = searches(project)
     r_h = plan.rerank or 0
     table = Table("task", "ranked by", "ms per query (median)", "bytes per item")
     for task, search in found.items():
@@ -106,7 +119,7 @@ def main() -> None:
             with threadpool_limits(1):
                 time_taken = milliseconds(ranker, len(search.vectors))
             table.add_row(task, way, f"{time_taken:.3f}", str(sizes[way]))
-    scores = {task: compare_stages(search, r_h, plan.ties, plan.undefined) for task, search in found.items()}
+    scores = compare_tasks(found, r_h, plan.ties, plan.undefined)
     console = Console()
     shape = "{} dictionaries of {} words, {} dimensions".format(*found["i2t"].codebook.dictionaries.shape)
     console.print(f"{len(found['i2t'].words)} items, {shape}; the first {SHOWN} of each query, one by one")

@@ -21,7 +21,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.two_stages import compare_sizes, trained_hq
+from benchmarks.rerank import trained_hq
+from benchmarks.two_stages import compare_sizes
 from crosshash.cores import cores
 from crosshash.errors import run_stage
 from crosshash.index.code_index import CodeIndex

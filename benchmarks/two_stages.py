@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.rerank import searches
-from benchmarks.runs import convert, train_and_score
 from crosshash.codes.hashcodes import pack
 from crosshash.cores import cores
 from crosshash.index.code_index import CodeIndex
@@ -36,14 +35,6 @@ CELLS = 1 << 26  # scores that brute force holds at once
 
 Timer = Callable[[Mapping[str, Callable[[], object]], int], dict[str, float]]
 Rows = NDArray[np.int64]
-
-
-def trained_hq(project: Path) -> Path:
-    """Train hq on generated scenes."""
-    print("training hq on generated scenes", flush=True)
-    convert(project, ["scenes.count=3000"])
-    train_and_score(project, ("fair",), ["scenes.count=3000", "method=hq", "bits=32"])
-    return project
 
 
 def compare_sizes(project: Path, sizes: Sequence[int], timer: Timer) -> bool:
