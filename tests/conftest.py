@@ -25,8 +25,9 @@ STAGES = ("plan", "download", "convert", "centers", "transform", "train", "encod
 # One process for all scripts: importing torch takes longer than they do.
 SCRIPT = """
 import runpy, sys
-for stage in sys.argv[1:]:
-    sys.argv = [stage, "scenes"]
+dataset, *stages = sys.argv[1:]
+for stage in stages:
+    sys.argv = [stage, dataset]
     runpy.run_module(f"stages.{stage}", run_name="__main__")
 """
 
@@ -50,10 +51,10 @@ def small_project(folder: Path) -> Path:
     return folder
 
 
-def run_stages(project: Path, *stages: str) -> subprocess.CompletedProcess[str]:
+def run_stages(project: Path, *stages: str, dataset: str = "scenes") -> subprocess.CompletedProcess[str]:
     """Run stages as scripts, one after the other; the first that fails ends it."""
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, *stages],
+        [sys.executable, "-c", SCRIPT, dataset, *stages],
         cwd=project,
         env={
             **os.environ,
