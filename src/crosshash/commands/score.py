@@ -48,8 +48,14 @@ def scores(project: Project = Path(), as_json: AsJson = False) -> None:
     with told():
         result = read_json(project / "metrics.json")
     _show_scores(result, as_json)
-    if not as_json:
-        print(f"report: {(project / 'report' / 'index.html').resolve()}")
+    if as_json:
+        return
+    report = (project / "report" / "index.html").resolve()
+    print(
+        f"report: {report}"
+        if report.is_file()
+        else "no run here yet: these are the committed figures; run `dvc repro`"
+    )
 
 
 def _show_scores(result: dict[str, Any], as_json: bool) -> None:
