@@ -108,15 +108,15 @@ def test_a_file_of_pictures_is_one_by_its_task(trained_project: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([""], "nothing to encode in text 0: it is empty"),
-        (["   "], "nothing to encode in text 0: it is empty"),
+        ([""], "the query is empty: write what you look for"),
+        (["   "], "the query is empty: write what you look for"),
         ([], "search takes a text, --image or --queries, one of them"),
         (["star", "--image", "x.jpg"], "search takes a text, --image or --queries, one of them"),
         (["--image", "x.jpg"], "x.jpg: the file is missing"),
         (["star", "--task", "i2t"], "task i2t asks by image: give it --image"),
         (["--image", "x.jpg", "--task", "t2t"], "task t2t asks by text: give it a text"),
         (["star", "--task", "T2I"], "unknown task 'T2I'; there are i2t, t2i, i2i, t2t"),
-        (["star", "--label", "stars"], "'stars'; did you mean star?"),
+        (["star", "--label", "stars"], "no item has the label 'stars' (did you mean star?"),
         (["--queries", "none.txt"], "none.txt: the file is missing"),
         (["star", "--index", "none"], "none: not found"),
         (["--image", "x.npy"], "reads picture files"),
@@ -132,6 +132,34 @@ def test_a_question_that_cannot_be_answered_is_told(
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", np.zeros((1, 5)))
     assert message in refused(*arguments, "--project", trained_project)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([" "], "the query is empty"),
+        ([], "one of them"),
+        (["star", "--task", "T2I"], "unknown task"),
+        (["star", "--task", "i2t"], "asks by image"),
+        (["--image", "none.npy"], "none.npy: the file is missing"),
+        (["--queries", "none.txt"], "none.txt: the file is missing"),
+        (["star", "--label", "stars", "--label", "ring"], "no item has the label 'stars' (did you mean star"),
+    ],
+)
+def test_what_is_wrong_without_any_model_is_told_before_one_is_loaded(
+    trained_project: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    """A project with an index alone; a right question is told that the model is missing."""
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts" / "index").symlink_to(trained_project / "artifacts" / "index")
+    assert message in refused(*arguments, "--project", tmp_path)
+    assert "model.json: not found" in refused("star", "--label", "ring", "--project", tmp_path)
+
+
+def test_the_help_says_what_holds_without_an_option() -> None:
+    text = " ".join(run("--help").output.replace("│", " ").split())
+    assert "and what is found. [default: (t2i or i2t)]" in text
+    assert "a collection. [default:" in text
 
 
 def test_a_file_without_queries_is_told(trained_project: Path, tmp_path: Path) -> None:
@@ -165,7 +193,7 @@ def test_words_never_seen_are_told_beside_the_hits(of_vectors: Path) -> None:
     assert done.exit_code == 0
     assert done.stderr == "warning: the model has never seen: weird\n"
     assert len(json.loads(done.stdout)) == 10
-    assert "knows no word of:\n  - 'weird'" in refused("weird", "--project", of_vectors)
+    assert "knows no word of 'weird'. It reads" in refused("weird", "--project", of_vectors)
 
 
 def test_vectors_are_the_pictures_of_a_model_of_vectors(of_vectors: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_rows_with_any_of_the_labels(labels: list[list[str] | None], wanted: lis
     if not wanted or set(wanted) - there:
         wanted = [name for name in wanted if name not in there]
         if wanted:
-            with pytest.raises(CrosshashError, match="no item has this label"):
+            with pytest.raises(CrosshashError, match="no item has the label"):
                 table.rows_with(wanted)
         return
     rows = [row for row, names in enumerate(labels) if set(names or ()) & set(wanted)]

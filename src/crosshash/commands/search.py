@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 Index = Annotated[
     Path | None,
-    typer.Option(help="Folder of an index or a collection [default: collection/ if there, else the run's]."),
+    typer.Option(
+        help="Folder of an index or a collection.", show_default="collection/ if there, else the run's"
+    ),
 ]
 
 
@@ -36,7 +38,7 @@ def search(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="t2i, i2t, t2t or i2i: what asks and what is found [default: t2i or i2t]."),
+        typer.Option(help="t2i, i2t, t2t or i2i: what asks and what is found.", show_default="t2i or i2t"),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many items.")] = 10,
     label: Annotated[
@@ -49,13 +51,15 @@ def search(
     """Find the images nearest to a text, or the texts nearest to a picture."""
     with told():
         from crosshash.library import Searcher
-        from crosshash.library.questions import ask
+        from crosshash.library.questions import check_labels, encode_question, read_question
 
+        question = read_question(text, image, queries, task)
+        check_labels(project, index, label or ())
         searcher = Searcher.open(project, index)
-        asked = ask(searcher, text, image, queries, task)
+        asked = encode_question(searcher, question)
         if asked.unknown_words:
             print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)
-        found = searcher.find(asked.encoded, asked.task, top, label or ())
+        found = searcher.find(asked.encoded, question.task, top, label or ())
     several = queries is not None or len(found) > 1
     if as_json:
         told_hits = [[dataclasses.asdict(hit) for hit in hits] for hits in found]

@@ -148,8 +148,9 @@ class Encoder:
         known = self._vocabulary
         strange = [f"'{text}'" for text in texts if known and not knows_any(text, known)]
         if strange:
+            told = f" {strange[0]}. " if len(texts) == 1 else f":\n{listed(strange)}\n"
             raise CrosshashError(
-                f"the model knows no word of:\n{listed(strange)}\n"
+                f"the model knows no word of{told}"
                 "It reads a bag of words, those of its training captions; ask with other words."
             )
 

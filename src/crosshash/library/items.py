@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crosshash.artifacts import missing
-from crosshash.errors import CrosshashError, listed
+from crosshash.errors import CrosshashError
 
 COLUMNS = ("id", "row", "image", "caption", "labels")
 PICTURE, CONTENT = "picture", "content"
@@ -92,7 +92,7 @@ class ItemTable:
         """
         strange = [self._strange(label) for label in labels if label not in self._labelled]
         if strange:
-            raise CrosshashError(f"no item has this label:\n{listed(strange)}")
+            raise CrosshashError(f"no item has the label {' or '.join(strange)}.")
         return np.unique(np.concatenate([self._labelled[label] for label in labels]))
 
     @property
@@ -118,7 +118,7 @@ class ItemTable:
 
     def _strange(self, label: str) -> str:
         near = difflib.get_close_matches(label, self._labelled, n=3)
-        return f"'{label}'" + (f"; did you mean {' or '.join(near)}?" if near else "")
+        return f"'{label}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")
 
 
 def read_items_table(path: Path) -> ItemTable:

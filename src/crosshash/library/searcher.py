@@ -27,6 +27,8 @@ MODALITIES: dict[str, tuple[Modality, Modality]] = {
 }
 """Which modality asks and which answers, by task."""
 
+EMPTY = "the query is empty: write what you look for"
+
 
 @dataclass(frozen=True)
 class Searcher:
@@ -105,6 +107,8 @@ class Searcher:
         Raises:
             CrosshashError: as there.
         """
+        if len(texts) == 1 and not texts[0].strip():
+            raise CrosshashError(EMPTY)
         self.encoder.check_texts(texts)
         self.encoder.check_words(texts)
 
