@@ -17,7 +17,7 @@ from crosshash.artifacts import atomic_path, missing, read_json, write_json, wri
 from crosshash.codes.encoder import NAME
 from crosshash.codes.hashcodes import unpack
 from crosshash.errors import CrosshashError, listed, run_stage
-from crosshash.index.code_index import CodeIndex
+from crosshash.index.code_index import AUTO_IVF, CodeIndex
 from crosshash.index.comparison import compare_kinds
 from crosshash.index.recall import Figures
 from crosshash.plans.base import read_plan
@@ -30,6 +30,7 @@ CODES = Path("artifacts/codes/retrieval.npz")
 QUANTISED = Path("artifacts/codes/quantised.npz")
 ENCODER = Path("artifacts/codes") / NAME
 TIMINGS = Path("timings.json")
+log = logging.getLogger(__name__)
 ASKING: dict[Modality, tuple[Modality, str]] = {"image": ("text", "t2i"), "text": ("image", "i2t")}
 """Which modality asks for another, and the name of that task."""
 
@@ -56,6 +57,7 @@ def main() -> None:
             index.save(folder / f"{modality}.faiss")
             size = (folder / f"{modality}.faiss").stat().st_size
             statistics[modality] = _statistics(index, codes.bits, size)
+            tell(index, modality, plan.kind, statistics[modality]["distinct_codes"])
         statistics["search"] = search_section(plan.kind, measured)
         if quantised is not None:
             write_npz(folder / "quantiser.npz", quantiser(quantised))
@@ -74,6 +76,18 @@ def build(
     seed = stream_seed(plan.seed, "index", modality)
     index = CodeIndex.build(codes.packed(modality)[rows], rows, plan.kind, queries, seed)
     return index, compare_kinds(index, queries, seed)
+
+
+def tell(index: CodeIndex, modality: Modality, kind: str, distinct: int) -> None:
+    """Log what became of the kind that was asked for, and that `distinct` codes are too few to search."""
+    if index.remark:
+        asked = "ivf" if kind == "auto" else kind
+        log.warning("warning: %s: flat instead of %s: %s", modality, asked, index.remark)
+    elif kind == "auto":
+        side = "below" if len(index) < AUTO_IVF else "from"
+        log.info("%s: %s (%d items, %s %d)", modality, index.kind, len(index), side, AUTO_IVF)
+    if distinct == 1 and len(index) > 1:
+        log.warning("warning: all %d %ss have the same code: searches find anything", len(index), modality)
 
 
 def search_section(kind: str, measured: Mapping[str, list[Figures]]) -> dict[str, Any]:

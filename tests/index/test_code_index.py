@@ -209,12 +209,11 @@ def test_an_approximate_kind_that_finds_too_few_is_helped_out() -> None:
     assert (rows.tolist(), distances.tolist()) == by_loops(QUERIES[:2], CODES, ROWS, ITEMS)
 
 
-def test_uniform_codes_have_no_neighbourhoods_to_find(caplog: pytest.LogCaptureFixture) -> None:
+def test_uniform_codes_have_no_neighbourhoods_to_find() -> None:
     codes = random_codes(np.random.default_rng(7), 4_000, 64)
     index = CodeIndex.build(codes, np.arange(4_000), "ivf")
     assert index.kind == "flat"
     assert index.remark.startswith("ivf does not find 97% of what an exact search finds")
-    assert index.remark in caplog.text
     assert index.search(codes[:3], 1)[0].ravel().tolist() == [0, 1, 2]
 
 

@@ -216,10 +216,31 @@ def test_too_few_items_for_an_approximate_index_make_a_flat_one(caplog: pytest.L
     found = statistics()
     assert found["image"]["kind"] == "flat"
     assert found["text"]["remark"] == "9 items are too few for ivf, which starts at 2000; searched exactly"
-    assert found["text"]["remark"] in caplog.text
+    for modality, items in (("image", 10), ("text", 9)):
+        reason = f"{items} items are too few for ivf, which starts at 2000; searched exactly"
+        assert f"warning: {modality}: flat instead of ivf: {reason}" in caplog.messages
     every = {"recall@10": 1.0, "recall@10[id]": 1.0, "recall@100": 1.0, "recall@100[id]": 1.0}
     figures = {"kind": "flat", "setting": None, "chosen": True, **every, "compared": 1.0}
     assert found["search"] == {"kind": "ivf", "i2t": [figures], "t2i": [figures]}
+
+
+def test_auto_says_what_it_chose(caplog: pytest.LogCaptureFixture) -> None:
+    prepare(kind="auto")
+    with caplog.at_level("INFO"):
+        main()
+    assert caplog.messages == ["image: flat (10 items, below 200000)", "text: flat (9 items, below 200000)"]
+
+
+def test_one_code_for_all_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Images alone: the texts still differ."""
+    codes = prepare()
+    same = np.ones((10, 12))
+    write_set(
+        Path("artifacts/codes/retrieval.npz"),
+        code_set("p", same, codes.text.signs(), np.ones((10, 1)), names=[*range(1, 30, 3)]),
+    )
+    main()
+    assert caplog.messages == ["warning: all 10 images have the same code: searches find anything"]
 
 
 def test_times_stand_beside_those_of_training_and_in_no_output() -> None:

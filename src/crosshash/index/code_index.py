@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +44,7 @@ class CodeIndex:
         """Index codes uint8[N, ceil(K/8)], pad bits 0, under their rows int64[N]; see docs/search.md.
 
         queries: packed uint8[Q, W] like those to come, by which an approximate kind chooses how much work it
-        does; without any, some of the codes. Where it would miss too much, the index is flat with a warning.
+        does; without any, some codes. Where it would miss too much, the index is flat; `remark` says why.
 
         Raises:
             CrosshashError: codes and rows do not fit, or a row stands twice.
@@ -56,10 +55,7 @@ class CodeIndex:
             kind = "flat" if len(rows) < AUTO_IVF else "ivf"
         if kind == "flat":
             return cls(packed, rows)
-        structure, remark = tuned(kind, packed, rows, queries, seed)
-        if remark:
-            logging.getLogger(__name__).warning("%s", remark)
-        return cls(packed, rows, structure, remark)
+        return cls(packed, rows, *tuned(kind, packed, rows, queries, seed))
 
     @classmethod
     def load(cls, path: Path, mapped: bool = False) -> CodeIndex:
