@@ -46,6 +46,19 @@ def test_the_ending_says_the_form(experiments: Path, tmp_path: Path, name: str, 
     assert (tmp_path / name).read_text().startswith(start)
 
 
+def test_an_ending_that_says_no_form_is_refused_unless_the_form_is_given(
+    experiments: Path, tmp_path: Path
+) -> None:
+    for name in ("board.xyz", "board"):
+        code, _, error = run(experiments, "--output", str(tmp_path / name))
+        assert code == 1
+        assert f"{name}: the ending says no form. Let it end in one of .html .tex .md .json" in error
+    assert list(tmp_path.iterdir()) == []
+    code, _, _ = run(experiments, "--format", "json", "--output", str(tmp_path / "board.txt"))
+    assert code == 0
+    assert (tmp_path / "board.txt").read_text().startswith("{")
+
+
 def test_unknown_data_set_and_measure(experiments: Path, tmp_path: Path) -> None:
     """A clear word, and no file."""
     for arguments, words in (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from crosshash.commands.options import Project, told
+from crosshash.errors import CrosshashError, listed
 
 if TYPE_CHECKING:
     from crosshash.experiments.leaderboard import Leaderboard
@@ -26,7 +27,9 @@ def leaderboard(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="A file; else the terminal.")] = None,
-    measure: Annotated[str, typer.Option(help="Any of metrics.json or per_query.parquet.")] = "mAP",
+    measure: Annotated[
+        str, typer.Option(help="mAP, P@100, nDCG@1000, or any other of metrics.json or per_query.parquet.")
+    ] = "mAP",
     dataset: Annotated[
         list[str] | None, typer.Option(help="Only this data set; may be given several times.")
     ] = None,
@@ -35,10 +38,10 @@ def leaderboard(
     """Lay all experiments out as one table: method by data set and bits, means and deviations over seeds."""
     with told():
         from crosshash.artifacts import write_text
-        from crosshash.errors import CrosshashError, listed
         from crosshash.experiments.collect import collect_runs
         from crosshash.experiments.leaderboard import build_leaderboard
 
+        chosen = form or _form_of(output)
         runs, left_out = collect_runs(project)
         if not runs:
             raise CrosshashError(
@@ -51,11 +54,20 @@ def leaderboard(
                 )
             )
         board = build_leaderboard(runs, left_out, measure, dataset or ())
-        chosen = form or (ENDINGS.get(output.suffix, "markdown") if output else "markdown")
         text = _written(board, chosen)
         if output is not None:
             write_text(output, text)
     print(text if output is None else f"{output.resolve()}", end="" if output is None else "\n")
+
+
+def _form_of(output: Path | None) -> Form:
+    if output is None:
+        return "markdown"
+    if output.suffix not in ENDINGS:
+        raise CrosshashError(
+            f"{output}: the ending says no form. Let it end in one of {' '.join(ENDINGS)}, or give --format."
+        )
+    return ENDINGS[output.suffix]
 
 
 def _written(board: Leaderboard, form: Form) -> str:
