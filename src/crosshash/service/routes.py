@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
+from pydantic_core import PydanticCustomError
 from starlette.requests import ClientDisconnect
 
 from crosshash.errors import CrosshashError
@@ -25,6 +26,28 @@ KEPT = {"Cache-Control": "private, max-age=600"}
 Top = Annotated[int, Query(ge=1, le=LARGEST_TOP, description="How many items; all, where there are fewer.")]
 Labels = Annotated[
     list[str] | None, Query(description="Only items with this label; may be repeated: with any of these.")
+]
+
+
+def _asks_by_text(task: str) -> str:
+    if task in ("i2t", "i2i"):
+        raise PydanticCustomError("task", "should be 't2i' or 't2t'; pictures go by POST")
+    return task
+
+
+def _asks_by_picture(task: str) -> str:
+    if task in ("t2i", "t2t"):
+        raise PydanticCustomError("task", "should be 'i2t' or 'i2i'; texts go by GET")
+    return task
+
+
+ByText = Annotated[
+    Literal["t2i", "t2t"], BeforeValidator(_asks_by_text), Query(description="Images (t2i) or texts (t2t).")
+]
+ByPicture = Annotated[
+    Literal["i2t", "i2i"],
+    BeforeValidator(_asks_by_picture),
+    Query(description="Texts (i2t) or images (i2i)."),
 ]
 
 log = logging.getLogger("crosshash.service")
@@ -54,7 +77,7 @@ class ItemTold(BaseModel):
 async def by_text(
     request: Request,
     q: Annotated[str, Query(max_length=LONGEST_TEXT, description="The text.")],
-    task: Annotated[Literal["t2i", "t2t"], Query(description="Images (t2i) or texts (t2t).")] = "t2i",
+    task: ByText = "t2i",
     top: Top = TOP,
     label: Labels = None,
 ) -> Response:
@@ -72,7 +95,7 @@ async def by_text(
 )
 async def by_picture(
     request: Request,
-    task: Annotated[Literal["i2t", "i2i"], Query(description="Texts (i2t) or images (i2i).")] = "i2t",
+    task: ByPicture = "i2t",
     top: Top = TOP,
     label: Labels = None,
 ) -> Response:
