@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crosshash.cli import app
-from tests.data.folders import plain_rows, write_folder
+from tests.data.folders import picture, plain_rows, write_folder
 from tests.library.conftest import own_copy
 
 
@@ -51,7 +51,7 @@ def test_a_folder_is_taken_in_found_and_taken_out(project: Path, tmp_path: Path)
     gone.write_text("\n".join([rows[1][0], "", rows[2][0]]))
     done = run("encode", "--remove", rows[0][0], "--remove-from", gone, "--project", project, "--json")
     assert json.loads(done.stdout) == {
-        "new": 0, "replaced": 0, "unchanged": 0, "removed": 3, "skipped": [],
+        "new": 0, "replaced": 0, "unchanged": 0, "removed": 3, "repictured": [], "skipped": [],
         "images": 108, "texts": 108, "collection": str(collection),
     }  # fmt: skip
     assert not ids() & new
@@ -69,6 +69,27 @@ def test_pictures_left_out_are_told_beside_the_result(project: Path, tmp_path: P
     assert not (project / "collection" / "index").exists()
 
 
+def test_pictures_that_take_the_place_of_others_are_named(project: Path, tmp_path: Path) -> None:
+    """Two folders with pictures of equal names: 12 of the first are gone."""
+    names = [f"IMG_{number:04}.jpg" for number in range(12)]
+    for seed, holiday in enumerate(("spring", "autumn")):
+        (tmp_path / holiday).mkdir()
+        for number, name in enumerate(names):
+            picture(number + 100 * seed, (40, 30)).save(tmp_path / holiday / name)
+    assert run("encode", tmp_path / "spring", "--project", project).stderr == ""
+    done = run("encode", tmp_path / "autumn", "--project", project, "--json")
+    told = json.loads(done.stdout)
+    assert (told["replaced"], told["repictured"]) == (12, names)
+    first = ", ".join(names[:10])
+    assert f"warning: 12 replaced with another picture: {first} and 2 more. An id is" in done.stderr
+    assert run("encode", tmp_path / "autumn", "--project", project).stderr == ""
+
+
+def test_the_help_says_where_the_collection_lies() -> None:
+    text = " ".join(run("encode", "--help").output.replace("│", " ").split())
+    assert "[default: (collection/ of the project)]" in text
+
+
 def test_what_cannot_be_done_is_told(project: Path, tmp_path: Path) -> None:
     for arguments in ((), (tmp_path, "--remove", "a")):
         message = refused(*arguments, "--project", project)
@@ -76,5 +97,5 @@ def test_what_cannot_be_done_is_told(project: Path, tmp_path: Path) -> None:
     assert "holds neither pairs.csv nor a picture" in refused(
         tmp_path / "project" / "plan", "--project", project
     )
-    assert "has no such items:\n  - 'none'" in refused("--remove", "none", "--project", project)
+    assert "has no item 'none'. Nothing was removed." in refused("--remove", "none", "--project", project)
     assert "model.json: not found. Run `dvc repro`" in refused("--remove", "a", "--project", tmp_path)

@@ -130,7 +130,7 @@ def test_the_same_content_is_left_alone_and_other_content_replaces(
 
     folder_of(folder, [("pics/one.png", "a blue square", "square"), *NEW[2:]])  # another caption and label
     change = add_folder(project, folder)
-    assert counted(change) == (0, 1, 2, 0)
+    assert (counted(change), change.repictured) == ((0, 1, 2, 0), ())
     assert (change.images, change.texts) == (110, 110)
     searcher = Searcher.over(encoder, project)
     item = searcher.item("pics/one.png")
@@ -142,7 +142,7 @@ def test_the_same_content_is_left_alone_and_other_content_replaces(
     old = searcher.picture("pics/one.png")
     folder_of(folder, [("pics/one.png", "", "square"), *NEW[2:]], seed=1)  # other pictures, no caption
     change = add_folder(project, folder)
-    assert counted(change) == (0, 2, 1, 0)
+    assert (counted(change), change.repictured) == ((0, 2, 1, 0), ("pics/one.png", "two é'.jpg"))
     assert (change.images, change.texts) == (110, 109)
     searcher = Searcher.over(encoder, project)
     assert "pics/one.png" not in all_ids(searcher, "t2t")
@@ -155,7 +155,9 @@ def test_an_item_of_the_run_can_be_replaced_and_removed(
 ) -> None:
     old = Searcher.over(encoder, project)
     first, second, *_ = old.index.items.table["id"].to_pylist()
-    add_folder(project, folder_of(tmp_path / "new", [(first, "changed", "circle")]))
+    assert add_folder(project, folder_of(tmp_path / "new", [(first, "changed", "circle")])).repictured == (
+        first,
+    )
     change = remove_items(project, [second, second])
     assert counted(change) == (0, 0, 0, 1)
     assert (change.images, change.texts) == (107, 107)
@@ -230,10 +232,17 @@ def test_broken_pictures_are_all_listed_and_nothing_is_added(
     assert all_ids(Searcher.over(encoder, project), "t2i") >= {"b.jpg"}
 
 
+def test_one_broken_picture_is_one(project: Path, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "new", [("a.jpg", "one", "")])
+    (folder / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(CrosshashError, match=r"new: 1 picture cannot be read:\n  - a\.jpg"):
+        add_folder(project, folder)
+
+
 def test_unknown_ids_are_listed_and_nothing_is_removed(project: Path) -> None:
     first = Searcher.open(project).index.items.table["id"][0].as_py()
     with pytest.raises(
-        CrosshashError, match=rf"(?s)'x{first}'; did you mean {first}.*'\?\?'\nNone was removed"
+        CrosshashError, match=rf"(?s)'x{first}' \(did you mean {first}.*'\?\?'\nNothing was removed"
     ):
         remove_items(project, [first, f"x{first}", "??"])
     assert not (project / "collection" / "index").exists()
@@ -278,11 +287,12 @@ def test_a_collection_of_another_run_is_refused(project: Path, encoder: Encoder,
     add_folder(project, folder)
     statistics = project / "artifacts" / "index" / "statistics.json"
     write_json(statistics, read_json(statistics) | {"remark": "made again"})
-    for use in (lambda: Searcher.over(encoder, project), lambda: add_folder(project, folder)):
-        with pytest.raises(
-            CrosshashError, match=r"has changed since.*Delete the collection and run `crosshash"
-        ):
-            use()
+    remedies = r"has changed since.*Delete the collection and.*`git checkout params\.yaml && dvc repro`"
+    with pytest.raises(CrosshashError, match=rf"{remedies}.*searched: --index artifacts/index"):
+        Searcher.over(encoder, project)
+    with pytest.raises(CrosshashError, match=remedies) as refused:
+        add_folder(project, folder)
+    assert "--index" not in str(refused.value)  # `crosshash encode` has no such option
     assert Searcher.over(encoder, project, project / "artifacts" / "index").counts["image"] == 108
 
     path = project / "collection" / "index" / "statistics.json"

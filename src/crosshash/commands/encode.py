@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from crosshash.commands.options import AsJson, Project, told
+from crosshash.commands.options import Project, told
 from crosshash.errors import CrosshashError
+
+SHOWN = 10
 
 
 def encode(
@@ -21,10 +24,12 @@ def encode(
     ] = None,
     remove: Annotated[list[str] | None, typer.Option(help="Id of an item to take out.")] = None,
     remove_from: Annotated[Path | None, typer.Option(help="A file with such an id per line.")] = None,
-    into: Annotated[Path | None, typer.Option(help="Another folder for the collection.")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Folder of the collection.", show_default="collection/ of the project")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out pictures that are broken.")] = False,
     project: Project = Path(),
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a sentence.")] = False,
 ) -> None:
     """Take new pictures and captions into the project's collection, without training, or items out of it."""
     with told():
@@ -41,6 +46,8 @@ def encode(
         )
     for line in change.skipped:
         print(f"skipped {line}", file=sys.stderr)
+    if change.repictured:
+        print(_repictured(change.repictured), file=sys.stderr)
     if as_json:
         print(json.dumps(dataclasses.asdict(change), indent=2, ensure_ascii=False))
         return
@@ -48,3 +55,13 @@ def encode(
     told_counts = ", ".join(f"{getattr(change, name)} {name}" for name in counts)
     skipped = f", {len(change.skipped)} skipped" if change.skipped else ""
     print(f"{told_counts}{skipped}; {change.collection} has {change.images} images and {change.texts} texts")
+
+
+def _repictured(ids: Sequence[str]) -> str:
+    """Warn of items whose picture is another one now: their folder may be another one too."""
+    more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+    return (
+        f"warning: {len(ids)} replaced with another picture: {', '.join(ids[:SHOWN])}{more}. An id is the "
+        "path of a picture in its folder: to keep pictures of equal names, put their folders into one and "
+        "encode that."
+    )

@@ -27,8 +27,8 @@ from crosshash.library.index_folder import (
     read_index,
     run_index,
 )
-from crosshash.library.items import CONTENT, PICTURE, read_items_table
-from crosshash.library.new_items import check_additions, encode_ready
+from crosshash.library.items import CONTENT, PICTURE, ItemTable, read_items_table
+from crosshash.library.new_items import Ready, check_additions, encode_ready
 from crosshash.library.own_pictures import prune_pictures
 from crosshash.plans.base import read_plan
 from crosshash.plans.encode import EncodePlan
@@ -37,12 +37,16 @@ from crosshash.training.device import settled_device
 
 @dataclass(frozen=True)
 class Change:
-    """What happened to items, and how many a collection now has; `skipped`: a line for each bad picture."""
+    """What happened to items, and how many a collection now has.
+
+    repictured: ids of replaced items whose picture is another one; skipped: a line for each bad picture.
+    """
 
     new: int
     replaced: int
     unchanged: int
     removed: int
+    repictured: tuple[str, ...]
     skipped: tuple[str, ...]
     images: int
     texts: int
@@ -66,18 +70,20 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
     with _opened(project, encoder, into) as (place, before):
         ready, unchanged, bad = check_additions(encoder, additions, before.items.own(CONTENT), place)
         if bad and not skip_bad:
+            count = "1 picture" if len(bad) == 1 else f"{len(bad)} pictures"
             raise CrosshashError(
-                f"{folder}: {len(bad)} pictures cannot be read:\n{listed(bad)}\n"
+                f"{folder}: {count} cannot be read:\n{listed(bad)}\n"
                 "Mend or remove them, or leave them out with --skip-bad. Nothing was added."
             )
         counts = {modality: len(index) for modality, index in before.codes.items()}
         known = sum(before.items.row_of(one.addition.id) is not None for one in ready)
+        others = _repictured(before.items, ready)
         if ready:
             codes = encode_ready(encoder, ready, place, caption)
             items, rows = with_items(before.items, ready)
             counts = write_grown(place, before, items, rows, codes)
     new = len(ready) - known
-    return Change(new, known, unchanged, 0, tuple(bad), counts["image"], counts["text"], str(place))
+    return Change(new, known, unchanged, 0, others, tuple(bad), counts["image"], counts["text"], str(place))
 
 
 def remove_items(project: Path, ids: Sequence[str], into: Path | None = None) -> Change:
@@ -93,9 +99,10 @@ def remove_items(project: Path, ids: Sequence[str], into: Path | None = None) ->
         rows = np.array([row for row in found if row is not None], np.int64)
         if len(rows) < len(ids):
             strange = [_strange(before, item) for item, row in zip(ids, found, strict=True) if row is None]
-            raise CrosshashError(f"{before.folder}: has no such items:\n{listed(strange)}\nNone was removed.")
+            told = f"no item {strange[0]}. " if len(strange) == 1 else f"no such items:\n{listed(strange)}\n"
+            raise CrosshashError(f"{before.folder}: has {told}Nothing was removed.")
         counts = write_grown(place, before, without_items(before.items, rows), rows, None)
-    return Change(0, 0, 0, len(rows), (), counts["image"], counts["text"], str(place))
+    return Change(0, 0, 0, len(rows), (), (), counts["image"], counts["text"], str(place))
 
 
 @contextmanager
@@ -129,6 +136,13 @@ def _check_readable(encoder: Encoder, additions: Sequence[Addition]) -> None:
         encoder.check_kind("text", "captions")
 
 
+def _repictured(items: ItemTable, ready: Sequence[Ready]) -> tuple[str, ...]:
+    """List ids of items that had a picture and get another one; any picture of the run counts as another."""
+    own = items.own(PICTURE)
+    ids = [one.addition.id for one in ready if one.picture != own.get(one.addition.id, "")]
+    return tuple(item for item in ids if items.has_image(item))
+
+
 def _strange(index: IndexFolder, item: str) -> str:
     near = index.items.ids_near(item)
-    return f"'{item}'" + (f"; did you mean {' or '.join(near)}?" if near else "")
+    return f"'{item}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")

@@ -28,6 +28,15 @@ BASE = "base"
 
 MODALITIES: tuple[Modality, ...] = ("image", "text")
 
+BACK = (
+    "Going back to the settings that it was made with (`git checkout params.yaml && dvc repro`) also brings "
+    "it back to use."
+)
+
+
+class StaleCollection(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
+    """A collection that the present model cannot search; its text says how to use it again."""
+
 
 @dataclass(frozen=True)
 class Quantiser:
@@ -126,34 +135,31 @@ def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder
     """Refuse an index that the present model cannot search.
 
     Raises:
-        CrosshashError: it was made by another model, or for other bits, or from another index of the run.
+        StaleCollection: a collection was made by another model, for other bits, or from another index.
+        CrosshashError: an index was; or by another version.
     """
     made_by = statistics.get("encoder")
     if made_by is None:
         raise CrosshashError(f"{folder}: was made by another version of crosshash. {remedy(statistics)}")
-    if made_by["bits"] != encoder["bits"]:
-        raise CrosshashError(
-            f"{folder}: holds codes of {made_by['bits']} bits, the model gives {encoder['bits']}. "
-            f"{remedy(statistics)}"
-        )
-    if made_by["digest"] != encoder["digest"]:
-        raise CrosshashError(
-            f"{folder}: was made by another model than the present one. {remedy(statistics)}"
-        )
     run = run_index(project)
-    if BASE in statistics and run.is_dir() and statistics[BASE] != folder_digest(run):
-        raise CrosshashError(
-            f"{folder}: {run} has changed since this collection was made from it. {remedy(statistics)}"
-        )
+    grown = BASE in statistics
+    if made_by["bits"] != encoder["bits"]:
+        problem = f"holds codes of {made_by['bits']} bits, the model gives {encoder['bits']}"
+    elif made_by["digest"] != encoder["digest"]:
+        problem = "was made by another model than the present one"
+    elif grown and run.is_dir() and statistics[BASE] != folder_digest(run):
+        problem = f"{run} has changed since this collection was made from it"
+    else:
+        return
+    if grown:
+        raise StaleCollection(f"{folder}: {problem}. {remedy(statistics)} {BACK}")
+    raise CrosshashError(f"{folder}: {problem}. {remedy(statistics)}")
 
 
 def remedy(statistics: dict[str, Any]) -> str:
     """Say how an index that does not fit is made anew."""
     if BASE in statistics:
-        return (
-            "Delete the collection and run `crosshash encode` with its folders again, or search the index of "
-            "the run: --index artifacts/index."
-        )
+        return "Delete the collection and run `crosshash encode` with its folders again."
     return "Run `dvc repro index`."
 
 

@@ -73,6 +73,11 @@ class ItemTable:
         """Find an item's row number."""
         return self._rows.get(item)
 
+    def has_image(self, item: str) -> bool:
+        """Say whether there is such an item, and it has a picture."""
+        row = self.row_of(item)
+        return row is not None and bool(self.table["image"][row].as_py())
+
     def ids_near(self, item: str) -> list[str]:
         """Give ids that look like one that is not there."""
         return difflib.get_close_matches(item, self._rows, n=3)

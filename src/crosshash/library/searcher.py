@@ -13,7 +13,7 @@ import numpy as np
 from crosshash.errors import CrosshashError
 from crosshash.index.two_stage import search_two_stages
 from crosshash.library.encoder import Encoded, Encoder, load_encoder
-from crosshash.library.index_folder import IndexFolder, index_folder, read_index
+from crosshash.library.index_folder import IndexFolder, StaleCollection, index_folder, read_index
 from crosshash.library.items import PICTURE, Hit, Item, ItemTable
 from crosshash.library.pictures import ShardPictures
 from crosshash.retrieval.codeset import Modality
@@ -55,7 +55,12 @@ class Searcher:
     @classmethod
     def over(cls, encoder: Encoder, project: Path, index: Path | None = None) -> Searcher:
         """Do the same with a model that is loaded already."""
-        found = read_index(project, index_folder(project, index), encoder.description)
+        try:
+            found = read_index(project, index_folder(project, index), encoder.description)
+        except StaleCollection as error:
+            raise StaleCollection(
+                f"{error} The index of the run can be searched: --index artifacts/index."
+            ) from None
         return cls(encoder, found, ShardPictures(project / "data" / found.dataset))
 
     @property
