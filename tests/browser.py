@@ -21,9 +21,12 @@ def chromium_path() -> str | None:
     return os.environ.get("CROSSHASH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless browser; close what you open in it."""
+    """A headless browser; close what you open in it.
+
+    Of one module: as long as it runs, asyncio finds a running loop in this thread.
+    """
     path = chromium_path()
     if path is None:
         pytest.skip(MISSING)

@@ -357,6 +357,7 @@ def staged(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, shift: int,
         write_centers(train.CENTERS, None)
     settled = plan["train"].model_dump(exclude={"epochs", "batch"})
     write_plans(**settled | {"train_bits": 16 if plan["centers"].used else BITS})
+    Path("plan/evaluate.yaml").write_text("rerank: 50\n")
     train.main("set")
     return (train.MODEL / "model.safetensors").read_bytes()
 
