@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,14 +84,21 @@ def test_a_project_that_has_not_run_has_no_scores(tmp_path: Path) -> None:
     assert "metrics.json: not found" in refused("scores", "--project", tmp_path)
 
 
-def test_the_scores_of_the_last_run_and_the_place_of_its_report(trained_project: Path) -> None:
-    done = run("scores", "--project", trained_project)
+def test_the_scores_of_the_last_run_and_the_place_of_its_report(
+    trained_project: Path, tmp_path: Path
+) -> None:
+    shutil.copy(trained_project / "metrics.json", tmp_path)
+    done = run("scores", "--project", tmp_path)
     assert done.exit_code == 0
     metrics = json.loads((trained_project / "metrics.json").read_text())
     assert f"{metrics['i2t']['mAP']:.4f}" in done.stdout
     assert "16 bits" in done.stdout
-    assert f"{trained_project.resolve()}/report/index.html" in done.stdout.replace("\n", "")
-    assert run_json("scores", "--project", trained_project) == metrics
+    assert "report: none yet, `dvc repro` writes it" in done.stdout
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "index.html").touch()
+    done = run("scores", "--project", tmp_path)
+    assert f"report: {tmp_path.resolve()}/report/index.html" in done.stdout.replace("\n", "")
+    assert run_json("scores", "--project", tmp_path) == metrics
 
 
 def test_codes_in_files_score_as_in_the_pipeline(trained_project: Path) -> None:

@@ -51,11 +51,8 @@ def scores(project: Project = Path(), as_json: AsJson = False) -> None:
     if as_json:
         return
     report = (project / "report" / "index.html").resolve()
-    print(
-        f"report: {report}"
-        if report.is_file()
-        else "no run here yet: these are the committed figures; run `dvc repro`"
-    )
+    none = "none yet, `dvc repro` writes it; until then the figures are those of the last commit"
+    print(f"report: {report if report.is_file() else none}")
 
 
 def _show_scores(result: dict[str, Any], as_json: bool) -> None:
