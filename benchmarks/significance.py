@@ -29,8 +29,7 @@ from crosshash.plans.base import read_plan
 from crosshash.plans.evaluate import EvaluatePlan
 from crosshash.retrieval.average_precision import AP
 from crosshash.retrieval.bootstrap import interval
-from crosshash.retrieval.codeset import CodeSet, read_code_set
-from crosshash.retrieval.evaluation import TASKS
+from crosshash.retrieval.codeset import TASKS, CodeSet, read_code_set
 from crosshash.retrieval.histogram import Side
 from crosshash.retrieval.significance import random_subsets
 from crosshash.retrieval.tasks import score_task

@@ -19,8 +19,7 @@ from crosshash.codes.hamming import distances as hamming
 from crosshash.codes.quantiser import Codebook
 from crosshash.errors import CrosshashError
 from crosshash.library import BadPicture, Encoded, Hit, Searcher
-from crosshash.library.searcher import MODALITIES
-from crosshash.retrieval.evaluation import TASKS
+from crosshash.retrieval.codeset import TASKS
 from tests.data.folders import picture
 from tests.library.conftest import RERANK, change_plan
 
@@ -32,7 +31,7 @@ def pictures_of(project: Path, count: int) -> list[bytes]:
 
 
 def encoded(searcher: Searcher, project: Path, task: str) -> Encoded:
-    if MODALITIES[task][0] == "text":
+    if TASKS[task][0] == "text":
         return searcher.encode_texts(TEXTS)
     return searcher.encode_pictures(pictures_of(project, 3))
 
@@ -54,7 +53,6 @@ def shown(hits: Sequence[Hit]) -> list[tuple[str, int]]:
 def test_every_task_finds_what_a_plain_loop_finds(
     trained_project: Path, searcher: Searcher, task: str
 ) -> None:
-    assert MODALITIES == TASKS
     codes = read_npz(trained_project / "artifacts" / "codes" / "retrieval.npz")[TASKS[task][1]]
     queries = encoded(searcher, trained_project, task)
     items = items_of(trained_project)

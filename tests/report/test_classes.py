@@ -9,7 +9,8 @@ import pytest
 
 from crosshash.report.classes import class_scores
 from crosshash.report.pair_distances import pair_distances
-from crosshash.report.results import TASKS, Results, read_results
+from crosshash.report.results import Results, read_results
+from crosshash.retrieval.codeset import TASKS
 from tests.report.runs import BITS, PARTS
 
 

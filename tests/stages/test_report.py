@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from crosshash.report.page import render_page
-from crosshash.report.results import TASKS, read_results
+from crosshash.report.results import read_results
+from crosshash.retrieval.codeset import TASKS
 from stages.report import main
 from tests.report.conftest import write_run as write_run
 

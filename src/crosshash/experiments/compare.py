@@ -12,7 +12,8 @@ from crosshash.errors import CrosshashError, listed
 from crosshash.experiments.conditions import REMEDIES, WORDS, conditions_of, differing
 from crosshash.experiments.files import SCORES
 from crosshash.experiments.paired import RESAMPLINGS, paired_bootstrap
-from crosshash.experiments.runs import TASKS, Run
+from crosshash.experiments.runs import Run
+from crosshash.retrieval.codeset import TASKS
 from crosshash.seeding import stream
 
 

@@ -5,23 +5,16 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from crosshash.experiments import words
 from crosshash.experiments.leaderboard import TASKS, Leaderboard
+from crosshash.report.templates import environment_of
 
 
 def leaderboard_page(board: Leaderboard) -> str:
     """Render the page: one table per group of columns; equal tables give equal text."""
-    environment = Environment(
-        loader=PackageLoader("crosshash", "experiments"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = environment_of("experiments")
     environment.filters["commands"] = _commands
     style = (files("crosshash.experiments") / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(

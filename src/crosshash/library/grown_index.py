@@ -17,7 +17,6 @@ from crosshash.library.index_folder import (
     BASE,
     INDEX,
     ITEMS,
-    MODALITIES,
     QUANTISER,
     STATISTICS,
     IndexFolder,
@@ -25,7 +24,7 @@ from crosshash.library.index_folder import (
 )
 from crosshash.library.items import CONTENT, PICTURE, ItemTable
 from crosshash.library.new_items import NewCodes, Ready
-from crosshash.retrieval.codeset import Modality
+from crosshash.retrieval.codeset import MODALITIES, Modality
 
 Rows = NDArray[np.int64]
 

@@ -18,15 +18,13 @@ from crosshash.library.own_pictures import picture_path
 from crosshash.plans.base import read_plan
 from crosshash.plans.convert import ConvertPlan
 from crosshash.plans.evaluate import EvaluatePlan
-from crosshash.retrieval.codeset import Modality
+from crosshash.retrieval.codeset import MODALITIES, Modality
 
 COLLECTION = "collection"
 INDEX = "index"
 ITEMS, QUANTISER, STATISTICS = "items.parquet", "quantiser.npz", "statistics.json"
 BASE = "base"
 """Key of a collection's statistics: digest of the index that it was made from."""
-
-MODALITIES: tuple[Modality, ...] = ("image", "text")
 
 BACK = (
     "Going back to the settings that it was made with (`git checkout params.yaml && dvc repro`) also brings "

@@ -15,7 +15,8 @@ from crosshash.library.decoding import BadPicture
 from crosshash.library.encoder import Encoded, Encoder
 from crosshash.library.index_folder import ITEMS, index_folder
 from crosshash.library.items import read_items_table
-from crosshash.library.searcher import EMPTY, MODALITIES, Searcher
+from crosshash.library.searcher import EMPTY, Searcher
+from crosshash.retrieval.codeset import TASKS
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def read_question(
     """
     if sum(given is not None for given in (text, image, queries)) != 1:
         raise CrosshashError("search takes a text, --image or --queries, one of them.")
-    if task is not None and task not in MODALITIES:
-        raise CrosshashError(f"unknown task '{task}'; there are {', '.join(MODALITIES)}.")
-    asks = MODALITIES[task][0] if task else "text" if image is None else "image"
+    if task is not None and task not in TASKS:
+        raise CrosshashError(f"unknown task '{task}'; there are {', '.join(TASKS)}.")
+    asks = TASKS[task][0] if task else "text" if image is None else "image"
     if (text is not None and asks == "image") or (image is not None and asks == "text"):
         raise CrosshashError(f"task {task} asks by {asks}: give it {'a text' if image else '--image'}.")
     task = task or ("t2i" if asks == "text" else "i2t")

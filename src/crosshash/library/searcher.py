@@ -16,17 +16,9 @@ from crosshash.library.encoder import Encoded, Encoder, load_encoder
 from crosshash.library.index_folder import IndexFolder, StaleCollection, index_folder, read_index
 from crosshash.library.items import PICTURE, Hit, Item, ItemTable
 from crosshash.library.pictures import ShardPictures
-from crosshash.retrieval.codeset import Modality
+from crosshash.retrieval.codeset import TASKS, Modality
 
 Task = Literal["i2t", "t2i", "i2i", "t2t"]
-MODALITIES: dict[str, tuple[Modality, Modality]] = {
-    "i2t": ("image", "text"),
-    "t2i": ("text", "image"),
-    "i2i": ("image", "image"),
-    "t2t": ("text", "text"),
-}
-"""Which modality asks and which answers, by task."""
-
 EMPTY = "the query is empty: write what you look for"
 
 
@@ -87,6 +79,11 @@ class Searcher:
     def labels(self) -> list[str]:
         """All labels that a search can be narrowed to, sorted."""
         return self._items.labels
+
+    @property
+    def of_pictures(self) -> bool:
+        """Say whether images are pictures, not vectors of them."""
+        return not self.encoder.reads_vectors("image")
 
     def encode_texts(self, texts: Sequence[str]) -> Encoded:
         """Encode captions.
@@ -179,9 +176,9 @@ class Searcher:
 
     @cached_property
     def _shows_pictures(self) -> bool:
-        return not self.encoder.reads_vectors("image") and self.shards.there
+        return self.of_pictures and self.shards.there
 
     def _answers(self, task: str) -> Modality:
-        if task not in MODALITIES:
-            raise CrosshashError(f"unknown task '{task}'; there are {', '.join(MODALITIES)}.")
-        return MODALITIES[task][1]
+        if task not in TASKS:
+            raise CrosshashError(f"unknown task '{task}'; there are {', '.join(TASKS)}.")
+        return TASKS[task][1]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.report.pair_distances import PairDistances
-from crosshash.report.results import TASKS, Results
+from crosshash.report.results import Results
+from crosshash.retrieval.codeset import TASKS
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from crosshash.report.figures.curves import pr_curve, precision_curve, training_
 from crosshash.report.figures.scores import class_figure, score_intervals
 from crosshash.report.figures.search import bit_significance, recall_against_work, two_stages
 from crosshash.report.pair_distances import PairDistances
-from crosshash.report.results import TASKS, Results
+from crosshash.report.results import Results
 from crosshash.report.score_table import ScoreRow
+from crosshash.retrieval.codeset import TASKS
 
 VALIDATION = "val_"
 """How names of validation scores begin among the training curves; the others are terms of the loss."""

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from crosshash.report import drawings
 from crosshash.report.classes import class_scores
@@ -17,8 +17,10 @@ from crosshash.report.examples import SHOWN_TASKS, Verdict, example_searches
 from crosshash.report.items import shown_items
 from crosshash.report.pair_distances import pair_distances
 from crosshash.report.published import METHODS, comparable_figures, published_tables
-from crosshash.report.results import TASKS, Results
+from crosshash.report.results import Results
 from crosshash.report.score_table import score_rows
+from crosshash.report.templates import environment_of
+from crosshash.retrieval.codeset import TASKS
 
 ALL_CLASSES = 60
 """Up to here every class stands open in the table; of more the best and the worst, the others folded."""
@@ -116,14 +118,7 @@ def _seed(results: Results) -> object:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("crosshash", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = environment_of("report")
     environment.filters["score"] = score
     environment.filters["percent"] = percent
     environment.filters["of_task"] = of_task

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.retrieval.codeset import CodeSet
-from crosshash.retrieval.evaluation import TASKS
+from crosshash.retrieval.codeset import TASKS, CodeSet
 from crosshash.retrieval.histogram import Side, counts_by_distance
 from crosshash.retrieval.parallel import over_blocks
 from crosshash.retrieval.ranking import blocks

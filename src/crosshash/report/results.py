@@ -20,9 +20,6 @@ from crosshash.data.info import DatasetInfo, read_info
 from crosshash.errors import CrosshashError, listed
 from crosshash.retrieval.codeset import CodeSet, read_code_set
 
-TASKS = ("i2t", "t2i", "i2i", "t2t")
-"""Which modality asks and which answers: i = image, t = text."""
-
 PLOTS = ("pr", "pr_by_rank", "precision_at_n", "significance", "rerank")
 """Tables below plots/ that the evaluate stage writes; without rows where a run has nothing of the kind."""
 

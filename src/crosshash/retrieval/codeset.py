@@ -14,6 +14,14 @@ from crosshash.codes.hashcodes import HashCodes
 from crosshash.errors import CrosshashError, listed
 
 Modality = Literal["image", "text"]
+MODALITIES: tuple[Modality, ...] = ("image", "text")
+TASKS: dict[str, tuple[Modality, Modality]] = {
+    "i2t": ("image", "text"),
+    "t2i": ("text", "image"),
+    "i2i": ("image", "image"),
+    "t2t": ("text", "text"),
+}
+"""Which modality asks and which answers."""
 
 KEYS = ("image", "text", "labels", "ids", "bits", "classes", "has_text", "has_labels")
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.average_precision import AP
-from crosshash.retrieval.codeset import CodeSet, Modality, check_fit
+from crosshash.retrieval.codeset import TASKS, CodeSet, Modality, check_fit
 from crosshash.retrieval.curves import curve_ranks
 from crosshash.retrieval.histogram import Side
 from crosshash.retrieval.instance import partner_scores
@@ -17,14 +17,6 @@ from crosshash.retrieval.report_measures import HIDDEN, MEASURES, PARTNER_MEASUR
 from crosshash.retrieval.scores import RetrievalReport, TaskReport, written
 from crosshash.retrieval.tasks import TaskScores, score_task
 from crosshash.seeding import stream
-
-TASKS: dict[str, tuple[Modality, Modality]] = {
-    "i2t": ("image", "text"),
-    "t2i": ("text", "image"),
-    "i2i": ("image", "image"),
-    "t2t": ("text", "text"),
-}
-"""Which modality asks and which answers."""
 
 CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 600, 800, 1000)
 """Where precision is measured for its curve, as far as the retrieval set reaches."""

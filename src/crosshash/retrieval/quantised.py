@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from crosshash.artifacts import read_npz
 from crosshash.codes.quantiser import Codebook
 from crosshash.errors import CrosshashError, listed
-from crosshash.retrieval.codeset import Modality
+from crosshash.retrieval.codeset import MODALITIES, Modality
 
 REMEDY = "Run `dvc repro encode`."
-MODALITIES: tuple[Modality, ...] = ("image", "text")
 KEYS = ("codebook", *MODALITIES, "query_image", "query_text")
 
 

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from crosshash.retrieval.evaluation import TASKS
+from crosshash.retrieval.codeset import TASKS
 
 
 def score_table(metrics: Mapping[str, Any]) -> Table:

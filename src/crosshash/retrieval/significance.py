@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crosshash.codes.bit_index import MEASURES, BitIndex, Index, most_significant
-from crosshash.retrieval.codeset import CodeSet
-from crosshash.retrieval.evaluation import TASKS, have_labels
+from crosshash.retrieval.codeset import TASKS, CodeSet
+from crosshash.retrieval.evaluation import have_labels
 from crosshash.retrieval.mean_ap import Undefined, mean_average_precision
 from crosshash.retrieval.ranking import Ties
 from crosshash.retrieval.scores import DIGITS

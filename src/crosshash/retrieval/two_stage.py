@@ -17,8 +17,7 @@ from crosshash.codes.hamming import distances
 from crosshash.codes.quantiser import Codebook
 from crosshash.plans.rerank import check_candidates
 from crosshash.retrieval.average_precision import AP
-from crosshash.retrieval.codeset import CodeSet, Modality
-from crosshash.retrieval.evaluation import TASKS
+from crosshash.retrieval.codeset import TASKS, CodeSet, Modality
 from crosshash.retrieval.mean_ap import Undefined, scored_queries
 from crosshash.retrieval.measures import Measure
 from crosshash.retrieval.parallel import over_blocks
