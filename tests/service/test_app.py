@@ -245,3 +245,24 @@ def test_what_nobody_caught_is_a_plain_answer() -> None:
     assert b"secret" not in messages[1]["body"]
     labels = {"route": "none", "method": "GET", "status": "500"}
     assert value(metrics.registry, "crosshash_requests_total", **labels) == 1
+
+
+def test_a_request_is_counted_before_its_answer_leaves() -> None:
+    """Else who has read an answer may not find it in /metrics yet."""
+    metrics = Metrics()
+    labels = {"route": "none", "method": "GET", "status": "204"}
+    counts: list[float] = []
+
+    async def empty(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def keep(message: Message) -> None:
+        counts.append(value(metrics.registry, "crosshash_requests_total", **labels))
+
+    async def nothing() -> Message:
+        return {"type": "http.disconnect"}
+
+    asyncio.run(Measured(empty, metrics)({"type": "http", "method": "GET", "path": "/x"}, nothing, keep))
+    assert counts == [1, 1]
+    assert value(metrics.registry, "crosshash_request_seconds_count", route="none") == 1

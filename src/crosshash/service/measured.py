@@ -37,7 +37,7 @@ class Metrics:
         )
         self.seconds = Histogram(
             "crosshash_request_seconds",
-            "Time from request to answer",
+            "Time from request to the first byte of its answer",
             ["route"],
             buckets=SECONDS,
             registry=self.registry,
@@ -52,7 +52,10 @@ class Metrics:
 
 
 class Measured:
-    """ASGI middleware: counts and times requests, adds headers, turns what nobody caught into a plain 500."""
+    """ASGI middleware: counts and times requests, adds headers, turns what nobody caught into a plain 500.
+
+    A request is counted before its answer leaves: who has read an answer finds it in /metrics.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -63,25 +66,28 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 0
+        start, answered = time.perf_counter(), False
 
         async def counted(message: Message) -> None:
-            nonlocal status
+            nonlocal answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                answered = True
                 message["headers"] = [*message.get("headers", ()), *HEADERS]
+                self._count(scope, message["status"], time.perf_counter() - start)
             await send(message)
 
         try:
             await self.app(scope, receive, counted)
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
-            if not status:
+            if not answered:
                 await _internal_error(counted)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
         method = scope["method"] if scope["method"] in ("GET", "POST") else "other"  # clients may invent some
         self.metrics.requests.labels(route, method, str(status)).inc()
-        self.metrics.seconds.labels(route).observe(time.perf_counter() - start)
+        self.metrics.seconds.labels(route).observe(seconds)
 
 
 async def _internal_error(send: Send) -> None:
