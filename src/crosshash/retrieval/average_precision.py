@@ -12,7 +12,7 @@ from crosshash.retrieval.ranking import Cut, Ranking
 from crosshash.retrieval.tie_groups import (
     harmonic,
     precision_per_hit,
-    precision_sums,
+    precisions_inside,
     precisions_of_first,
 )
 
@@ -42,7 +42,9 @@ class AP:
         cut = ranking.cut(self.k)
         if self.norm == "hits":
             return _per_hit(ranking, cut)
-        inside = precision_sums(cut.before, cut.found, cut.items, cut.relevant, cut.places, ranking.size)
+        inside = precisions_inside(
+            harmonic(ranking.size), cut.before, cut.found, cut.items, cut.relevant, cut.places
+        )
         divisor = relevant if self.norm == "all" else np.minimum(self.k, relevant)
         return np.asarray((_before(ranking, cut.group) + inside) / divisor)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.retrieval.histogram import Side, counts_by_distance, grades_by_rank
-from crosshash.retrieval.tie_groups import discounts, precision_sums, ratio
+from crosshash.retrieval.tie_groups import discounts, harmonic, precisions_before, ratio
 
 Ties = Literal["expected", "by_id", "optimistic", "pessimistic"]
 
@@ -54,7 +54,7 @@ class Ranking:
         numbers, grade = counts.astype(np.float64), np.arange(counts.shape[2], dtype=np.float64)
         items = np.einsum("qmg->qm", numbers)
         gain = np.einsum("qmg,g->qm", numbers, grade)  # no matrix product, which starts threads of its own
-        return cls(items, items - numbers[:, :, 0], gain, counts.sum(axis=1, dtype=np.int64))
+        return cls(items, items - numbers[:, :, 0], gain, np.einsum("qmg->qg", numbers).astype(np.int64))
 
     @classmethod
     def of_grades(cls, counts: NDArray[np.int32], *, falling: bool) -> Ranking:
@@ -77,8 +77,7 @@ class Ranking:
     @cached_property
     def precisions(self) -> NDArray[np.float64]:
         """Expected sum of the precisions at the relevant items before each group, and at all: [Q, M + 1]."""
-        before, found, places = self.edges[:, :-1], self.found[:, :-1], np.diff(self.edges, axis=1)
-        return _sums(precision_sums(before, found, self.items, self.relevant, places, self.size))
+        return np.asarray(precisions_before(harmonic(self.size), self.items, self.relevant))
 
     @cached_property
     def discounted(self) -> NDArray[np.float64]:

@@ -36,32 +36,48 @@ def ratio(a: Values | Places, b: Values | Places) -> Values:
     return np.divide(a, b, out=np.zeros(b.shape), where=b != 0)
 
 
-def precision_sums(
-    before: Places, found: Values, items: Values, relevant: Values, places: Places, size: int
-) -> Values:
-    """Expected sum of the precisions at the relevant items among the first `places` of each group.
+@njit(nogil=True)
+def _precisions(
+    sums: Values, before: int, found: float, items: float, relevant: float, places: float
+) -> float:
+    """Expected sum of the precisions at the relevant items among the first `places` of one group.
 
     Place i = 1, 2, ... of a group of n items, r of them relevant, holds a relevant one with probability
     r / n, and (i - 1) (r - 1) / (n - 1) more are then expected before it in the group. Its precision is the
-    sum of both and of the `found` relevant items before the group, over the rank, `before` + i; size: ranks.
+    sum of both and of the `found` relevant items before the group, over the rank, `before` + i; sums: the
+    harmonic ones.
     """
-    sums = harmonic(size)
-    inverse_ranks = sums[before + places] - sums[before]
-    slope = ratio(relevant - 1, items - 1)
-    return np.asarray(
-        ratio(relevant, items) * ((found + 1 - slope * (before + 1)) * inverse_ranks + slope * places)
-    )
-
-
-@njit(nogil=True)
-def _precisions(sums: Values, before: int, found: float, items: float, relevant: float) -> float:
-    """The same of one whole group; sums: harmonic ones."""
     if relevant == 0.0:
         return 0.0
     slope = (relevant - 1.0) / (items - 1.0) if items > 1.0 else 0.0
-    inverse_ranks = sums[before + int(items)] - sums[before]
-    total: float = (found + 1.0 - slope * (before + 1.0)) * inverse_ranks + slope * items
+    inverse_ranks = sums[before + int(places)] - sums[before]
+    total: float = (found + 1.0 - slope * (before + 1.0)) * inverse_ranks + slope * places
     return relevant / items * total
+
+
+@njit(nogil=True)
+def precisions_before(sums: Values, items: Values, relevant: Values) -> Values:
+    """Expected sum of the precisions before each of M groups, and of all: float64[Q, M + 1]."""
+    queries, groups = items.shape
+    earlier = np.zeros((queries, groups + 1))
+    for q in range(queries):
+        before, found = 0, 0.0
+        for group in range(groups):
+            n, r = items[q, group], relevant[q, group]
+            earlier[q, group + 1] = earlier[q, group] + _precisions(sums, before, found, n, r, n)
+            before, found = before + int(n), found + r
+    return earlier
+
+
+@njit(nogil=True)
+def precisions_inside(
+    sums: Values, before: Places, found: Values, items: Values, relevant: Values, places: Places
+) -> Values:
+    """Expected sum of the precisions among the first `places` of one group of each query: float64[Q]."""
+    inside = np.zeros(len(before))
+    for q in range(len(before)):
+        inside[q] = _precisions(sums, before[q], found[q], items[q], relevant[q], float(places[q]))
+    return inside
 
 
 @njit(nogil=True)
@@ -89,7 +105,7 @@ def precision_per_hit(
         h, weight = start, 1.0
         while h <= high and weight > NEGLIGIBLE:
             if f + h > 0.0:
-                total += weight * (earlier[q] + _precisions(sums, before[q], f, m, h)) / (f + h)
+                total += weight * (earlier[q] + _precisions(sums, before[q], f, m, h, m)) / (f + h)
             weights += weight
             weight *= (r - h) * (m - h) / ((h + 1.0) * (n - r - m + h + 1.0))
             h += 1.0
@@ -100,7 +116,7 @@ def precision_per_hit(
             if weight <= NEGLIGIBLE:
                 break
             if f + h > 0.0:
-                total += weight * (earlier[q] + _precisions(sums, before[q], f, m, h)) / (f + h)
+                total += weight * (earlier[q] + _precisions(sums, before[q], f, m, h, m)) / (f + h)
             weights += weight
         means[q] = total / weights
     return means
@@ -127,7 +143,7 @@ def precisions_of_first(
         x, weight = start, 1.0
         while x <= high and weight > NEGLIGIBLE:
             last = (f + j) / (before[q] + x)
-            total += weight * (_precisions(sums, before[q], f, x - 1.0, j - 1.0) + last)
+            total += weight * (_precisions(sums, before[q], f, x - 1.0, j - 1.0, x - 1.0) + last)
             weights += weight
             weight *= x * (n - x - r + j) / ((x - j + 1.0) * (n - x))
             x += 1.0
@@ -138,7 +154,7 @@ def precisions_of_first(
             if weight <= NEGLIGIBLE:
                 break
             last = (f + j) / (before[q] + x)
-            total += weight * (_precisions(sums, before[q], f, x - 1.0, j - 1.0) + last)
+            total += weight * (_precisions(sums, before[q], f, x - 1.0, j - 1.0, x - 1.0) + last)
             weights += weight
         expected[q] = total / weights
     return expected
