@@ -1,9 +1,10 @@
 """All methods on generated scenes, one line each: scores, training time, items per second, memory.
 
-python -m benchmarks.methods [--count 1500] [--epochs 18] [--bits 32] [--seeds 1] [-S key=value ...]
+python -m benchmarks.methods [--preset fair] [--seeds 1] [-S key=value ...]
 
-Each trains with the preset `fair` in a process of its own, one after the other. `-S dataset=features
--S features.path=/data/vectors` and the like take another data set.
+Each trains by params.yaml in a process of its own, one after the other: the runs of `dvc exp run --queue
+-S 'method=...'`. `-S scenes.count=1500` makes it short; `-S dataset=features -S features.path=/data/vectors`
+and the like take another data set.
 """
 
 from __future__ import annotations
@@ -25,30 +26,25 @@ TASKS = ("i2t", "t2i")
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="All methods on one data set.")
-    parser.add_argument("--count", type=int, default=1500, help="generated scenes")
-    parser.add_argument("--epochs", type=int, help="other than the preset's")
-    parser.add_argument("--bits", type=int, default=32)
+    parser.add_argument("--preset", dest="presets", action="append", default=[])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("-S", dest="settings", action="append", default=[], metavar="key=value")
     chosen = parser.parse_args()
-    data = [f"scenes.count={chosen.count}", *chosen.settings]
-    settings = [*data, f"bits={chosen.bits}"]
-    if chosen.epochs:
-        settings.append(f"train.epochs={chosen.epochs}")
     table = Table("method", *(f"mAP {task}" for task in TASKS), "training, s", "items/s", "peak memory, MB")
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
-        items = convert(project, data)
+        items = convert(project, chosen.settings)
         for method in METHODS:
-            table.add_row(method, *line(project, [*settings, f"method={method}"], chosen.seeds))
+            settings = [*chosen.settings, f"method={method}"]
+            table.add_row(method, *line(project, chosen.presets, settings, chosen.seeds))
     console = Console()
-    console.print(f"{items} training items, {chosen.bits} bits, mean of {chosen.seeds} seed(s), preset fair")
+    console.print(f"{items} training items, mean of {chosen.seeds} seed(s)")
     console.print(table)
 
 
-def line(project: Path, settings: list[str], seeds: int) -> list[str]:
+def line(project: Path, presets: list[str], settings: list[str], seeds: int) -> list[str]:
     """Train a method once per seed; gives the mean of each column."""
-    runs = [train_and_score(project, ("fair",), [*settings, f"seed={seed}"]) for seed in range(seeds)]
+    runs = [train_and_score(project, presets, [*settings, f"seed={seed}"]) for seed in range(seeds)]
     scores = [statistics.mean(run.metrics[task]["mAP"] for run in runs) for task in TASKS]
     times = (run.seconds for run in runs), (run.pairs_per_second for run in runs)
     seconds, speed = (statistics.mean(values) for values in times)
