@@ -19,7 +19,8 @@ import yaml
 from dvc.utils.hydra import apply_overrides
 from numpy.typing import NDArray
 
-from crosshash.artifacts import read_json, write_npz
+from benchmarks.validation import validation_sets
+from crosshash.artifacts import write_npz
 from crosshash.codes.bit_index import Index, cut, most_significant, read_bit_index
 from crosshash.codes.center_book import write_centers
 from crosshash.codes.transform import write_transform
@@ -107,23 +108,8 @@ def read_project(folder: Path) -> Trained:
     if kept is None:
         raise SystemExit(f"{codes}: the codes of {plan.method} are not cut; this is for SCAHN")
     query, retrieval = read_code_set(codes / "query_long.npz"), read_code_set(codes / "retrieval_long.npz")
-    split = read_json(folder / "data" / plan.dataset / "split.json")
-    val, train_items = (
-        take(retrieval, np.isin(retrieval.ids, split[part])) for part in ("val_query", "train")
-    )
+    val, train_items = validation_sets(retrieval, folder / "data" / plan.dataset)
     return Trained(query, retrieval, val, train_items, kept.significances, plan.seed)
-
-
-def take(codes: CodeSet, rows: NDArray[np.bool_]) -> CodeSet:
-    """Give some items of a set."""
-    return CodeSet(
-        codes.image.take(rows),
-        codes.text.take(rows),
-        codes.labels[rows],
-        codes.classes,
-        codes.has_text[rows],
-        codes.has_labels[rows],
-    )
 
 
 def print_tables(trained: list[Trained], own: dict[int, list[dict[str, float]]]) -> None:
