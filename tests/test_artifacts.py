@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import math
 import signal
+import struct
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,6 +138,7 @@ def test_writers_of_one_path_leave_each_other_alone(tmp_path: Path) -> None:
     path = tmp_path / "result"
     script = """
 import sys
+import zipfile
 from pathlib import Path
 from crosshash.artifacts import atomic_path
 with atomic_path(Path(sys.argv[1])) as t:
@@ -243,6 +246,27 @@ def test_equal_arrays_give_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     write_npz(tmp_path / "b", {"x": np.arange(1, 101), "y": np.array(["text"])})
     assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
+
+
+def test_no_byte_depends_on_the_release_of_python(tmp_path: Path) -> None:
+    """A local header: signature (4), version needed (2, here 2.0), sizes (from 18), lengths of name and extra.
+
+    numpy.savez forces 64-bit fields: sizes of all ones and 20 extra bytes since Python 3.11.4, not before.
+    """
+    path = tmp_path / "x.npz"
+    write_npz(path, {"ab": np.arange(100)})
+    header = path.read_bytes()[:30]
+    assert header[:6] == b"PK\x03\x04\x14\x00"
+    packed, size, name, extra = struct.unpack("<IIHH", header[18:30])
+    assert (size, name, extra) == (128 + 800, len("ab.npy"), 0)
+    assert packed < size
+    with zipfile.ZipFile(path) as archive:
+        (member,) = archive.infolist()
+    assert (member.date_time, member.create_system, member.external_attr) == (
+        (1980, 1, 1, 0, 0, 0),
+        3,
+        0o600 << 16,
+    )
 
 
 def test_python_objects_are_neither_written_nor_read(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ import numpy as np
 
 from crosshash.errors import CrosshashError, full_disk_named
 
+NPY_HEADER = 1 << 20  # bytes before an array, at most: zipfile must know beforehand whether sizes fit 32 bits
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -134,12 +136,29 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is what it is
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as a compressed .npz atomically; equal arrays give equal bytes; objects are refused."""
+    """Write arrays as a compressed .npz atomically; equal arrays give equal bytes; objects are refused.
+
+    numpy.savez asks zipfile for 64-bit fields whatever the size; releases of Python write these differently.
+    """
     for key, array in arrays.items():
         if array.dtype.hasobject:
             raise CrosshashError(f"{path}: array '{key}' holds Python objects; use text or numbers.")
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    with (
+        atomic_path(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for key, array in arrays.items():
+            with archive.open(_npz_member(key, array.nbytes), "w") as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def _npz_member(key: str, size: int) -> zipfile.ZipInfo:
+    """Describe an array of so many bytes: without a time, readable by its owner, 64-bit only where needed."""
+    member = zipfile.ZipInfo(f"{key}.npy")  # of 1980, as numpy writes it
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.create_system, member.external_attr = 3, 0o600 << 16
+    member.file_size = size + NPY_HEADER
+    return member
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
