@@ -249,7 +249,7 @@ def test_equal_arrays_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_no_byte_depends_on_the_release_of_python(tmp_path: Path) -> None:
-    """A local header: signature (4), version needed (2, here 2.0), sizes (from 18), lengths of name and extra.
+    """A local header: signature (4), version needed (2, here 2.0), sizes (from 18), lengths of name, extra.
 
     numpy.savez forces 64-bit fields: sizes of all ones and 20 extra bytes since Python 3.11.4, not before.
     """
