@@ -138,7 +138,6 @@ def test_writers_of_one_path_leave_each_other_alone(tmp_path: Path) -> None:
     path = tmp_path / "result"
     script = """
 import sys
-import zipfile
 from pathlib import Path
 from crosshash.artifacts import atomic_path
 with atomic_path(Path(sys.argv[1])) as t:
