@@ -16,13 +16,13 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from crosshash.codes.center_book import CenterBook
-from crosshash.codes.centers import make_centers
+from crosshash.centers.center_book import CenterBook
+from crosshash.centers.construction import make_centers
+from crosshash.centers.losslessness import bits_kept, centers_exact, label_sets_kept
+from crosshash.centers.statistics import describe
+from crosshash.centers.transform import Matrix, ridge_transform
 from crosshash.codes.hashcodes import pack
-from crosshash.codes.losslessness import bits_kept, centers_exact, label_sets_kept
-from crosshash.codes.statistics import describe
-from crosshash.codes.transform import Matrix, ridge_transform
-from crosshash.retrieval.mean_ap import mean_average_precision
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.seeding import stream
 from crosshash.training.transform_sgd import sgd_transform
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from benchmarks.runs import convert, train_and_score
 from benchmarks.validation import validation_sets
 from crosshash.config.params import load_params
-from crosshash.retrieval.codeset import read_code_set
-from crosshash.retrieval.evaluation import evaluate
+from crosshash.retrieval.codefiles.codeset import read_code_set
+from crosshash.retrieval.scoring.evaluation import evaluate
 
 DIRECTIONS = ("i2t", "t2i")
 

@@ -30,11 +30,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.plain_pillow import SHRUNK, decode_picture, make_picture, on_all_cores, shrink_picture
-from crosshash.cores import cores
-from crosshash.data.prepared import prepared
-from crosshash.data.shards import read_items
-from crosshash.data.source import RawItem, RawItems, SplitSizes
-from crosshash.plans.convert import ConvertPlan
+from crosshash.config.plans.convert import ConvertPlan
+from crosshash.pairs.source import RawItem, RawItems, SplitSizes
+from crosshash.shards.prepared import prepared
+from crosshash.shards.tar_files import read_items
+from crosshash.workers.cores import cores
 from stages.convert import write_dataset
 
 COUNT, CLASSES = 20_000, 24
@@ -145,7 +145,9 @@ def memory(process: psutil.Process) -> float:
 
 def reading_ways(paths: list[Path]) -> dict[str, Work]:
     """Read the training items from the shards, or their files one by one, and decode them for ViT-B-32."""
-    from crosshash.models.clip import image_reader  # late: the memory of torch is no part of a conversion
+    from crosshash.models.encoders.clip import (
+        image_reader,  # late: the memory of torch is no part of a conversion
+    )
 
     read_image = image_reader(PIXELS, "squash")
 

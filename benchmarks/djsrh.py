@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.choose import choose
 from benchmarks.runs import ROOT, Run, convert, train_and_score
 from crosshash.config.params import load_params
-from crosshash.presets import read_preset
+from crosshash.config.presets import read_preset
 
 ROWS = (*(f"ablation-{row}" for row in (1, 2, 3, 4, 5)), "full", "ablation-6")
 MEASURES = ("AP@50[hits]", "mAP")

@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.codes.centers import make_centers
-from crosshash.codes.losslessness import losslessness
-from crosshash.codes.statistics import describe
-from crosshash.codes.transform import ridge_transform
-from crosshash.data.labels import label_matrix
-from crosshash.data.source import raw_folder
+from crosshash.centers.construction import make_centers
+from crosshash.centers.losslessness import losslessness
+from crosshash.centers.statistics import describe
+from crosshash.centers.transform import ridge_transform
+from crosshash.config.plans.transform import TransformPlan
 from crosshash.datasets.mirflickr25k import CLASSES, read
 from crosshash.errors import CrosshashError, run_stage
-from crosshash.plans.transform import TransformPlan
+from crosshash.pairs.labels import label_matrix
+from crosshash.pairs.source import raw_folder
 from crosshash.seeding import stream
 from stages.transform import fit
 

@@ -30,14 +30,14 @@ from rich.console import Console
 from rich.table import Table
 
 from crosshash.artifacts import write_json, write_npz
-from crosshash.data.check import check_items
-from crosshash.data.convert import choose_split, untrained_classes, write_tables
-from crosshash.data.mat import write_mat_triple
-from crosshash.data.pairs import PARTS, SCHEMA, read_pairs
-from crosshash.data.source import RawItem, RawItems, SplitSizes
-from crosshash.data.split import Split, make_split
-from crosshash.data.vocabulary import words_of
+from crosshash.pairs.check import check_items
+from crosshash.pairs.source import RawItem, RawItems, SplitSizes
+from crosshash.pairs.split import Split, make_split
+from crosshash.pairs.table import PARTS, SCHEMA, read_pairs
+from crosshash.pairs.vocabulary import words_of
 from crosshash.seeding import stream
+from crosshash.shards.convert import choose_split, untrained_classes, write_tables
+from crosshash.shards.mat_triple import write_mat_triple
 
 COUNT, SHARE = 1_000_000, 20
 CLASSES, WORDS, VOCABULARY = 80, 20_000, 2_000

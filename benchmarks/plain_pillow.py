@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from crosshash.cores import cores
-from crosshash.data.processes import in_processes, workers
 from crosshash.seeding import stream
+from crosshash.workers.cores import cores
+from crosshash.workers.processes import in_processes, workers
 
 SIZE, SHRUNK, QUALITY = (320, 240), 256, 95
 CHUNK = 50

@@ -20,15 +20,15 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.runs import convert, train_and_score
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.errors import CrosshashError, run_stage
 from crosshash.index.code_index import CodeIndex
-from crosshash.index.two_stage import search_two_stages
-from crosshash.plans.base import read_plan
-from crosshash.plans.evaluate import EvaluatePlan
-from crosshash.retrieval.codeset import read_code_set
-from crosshash.retrieval.quantised import read_quantised, read_real
-from crosshash.retrieval.rerank import quantised_scores
-from crosshash.retrieval.two_stage import (
+from crosshash.index.reranked_search import search_two_stages
+from crosshash.retrieval.codefiles.codeset import read_code_set
+from crosshash.retrieval.rerank.quantised import read_quantised, read_real
+from crosshash.retrieval.rerank.second_stage import quantised_scores
+from crosshash.retrieval.scoring.two_stage_scores import (
     Search,
     compare_tasks,
     two_stage_search,

@@ -19,8 +19,8 @@ from typing import Any
 import pandas as pd
 
 from crosshash.config.params import load_params
-from crosshash.presets import read_preset, write_preset
-from crosshash.training.model_folder import read_card
+from crosshash.config.presets import read_preset, write_preset
+from crosshash.inference.model_folder import read_card
 
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ("configs", "examples")

@@ -30,15 +30,15 @@ from rich.console import Console
 from rich.table import Table
 
 from crosshash.codes.hashcodes import pack, unpack
-from crosshash.cores import cores
-from crosshash.retrieval.bootstrap import intervals
-from crosshash.retrieval.curves import curve_ranks
-from crosshash.retrieval.evaluation import CURVE
-from crosshash.retrieval.histogram import Side
-from crosshash.retrieval.mean_ap import mean_average_precision
-from crosshash.retrieval.report_measures import MEASURES
-from crosshash.retrieval.tasks import TaskScores, score_task
+from crosshash.retrieval.measures.bootstrap import intervals
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.retrieval.measures.precision_recall import curve_ranks
+from crosshash.retrieval.ranking.histogram import Side
+from crosshash.retrieval.scoring.evaluation import CURVE
+from crosshash.retrieval.scoring.report_measures import MEASURES
+from crosshash.retrieval.scoring.tasks import TaskScores, score_task
 from crosshash.seeding import stream
+from crosshash.workers.cores import cores
 
 LABELS_PER_ITEM, FLIPPED, BITS = 3.0, 0.25, 64
 REPEATS = 5

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from benchmarks.rerank import trained_hq
 from benchmarks.two_stages import compare_sizes
-from crosshash.cores import cores
 from crosshash.errors import run_stage
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.recall import recall
 from crosshash.index.structures import KINDS, NAMES
 from crosshash.seeding import stream
+from crosshash.workers.cores import cores
 
 BITS, PROTOTYPES, FLIPPED = 64, 1_000, 0.1
 QUERIES, TOP, REPEATS, ALONE = 512, 100, 5, 100

@@ -21,19 +21,19 @@ from numpy.typing import NDArray
 
 from benchmarks.validation import validation_sets
 from crosshash.artifacts import write_npz
+from crosshash.centers.center_book import write_centers
+from crosshash.centers.transform import write_transform
 from crosshash.codes.bit_index import Index, cut, most_significant, read_bit_index
-from crosshash.codes.center_book import write_centers
-from crosshash.codes.transform import write_transform
 from crosshash.config.params import load_params
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.config.resolve import resolve
-from crosshash.plans.base import read_plan
-from crosshash.plans.evaluate import EvaluatePlan
-from crosshash.retrieval.average_precision import AP
-from crosshash.retrieval.bootstrap import interval
-from crosshash.retrieval.codeset import TASKS, CodeSet, read_code_set
-from crosshash.retrieval.histogram import Side
-from crosshash.retrieval.significance import random_subsets
-from crosshash.retrieval.tasks import score_task
+from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, read_code_set
+from crosshash.retrieval.measures.average_precision import AP
+from crosshash.retrieval.measures.bootstrap import interval
+from crosshash.retrieval.ranking.histogram import Side
+from crosshash.retrieval.scoring.significance import random_subsets
+from crosshash.retrieval.scoring.tasks import score_task
 from crosshash.seeding import stream
 from stages import encode, train
 

@@ -19,11 +19,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.rerank import searches
 from crosshash.codes.hashcodes import pack
-from crosshash.cores import cores
 from crosshash.index.code_index import CodeIndex
-from crosshash.index.two_stage import search_two_stages
-from crosshash.retrieval.two_stage import Search
+from crosshash.index.reranked_search import search_two_stages
+from crosshash.retrieval.scoring.two_stage_scores import Search
 from crosshash.seeding import stream
+from crosshash.workers.cores import cores
 
 NOISE = 0.2  # share of an item's length
 SWEEPS = 3  # of the search for words, from those of the item

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
-from crosshash.retrieval.codeset import CodeSet
+from crosshash.retrieval.codefiles.codeset import CodeSet
 
 
 def validation_sets(retrieval: CodeSet, dataset: Path) -> tuple[CodeSet, CodeSet]:

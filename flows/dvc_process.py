@@ -7,7 +7,7 @@ import sys
 
 from dvc.cli import main
 
-from crosshash.parent import end_with_parent
+from crosshash.workers.parent import end_with_parent
 
 if __name__ == "__main__":
     end_with_parent(signal.SIGTERM)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from crosshash.artifacts import write_json
-from crosshash.codes.center_book import CenterBook, write_centers
-from crosshash.codes.centers import check_room, make_centers
-from crosshash.codes.statistics import describe
-from crosshash.codes.training_labels import read_training_labels
+from crosshash.centers.center_book import CenterBook, write_centers
+from crosshash.centers.construction import check_room, make_centers
+from crosshash.centers.statistics import describe
+from crosshash.centers.training_labels import read_training_labels
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.centers import CentersPlan
 from crosshash.errors import run_stage
-from crosshash.plans.base import read_plan
-from crosshash.plans.centers import CentersPlan
 
 FOLDER = Path("artifacts/centers")
 

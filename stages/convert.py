@@ -12,22 +12,22 @@ from typing import cast
 
 import numpy as np
 
+from crosshash.acquire.space import check_space
 from crosshash.artifacts import atomic_path
-from crosshash.data.check import check_items
-from crosshash.data.convert import choose_split, image_names, untrained_classes, write_tables
-from crosshash.data.info import DatasetInfo
-from crosshash.data.pictures import crew_size, shard_items, spool_pictures
-from crosshash.data.processes import workers
-from crosshash.data.raw import check_raw, read_raw
-from crosshash.data.shards import write_shards
-from crosshash.data.source import Dataset, RawItems, SplitSizes, raw_folder
-from crosshash.data.space import check_space
-from crosshash.data.split import Split
-from crosshash.data.spool import Pieces
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.convert import ConvertPlan
+from crosshash.config.plans.download import DownloadPlan
 from crosshash.errors import CrosshashError, listed, run_stage
-from crosshash.plans.base import read_plan
-from crosshash.plans.convert import ConvertPlan
-from crosshash.plans.download import DownloadPlan
+from crosshash.pairs.check import check_items
+from crosshash.pairs.info import DatasetInfo
+from crosshash.pairs.raw_record import check_raw, read_raw
+from crosshash.pairs.source import Dataset, RawItems, SplitSizes, raw_folder
+from crosshash.pairs.split import Split
+from crosshash.shards.convert import choose_split, image_names, untrained_classes, write_tables
+from crosshash.shards.raw_pictures import crew_size, shard_items, spool_pictures
+from crosshash.shards.spool import Pieces
+from crosshash.shards.tar_files import write_shards
+from crosshash.workers.processes import workers
 
 log = logging.getLogger(__name__)
 

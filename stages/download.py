@@ -7,11 +7,11 @@ import logging
 from pathlib import Path
 from typing import cast
 
-from crosshash.data.raw import write_raw
-from crosshash.data.source import Dataset, raw_folder
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.download import DownloadPlan
 from crosshash.errors import run_stage
-from crosshash.plans.base import read_plan
-from crosshash.plans.download import DownloadPlan
+from crosshash.pairs.raw_record import write_raw
+from crosshash.pairs.source import Dataset, raw_folder
 
 
 def main() -> None:

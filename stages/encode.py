@@ -13,27 +13,27 @@ import torch
 from torch import nn
 
 from crosshash.artifacts import atomic_path, write_json, write_npz
+from crosshash.centers.center_book import CenterBook, read_centers
+from crosshash.centers.transform import read_transform
 from crosshash.codes.bit_index import BitIndex, cut, write_bit_index
-from crosshash.codes.center_book import CenterBook, read_centers
-from crosshash.codes.encoder import NAME as ENCODER
-from crosshash.codes.encoder import describe_encoder
+from crosshash.codes.encoder_digest import NAME as ENCODER
+from crosshash.codes.encoder_digest import describe_encoder
 from crosshash.codes.hashcodes import pack, unpack
 from crosshash.codes.quantiser import Codebook
-from crosshash.codes.transform import read_transform
-from crosshash.data.info import DatasetInfo, read_info
-from crosshash.data.labels import label_matrix
-from crosshash.data.mat import write_mat
-from crosshash.data.prepared import prepared
-from crosshash.data.shards import read_items
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.encode import EncodePlan
 from crosshash.errors import run_stage
-from crosshash.parent import end_with_parent
-from crosshash.plans.base import read_plan
-from crosshash.plans.encode import EncodePlan
+from crosshash.formats.mat import write_mat
+from crosshash.inference.bit_choice import choose_bits
+from crosshash.inference.device import make_deterministic, settled_device
+from crosshash.inference.encoding import EncodedItems, encode_items, joined
+from crosshash.inference.model_folder import Model, load_model
+from crosshash.pairs.info import DatasetInfo, read_info
+from crosshash.pairs.labels import label_matrix
 from crosshash.protocols import BitScalable, Method, Quantising
-from crosshash.training.bit_choice import choose_bits
-from crosshash.training.device import make_deterministic, settled_device
-from crosshash.training.encoding import EncodedItems, encode_items, joined
-from crosshash.training.model_folder import Model, load_model
+from crosshash.shards.prepared import prepared
+from crosshash.shards.tar_files import read_items
+from crosshash.workers.parent import end_with_parent
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 MODEL, TRANSFORM = Path("artifacts/model"), Path("artifacts/transform.npz")

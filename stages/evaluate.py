@@ -9,25 +9,25 @@ from rich.console import Console
 
 from crosshash.artifacts import atomic_path, read_npz, write_json
 from crosshash.codes.bit_index import BitIndex, read_bit_index
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.errors import CrosshashError, listed, run_stage
-from crosshash.plans.base import read_plan
-from crosshash.plans.evaluate import EvaluatePlan
-from crosshash.retrieval.average_precision import AP
-from crosshash.retrieval.codeset import CodeSet, check_fit, read_code_set
-from crosshash.retrieval.evaluation import evaluate, have_labels, task_map
-from crosshash.retrieval.mean_ap import mean_average_precision
-from crosshash.retrieval.quantised import read_quantised, read_real
-from crosshash.retrieval.score_table import score_table
-from crosshash.retrieval.scores import DIGITS, RetrievalReport
-from crosshash.retrieval.significance import significance_section, significance_table
-from crosshash.retrieval.tables import (
+from crosshash.retrieval.codefiles.codeset import CodeSet, check_fit, read_code_set
+from crosshash.retrieval.measures.average_precision import AP
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.retrieval.rerank.quantised import read_quantised, read_real
+from crosshash.retrieval.scoring.evaluation import evaluate, have_labels, task_map
+from crosshash.retrieval.scoring.printed_table import score_table
+from crosshash.retrieval.scoring.scores import DIGITS, RetrievalReport
+from crosshash.retrieval.scoring.significance import significance_section, significance_table
+from crosshash.retrieval.scoring.tables import (
     interval_table,
     precision_table,
     query_table,
     radius_table,
     rank_table,
 )
-from crosshash.retrieval.two_stage import (
+from crosshash.retrieval.scoring.two_stage_scores import (
     TwoStageScores,
     candidate_table,
     compare_tasks,

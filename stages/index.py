@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crosshash.artifacts import atomic_path, missing, read_json, write_json, write_npz
-from crosshash.codes.encoder import NAME
+from crosshash.codes.encoder_digest import NAME
 from crosshash.codes.hashcodes import unpack
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.index import IndexPlan
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.index.code_index import AUTO_IVF, CodeIndex
 from crosshash.index.comparison import compare_kinds
 from crosshash.index.recall import Figures
-from crosshash.plans.base import read_plan
-from crosshash.plans.index import IndexPlan
-from crosshash.retrieval.codeset import CodeSet, Modality, read_code_set
-from crosshash.retrieval.quantised import QuantisedSet, read_quantised
+from crosshash.retrieval.codefiles.codeset import CodeSet, Modality, read_code_set
+from crosshash.retrieval.rerank.quantised import QuantisedSet, read_quantised
 from crosshash.seeding import stream_seed
 
 CODES = Path("artifacts/codes/retrieval.npz")

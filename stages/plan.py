@@ -10,9 +10,9 @@ import yaml
 
 from crosshash.artifacts import atomic_path
 from crosshash.config.params import load_params
+from crosshash.config.plans.base import FOLDER
 from crosshash.config.resolve import resolve
 from crosshash.errors import CrosshashError, run_stage
-from crosshash.plans.base import FOLDER
 
 PARAMS = Path("params.yaml")
 STEP_BACK = 10  # seconds

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from crosshash.artifacts import write_text
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.report import ReportPlan
 from crosshash.errors import run_stage
-from crosshash.plans.base import read_plan
-from crosshash.plans.report import ReportPlan
 from crosshash.report.page import render_page
 from crosshash.report.results import read_results
 

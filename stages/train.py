@@ -12,26 +12,26 @@ from pathlib import Path
 import torch
 
 from crosshash.artifacts import write_json
-from crosshash.data.batches import Reading, check_batch, open_batches
-from crosshash.data.info import DatasetInfo, read_info
+from crosshash.config.plans.base import FOLDER, read_plan
+from crosshash.config.plans.rerank import RerankPlan, check_candidates
+from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import run_stage
-from crosshash.models.tensors import Tensors
+from crosshash.inference.device import make_deterministic
+from crosshash.inference.model_folder import ModelCard, build_method, save_model
 from crosshash.models.towers import Tower, build_towers, with_fresh_weights
-from crosshash.parent import end_with_parent
-from crosshash.plans.base import FOLDER, read_plan
-from crosshash.plans.rerank import RerankPlan, check_candidates
-from crosshash.plans.train import TrainPlan
+from crosshash.models.weights.tensors import Tensors
+from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.protocols import Batches, Method, Quantising
 from crosshash.seeding import stream_seed
+from crosshash.shards.training_batches import Reading, check_batch, open_batches
 from crosshash.training.checkpoint import locked, remove_checkpoint, state_folder, training_key
-from crosshash.training.curves import Curves
-from crosshash.training.device import make_deterministic
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
 from crosshash.training.inputs import read_inputs, settle_specs
-from crosshash.training.model_folder import ModelCard, build_method, save_model
+from crosshash.training.learning_curves import Curves
 from crosshash.training.optimizers import Rates
 from crosshash.training.selection import validation
+from crosshash.workers.parent import end_with_parent
 
 CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")

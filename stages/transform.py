@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.artifacts import write_json, write_npz
-from crosshash.codes.center_book import CenterBook, read_centers
-from crosshash.codes.losslessness import losslessness
-from crosshash.codes.training_labels import read_training_labels
-from crosshash.codes.transform import Matrix, identity_transform, ridge_transform, write_transform
+from crosshash.centers.center_book import CenterBook, read_centers
+from crosshash.centers.losslessness import losslessness
+from crosshash.centers.training_labels import read_training_labels
+from crosshash.centers.transform import Matrix, identity_transform, ridge_transform, write_transform
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.transform import TransformPlan
 from crosshash.errors import run_stage
-from crosshash.plans.base import read_plan
-from crosshash.plans.transform import TransformPlan
 from crosshash.training.transform_sgd import sgd_transform
 
 FOLDER = Path("artifacts")

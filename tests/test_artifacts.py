@@ -206,7 +206,7 @@ from crosshash.artifacts import *
 from crosshash.errors import CrosshashError
 if "tensors" in {call!r}:
     import torch
-    from crosshash.models.tensors import write_tensors
+    from crosshash.models.weights.tensors import write_tensors
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 path = Path(sys.argv[1])
 try:

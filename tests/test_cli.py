@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 import crosshash
 from crosshash.cli import app
 from crosshash.config.params import DATASETS
-from crosshash.models.tensors import read_tensors
+from crosshash.models.weights.tensors import read_tensors
 
 
 def run(*arguments: str | Path) -> Result:

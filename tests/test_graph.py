@@ -154,7 +154,7 @@ def test_metrics_and_plots_are_declared() -> None:
 
 
 def test_imports_inside_functions_modules_by_name_and_package_data_count_as_code() -> None:
-    assert "src/crosshash/models/clip.py" in code_deps("train")
+    assert "src/crosshash/models/encoders/clip.py" in code_deps("train")
     assert "src/crosshash/methods/${method}.py" in code_deps("train")
     assert "src/crosshash/datasets/${dataset}.py" in code_deps("convert")
     assert "src/crosshash/report/page.html" in code_deps("report")

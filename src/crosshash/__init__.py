@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crosshash.library import load as load
+    from crosshash.search import load as load
 
 __version__ = "0.1.0"
 __all__ = ["load"]
@@ -14,7 +14,7 @@ __all__ = ["load"]
 def __getattr__(name: str) -> object:
     """Give `crosshash.load` without importing torch for those who only want the version or the codes."""
     if name == "load":
-        from crosshash.library import load
+        from crosshash.search import load
 
         return load
     raise AttributeError(f"module 'crosshash' has no attribute {name!r}")

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crosshash.cli import app
-from tests.data.folders import picture, plain_rows, write_folder
-from tests.library.conftest import own_copy
+from tests.datasets.folders import picture, plain_rows, write_folder
+from tests.search.conftest import own_copy
 
 
 def run(*arguments: str | Path) -> Result:

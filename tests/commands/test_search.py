@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crosshash.cli import app
-from tests.data.folders import write_csv
-from tests.library.conftest import of_vectors, own_copy, quantising
+from tests.datasets.folders import write_csv
+from tests.search.conftest import of_vectors, own_copy, quantising
 
 __all__ = ["of_vectors", "quantising"]
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from crosshash.config.params import load_params
+from crosshash.config.plans.base import Plan
 from crosshash.config.resolve import resolve
 from crosshash.errors import CrosshashError
-from crosshash.plans.base import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = {"download", "convert", "centers", "transform", "train", "encode", "evaluate", "index", "report"}
@@ -113,7 +113,7 @@ def test_a_weight_file_that_is_there_and_a_tag_pass(plans: Plans) -> None:
 
 
 def test_no_tag_of_published_weights_looks_like_a_path() -> None:
-    open_clip = importlib.import_module("crosshash.models.clip").open_clip
+    open_clip = importlib.import_module("crosshash.models.encoders.clip").open_clip
     tags = {tag for _, tag in open_clip.list_pretrained()}
     assert len(tags) > 20
     assert not [tag for tag in tags if "." in tag or "/" in tag]

@@ -27,7 +27,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tests.data.folders import picture
+from tests.datasets.folders import picture
 
 PERSON, BICYCLE, CAR, STOP_SIGN, CAT, DOG, FRISBEE, TOOTHBRUSH = 1, 2, 3, 13, 17, 18, 34, 90
 NAMES = {

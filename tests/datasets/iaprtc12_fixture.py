@@ -35,7 +35,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tests.data.folders import picture
+from tests.datasets.folders import picture
 
 NUMBERS = [*range(25, 45), *range(1000, 1020), *range(40480, 40500)]
 CONCEPTS = ({29, 60}, {30}, {31, 60}, {30, 61})

@@ -27,7 +27,7 @@ import numpy as np
 import scipy.io
 
 from crosshash.datasets.mirflickr25k import CLASSES
-from tests.data.folders import picture
+from tests.datasets.folders import picture
 
 COUNT, LABELLED = 80, 72
 COMMON = ("sky", "nikon", "bw", "50mm", "españa", "日本", "sunset", "2007", "macro", "portrait", "red", "dog")

@@ -26,7 +26,7 @@ import zipfile
 from pathlib import Path
 
 from crosshash.datasets.nuswide import CLASSES
-from tests.data.folders import picture
+from tests.datasets.folders import picture
 
 COUNT = 120
 WORDS = (

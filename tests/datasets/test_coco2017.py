@@ -10,15 +10,15 @@ from typing import Any, Literal
 import pytest
 
 from crosshash.artifacts import read_json
-from crosshash.data.info import read_info
-from crosshash.data.labels import sharing_chance
-from crosshash.data.source import RawItems
 from crosshash.datasets import coco2017
 from crosshash.errors import CrosshashError
-from tests.data.file_server import FileServer
-from tests.data.stage_runs import files_of
+from crosshash.pairs.info import read_info
+from crosshash.pairs.labels import sharing_chance
+from crosshash.pairs.source import RawItems
+from tests.acquire.file_server import FileServer
 from tests.datasets.coco_fixture import numbers, pack_coco, write_coco
 from tests.datasets.stage_chain import prepare
+from tests.stages.stage_runs import files_of
 
 
 @pytest.fixture(scope="module")

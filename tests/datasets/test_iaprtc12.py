@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from crosshash.data.info import read_info
-from crosshash.data.labels import sharing_chance
-from crosshash.data.pairs import read_pairs
-from crosshash.data.source import RawItems
 from crosshash.datasets import iaprtc12
 from crosshash.errors import CrosshashError
-from tests.data.file_server import FileServer
-from tests.data.folders import picture
+from crosshash.pairs.info import read_info
+from crosshash.pairs.labels import sharing_chance
+from crosshash.pairs.source import RawItems
+from crosshash.pairs.table import read_pairs
+from tests.acquire.file_server import FileServer
+from tests.datasets.folders import picture
 from tests.datasets.iaprtc12_fixture import (
     CLASSES,
     NUMBERS,

@@ -11,10 +11,10 @@ from typing import cast
 import pytest
 import scipy.io
 
-from crosshash.data.pairs import read_pairs
-from crosshash.data.source import Dataset, raw_folder
-from crosshash.plans.base import read_plan
-from crosshash.plans.convert import ConvertPlan
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.convert import ConvertPlan
+from crosshash.pairs.source import Dataset, raw_folder
+from crosshash.pairs.table import read_pairs
 from tests.datasets import (
     coco_fixture,
     iaprtc12_fixture,

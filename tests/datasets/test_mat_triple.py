@@ -12,14 +12,14 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from crosshash.data.pairs import read_pairs
-from crosshash.data.shards import read_items
-from crosshash.data.source import PixelRows
 from crosshash.datasets import custom, mat_triple
 from crosshash.errors import CrosshashError
-from tests.data.folders import picture
-from tests.data.mat_files import write_mat73
-from tests.data.stage_runs import run_both, write_plans
+from crosshash.pairs.source import PixelRows
+from crosshash.pairs.table import read_pairs
+from crosshash.shards.tar_files import read_items
+from tests.datasets.folders import picture
+from tests.formats.mat_files import write_mat73
+from tests.stages.stage_runs import run_both, write_plans
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COUNT = 12

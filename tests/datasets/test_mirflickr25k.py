@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 from benchmarks.mirflickr import check_counts, read_labels
+from crosshash.acquire.publisher import Transfer
 from crosshash.artifacts import read_npz
-from crosshash.data.info import read_info
-from crosshash.data.labels import sharing_chance
-from crosshash.data.pairs import read_pairs
-from crosshash.data.published import Transfer
-from crosshash.data.source import RawItems
 from crosshash.datasets import mirflickr25k
 from crosshash.errors import CrosshashError
+from crosshash.pairs.info import read_info
+from crosshash.pairs.labels import sharing_chance
+from crosshash.pairs.source import RawItems
+from crosshash.pairs.table import read_pairs
 from stages import centers, convert, download, transform
-from tests.data.file_server import FileServer
-from tests.data.stage_runs import files_of
+from tests.acquire.file_server import FileServer
 from tests.datasets.mirflickr_fixture import (
     ANNOTATIONS,
     COMMON,
@@ -27,6 +26,7 @@ from tests.datasets.mirflickr_fixture import (
     write_release,
 )
 from tests.datasets.stage_chain import prepare, train_and_score
+from tests.stages.stage_runs import files_of
 
 SPLIT = ("split.query=8", "split.train=40", "split.missing_class=warn")
 

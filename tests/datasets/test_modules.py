@@ -11,10 +11,10 @@ import pytest
 import scipy.io
 
 from crosshash.config.params import DATASETS
-from crosshash.data.source import Dataset, SplitSizes
 from crosshash.datasets import custom, features
 from crosshash.errors import CrosshashError
-from tests.data.folders import plain_rows, write_csv, write_folder
+from crosshash.pairs.source import Dataset, SplitSizes
+from tests.datasets.folders import plain_rows, write_csv, write_folder
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosshash.data.info import read_info
-from crosshash.data.labels import sharing_chance
-from crosshash.data.nuswide_files import Tags
-from crosshash.data.pairs import read_pairs
-from crosshash.data.published import Transfer
-from crosshash.data.source import RawItems
+from crosshash.acquire.publisher import Transfer
 from crosshash.datasets import nuswide, nuswide10
+from crosshash.datasets.readers.nuswide_files import Tags
 from crosshash.errors import CrosshashError
-from tests.data.file_server import FileServer
+from crosshash.pairs.info import read_info
+from crosshash.pairs.labels import sharing_chance
+from crosshash.pairs.source import RawItems
+from crosshash.pairs.table import read_pairs
+from tests.acquire.file_server import FileServer
 from tests.datasets.nuswide_fixture import (
     COUNT,
     WORDS,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosshash.data.labels import label_matrix, sharing_chance
 from crosshash.datasets import scenes
 from crosshash.datasets.scenes import COLOURS, GROUNDS, SHAPES, draw_scene, make_scene
+from crosshash.pairs.labels import label_matrix, sharing_chance
 
 MANY = [make_scene(0, number) for number in range(2000)]
 

@@ -11,13 +11,12 @@ import pytest
 import scipy.io
 
 from crosshash.artifacts import read_json
-from crosshash.data.info import read_info
-from crosshash.data.labels import sharing_chance
-from crosshash.data.source import RawItems
 from crosshash.datasets import wikipedia
 from crosshash.errors import CrosshashError
-from tests.data.file_server import FileServer
-from tests.data.stage_runs import files_of
+from crosshash.pairs.info import read_info
+from crosshash.pairs.labels import sharing_chance
+from crosshash.pairs.source import RawItems
+from tests.acquire.file_server import FileServer
 from tests.datasets.stage_chain import prepare, train_and_score
 from tests.datasets.wikipedia_fixture import (
     COUNTS,
@@ -29,6 +28,7 @@ from tests.datasets.wikipedia_fixture import (
     sections,
     write_wikipedia,
 )
+from tests.stages.stage_runs import files_of
 
 Kind = Literal["images", "features"]
 

@@ -33,7 +33,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 import scipy.io
 
-from tests.data.folders import picture
+from tests.datasets.folders import picture
 
 # Sections of each class in the training and the test list; the tests count by hand from here.
 COUNTS = {

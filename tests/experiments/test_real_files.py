@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crosshash.experiments.compare import compare
+from crosshash.experiments.comparison import compare
 from crosshash.experiments.revisions import find_run
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from crosshash.errors import CrosshashError
 from crosshash.experiments.collect import collect_runs
-from crosshash.experiments.compare import compare
+from crosshash.experiments.comparison import compare
 from crosshash.experiments.revisions import find_run, list_experiments
 from tests.experiments.repository import experiment, git, scored_project
 

@@ -14,11 +14,11 @@ import yaml
 
 from crosshash.config.params import Params
 from crosshash.config.resolve import resolve
+from crosshash.inference.model_folder import ModelCard, build_method
 from crosshash.methods.twdh import Twdh, build
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.protocols import PairBatch, TrainingInputs
 from crosshash.seeding import stream
-from crosshash.training.model_folder import ModelCard, build_method
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -16,17 +16,17 @@ import yaml
 from torch import Tensor
 
 import crosshash.methods
-from crosshash.codes.center_book import write_centers
+from crosshash.centers.center_book import write_centers
 from crosshash.config.params import METHODS
 from crosshash.errors import CrosshashError
-from crosshash.models.tensors import read_tensors
+from crosshash.inference.model_folder import build_method, load_model, save_model
 from crosshash.models.towers import build_towers
+from crosshash.models.weights.tensors import read_tensors
 from crosshash.protocols import PairBatch
 from crosshash.seeding import stream_seed
 from crosshash.training.checkpoint import Epoch, cpu_copy, load_checkpoint
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
-from crosshash.training.model_folder import build_method, load_model, save_model
 from crosshash.training.optimizers import Rates
 from stages import train
 from tests.methods.cases import (

@@ -14,10 +14,12 @@ import yaml
 from PIL import Image
 
 from crosshash.config.params import Params
+from crosshash.config.plans.train import TrainPlan
 from crosshash.config.resolve import resolve
-from crosshash.models.alexnet import AlexNetEncoder
-from crosshash.models.clip import ImageTower
-from crosshash.models.timm_network import TimmEncoder
+from crosshash.inference.model_folder import ModelCard, build_method
+from crosshash.models.encoders.alexnet import AlexNetEncoder
+from crosshash.models.encoders.clip import ImageTower
+from crosshash.models.encoders.timm_network import TimmEncoder
 from crosshash.models.towers import (
     Tower,
     TowerSpec,
@@ -26,9 +28,7 @@ from crosshash.models.towers import (
     text_spec,
     with_fresh_weights,
 )
-from crosshash.plans.train import TrainPlan
 from crosshash.protocols import PairBatch, TrainingInputs
-from crosshash.training.model_folder import ModelCard, build_method
 from crosshash.training.optimizers import make_optimizer, set_rates
 from stages.train import rates_of
 

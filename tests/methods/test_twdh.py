@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from crosshash.codes.center_book import CenterBook
+from crosshash.centers.center_book import CenterBook
+from crosshash.centers.transform import apply_transform
 from crosshash.codes.hashcodes import pack
-from crosshash.codes.transform import apply_transform
 from crosshash.methods.twdh import Twdh, build, targets
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.protocols import PairBatch, TrainingInputs

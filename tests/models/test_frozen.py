@@ -3,9 +3,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from crosshash.models.encoders.multiscale import MultiscaleBag
+from crosshash.models.encoders.vectors import VectorEncoder
 from crosshash.models.frozen import Frozen
-from crosshash.models.multiscale import MultiscaleBag
-from crosshash.models.vectors import VectorEncoder
 
 
 def network() -> nn.Sequential:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.data.file_server import FileServer
+from tests.acquire.file_server import FileServer
 from tests.datasets.coco_fixture import pack_coco, write_coco
 from tests.projects import copy_project, run
 

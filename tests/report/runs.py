@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from crosshash.artifacts import read_json, write_json, write_npz
-from crosshash.data.info import DatasetInfo, write_info
-from crosshash.data.shards import Item, write_shards
+from crosshash.pairs.info import DatasetInfo, write_info
+from crosshash.shards.tar_files import Item, write_shards
 
 BITS = 16
 CLASSES = ("circle", "square", "star")

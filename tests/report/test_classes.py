@@ -10,7 +10,7 @@ import pytest
 from crosshash.report.classes import class_scores
 from crosshash.report.pair_distances import pair_distances
 from crosshash.report.results import Results, read_results
-from crosshash.retrieval.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import TASKS
 from tests.report.runs import BITS, PARTS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crosshash.report.conventions import chance_of, conventions, meaning
-from crosshash.retrieval.report_measures import MEASURES, PARTNER_MEASURES
-from crosshash.retrieval.scores import written
+from crosshash.retrieval.scoring.report_measures import MEASURES, PARTNER_MEASURES
+from crosshash.retrieval.scoring.scores import written
 
 
 def test_every_measure_that_is_written_has_a_meaning_of_its_own() -> None:

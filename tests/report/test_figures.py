@@ -18,7 +18,7 @@ from crosshash.report.figures.curves import pr_curve, precision_curve, training_
 from crosshash.report.figures.scores import class_figure, score_intervals
 from crosshash.report.figures.search import bit_significance, recall_against_work, two_stages
 from crosshash.report.pair_distances import PairDistances
-from crosshash.retrieval.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import TASKS
 
 PR = pd.DataFrame(
     [(t, r, 1 - r / 2) for t in TASKS for r in (0, 0.5, 1)], columns=["task", "recall", "precision"]

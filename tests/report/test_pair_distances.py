@@ -11,7 +11,7 @@ import pytest
 from crosshash.codes.hashcodes import HashCodes
 from crosshash.report.pair_distances import PairDistances, pair_distances
 from crosshash.report.results import read_results
-from crosshash.retrieval.codeset import TASKS, CodeSet
+from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet
 from tests.report.runs import BITS, PARTS
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from crosshash.report.items import CAPTION_LENGTH, shortened
-from crosshash.report.published import comparable_figures
+from crosshash.report.printed_scores import comparable_figures
 from crosshash.report.results import read_results
+from crosshash.report.shown_items import CAPTION_LENGTH, shortened
 from tests.report.html import Page
 from tests.report.runs import BITS, EVIL
 

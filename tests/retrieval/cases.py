@@ -9,7 +9,7 @@ from itertools import groupby, permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.retrieval.histogram import Side
+from crosshash.retrieval.ranking.histogram import Side
 
 BITS = 12
 CLASSES = 5

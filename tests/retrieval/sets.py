@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosshash.artifacts import write_npz
 from crosshash.codes.hashcodes import HashCodes
-from crosshash.retrieval.codeset import CodeSet
+from crosshash.retrieval.codefiles.codeset import CodeSet
 
 
 def code_set(

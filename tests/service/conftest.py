@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from fastapi import FastAPI
 
-from crosshash.library import Searcher
+from crosshash.search import Searcher
 from crosshash.service.app import make_app
 from crosshash.service.run import address, bound, server_of
 from crosshash.service.service import Service

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from crosshash.errors import CrosshashError
-from crosshash.library import BadPicture, Searcher
+from crosshash.search import BadPicture, Searcher
 from crosshash.service.answers import answer, picture_address
 from crosshash.service.batches import Query
 

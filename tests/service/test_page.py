@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from crosshash.library import Searcher
+from crosshash.search import Searcher
 from tests.conftest import ROOT
 from tests.service.conftest import HOSTILE, Running, running
 

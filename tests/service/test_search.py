@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from crosshash.library import Hit, Searcher
+from crosshash.search import Hit, Searcher
 from tests.service.conftest import Running
 
 JPEG = {"Content-Type": "image/jpeg"}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from crosshash.artifacts import write_npz
-from crosshash.codes.center_book import read_centers
+from crosshash.centers.center_book import read_centers
 from crosshash.errors import CrosshashError
 from stages.centers import main
 

@@ -18,18 +18,18 @@ import scipy.io
 from PIL import Image
 
 from crosshash.artifacts import read_json, read_npz
-from crosshash.data.info import read_info
-from crosshash.data.labels import label_matrix
-from crosshash.data.pairs import PARTS, read_pairs
-from crosshash.data.raw import write_raw
-from crosshash.data.shards import read_items
-from crosshash.data.source import PixelRows, RawFile, RawItem, RawItems, SplitSizes
-from crosshash.data.split import read_split
+from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError
-from crosshash.plans.convert import ConvertPlan
+from crosshash.pairs.info import read_info
+from crosshash.pairs.labels import label_matrix
+from crosshash.pairs.raw_record import write_raw
+from crosshash.pairs.source import PixelRows, RawFile, RawItem, RawItems, SplitSizes
+from crosshash.pairs.split import read_split
+from crosshash.pairs.table import PARTS, read_pairs
+from crosshash.shards.tar_files import read_items
 from stages import convert, download
-from tests.data.folders import picture, plain_rows, write_csv, write_folder
-from tests.data.stage_runs import REPOSITORY, files_of, run_both, start, write_plans
+from tests.datasets.folders import picture, plain_rows, write_csv, write_folder
+from tests.stages.stage_runs import REPOSITORY, files_of, run_both, start, write_plans
 
 FILES = {
     "caption.mat",

@@ -8,8 +8,8 @@ import pytest
 
 from crosshash.errors import CrosshashError
 from stages import download
-from tests.data.folders import plain_rows, write_csv, write_folder
-from tests.data.stage_runs import start, write_plans
+from tests.datasets.folders import plain_rows, write_csv, write_folder
+from tests.stages.stage_runs import start, write_plans
 
 
 def run(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:

@@ -9,15 +9,15 @@ import torch
 from scipy.io import loadmat
 
 from crosshash.artifacts import read_json, read_npz, write_npz
-from crosshash.codes.center_book import write_centers
-from crosshash.codes.encoder import describe_encoder
+from crosshash.centers.center_book import write_centers
+from crosshash.centers.transform import write_transform
+from crosshash.codes.encoder_digest import describe_encoder
 from crosshash.codes.hashcodes import pack, unpack
 from crosshash.codes.quantiser import Codebook
-from crosshash.codes.transform import write_transform
 from crosshash.errors import CrosshashError
+from crosshash.inference.model_folder import ModelCard, build_method, save_model
 from crosshash.models.towers import TowerSpec, build_towers
-from crosshash.retrieval.codeset import check_fit, read_code_set
-from crosshash.training.model_folder import ModelCard, build_method, save_model
+from crosshash.retrieval.codefiles.codeset import check_fit, read_code_set
 from stages import encode
 from tests.stages.vector_set import (
     BITS,

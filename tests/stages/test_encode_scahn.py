@@ -11,14 +11,14 @@ import torch
 from scipy.io import loadmat
 
 from crosshash.artifacts import read_npz
+from crosshash.centers.center_book import write_centers
+from crosshash.centers.transform import write_transform
 from crosshash.codes.bit_index import MEASURES, BitIndex, read_bit_index, write_bit_index
-from crosshash.codes.center_book import write_centers
 from crosshash.codes.hashcodes import unpack
-from crosshash.codes.transform import write_transform
 from crosshash.errors import CrosshashError
-from crosshash.library import load
+from crosshash.inference.model_folder import ModelCard, build_method, save_model
 from crosshash.models.towers import TowerSpec, build_towers
-from crosshash.training.model_folder import ModelCard, build_method, save_model
+from crosshash.search import load
 from stages import encode
 from tests.stages.vector_set import BITS, WORDS, make_items, write_plans, write_set
 

@@ -12,9 +12,9 @@ import yaml
 from crosshash.artifacts import write_npz
 from crosshash.codes.bit_index import write_bit_index
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.mean_ap import mean_average_precision
-from crosshash.retrieval.report_measures import MEASURES
-from crosshash.retrieval.score_files import score
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.retrieval.scoring.report_measures import MEASURES
+from crosshash.retrieval.scoring.score_files import score
 from stages.evaluate import main
 from tests.retrieval.sets import code_set, random_set, write_set
 

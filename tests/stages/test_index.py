@@ -11,7 +11,7 @@ import pytest
 from crosshash.artifacts import read_json, read_npz, write_json, write_npz
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
-from crosshash.retrieval.codeset import CodeSet
+from crosshash.retrieval.codefiles.codeset import CodeSet
 from stages.index import main
 from tests.retrieval.sets import code_set, write_set
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.encode import EncodePlan
+from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
-from crosshash.plans.base import read_plan
-from crosshash.plans.encode import EncodePlan
-from crosshash.plans.train import TrainPlan
 from stages.plan import main
 
 ROOT = Path(__file__).resolve().parents[2]

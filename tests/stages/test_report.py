@@ -12,7 +12,7 @@ import pytest
 
 from crosshash.report.page import render_page
 from crosshash.report.results import read_results
-from crosshash.retrieval.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import TASKS
 from stages.report import main
 from tests.report.conftest import write_run as write_run
 

@@ -13,12 +13,12 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from crosshash.data.shards import Item, write_shards
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
-from crosshash.plans.base import read_plan
-from crosshash.plans.train import TrainPlan
-from crosshash.training.curves import Curves
-from crosshash.training.model_folder import load_model
+from crosshash.inference.model_folder import load_model
+from crosshash.shards.tar_files import Item, write_shards
+from crosshash.training.learning_curves import Curves
 from stages import train
 from stages.train import rates_of
 from tests.stages.vector_set import BITS, DATA, make_items, write_plans, write_set

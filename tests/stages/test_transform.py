@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from crosshash.artifacts import read_npz, write_npz
-from crosshash.codes.center_book import CenterBook, write_centers
-from crosshash.codes.centers import make_centers
-from crosshash.codes.transform import apply_transform, read_transform
+from crosshash.centers.center_book import CenterBook, write_centers
+from crosshash.centers.construction import make_centers
+from crosshash.centers.transform import apply_transform, read_transform
 from crosshash.errors import CrosshashError
 from stages import transform
 from stages.transform import main

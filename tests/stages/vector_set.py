@@ -10,13 +10,13 @@ import numpy as np
 import yaml
 
 from crosshash.artifacts import write_json, write_npz
-from crosshash.codes.center_book import CenterBook, write_centers
-from crosshash.codes.transform import ridge_transform, write_transform
-from crosshash.data.info import DatasetInfo, write_info
-from crosshash.data.labels import label_matrix
-from crosshash.data.shards import Item, write_shards
-from crosshash.plans.encode import EncodePlan
-from crosshash.plans.train import ModelPlan, TrainPlan
+from crosshash.centers.center_book import CenterBook, write_centers
+from crosshash.centers.transform import ridge_transform, write_transform
+from crosshash.config.plans.encode import EncodePlan
+from crosshash.config.plans.train import ModelPlan, TrainPlan
+from crosshash.pairs.info import DatasetInfo, write_info
+from crosshash.pairs.labels import label_matrix
+from crosshash.shards.tar_files import Item, write_shards
 
 DATA = Path("data/set")
 CLASSES = ("cat", "dog", "owl")

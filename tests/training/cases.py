@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from crosshash.data.batches import MemoryBatches, Reading
-from crosshash.data.prepared import PreparedItem
 from crosshash.methods.twdh import Twdh
-from crosshash.models.vectors import bag_reader, vector_reader
+from crosshash.models.encoders.vectors import bag_reader, vector_reader
 from crosshash.protocols import TrainingInputs
+from crosshash.shards.prepared import PreparedItem
+from crosshash.shards.training_batches import MemoryBatches, Reading
 from tests.methods.cases import CLASSES, DIM, WORDS, inputs, method
 
 NAMES = tuple(f"class {c}" for c in range(CLASSES))

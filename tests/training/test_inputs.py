@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from crosshash.artifacts import write_json, write_npz
-from crosshash.data.info import DatasetInfo
+from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.errors import CrosshashError
-from crosshash.plans.train import ModelPlan, TrainPlan
+from crosshash.pairs.info import DatasetInfo
 from crosshash.training.inputs import read_inputs, settle_specs
 
 ROOT = Path(__file__).resolve().parents[2]

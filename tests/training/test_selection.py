@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from crosshash.codes.hashcodes import pack
-from crosshash.retrieval.mean_ap import mean_average_precision
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.training import selection
 from crosshash.training.fabric import open_fabric
 from crosshash.training.selection import pair_codes, validation

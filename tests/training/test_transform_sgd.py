@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from crosshash.codes.center_book import CenterBook
-from crosshash.codes.centers import make_centers
-from crosshash.codes.losslessness import centers_exact
+from crosshash.centers.center_book import CenterBook
+from crosshash.centers.construction import make_centers
+from crosshash.centers.losslessness import centers_exact
 from crosshash.training import transform_sgd
 from crosshash.training.transform_sgd import (
     adam_step,

@@ -1,0 +1,1 @@
+"""Hash codes: packed bits, distances, which bits are delivered, quantised words; no torch."""

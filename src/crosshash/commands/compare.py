@@ -16,7 +16,7 @@ from rich.table import Table
 from crosshash.commands.options import AsJson, Project, told
 
 if TYPE_CHECKING:
-    from crosshash.experiments.compare import Comparison
+    from crosshash.experiments.comparison import Comparison
 
 RUN = "An experiment, commit, branch or tag; `workspace`; or the folder of a project."
 
@@ -31,7 +31,7 @@ def compare(
 ) -> None:
     """Compare two runs: differences of all measures, with 95 % intervals and p, by a paired bootstrap."""
     with told():
-        from crosshash.experiments.compare import compare as compare_runs
+        from crosshash.experiments.comparison import compare as compare_runs
         from crosshash.experiments.revisions import find_run
 
         found = compare_runs(find_run(a, project), find_run(b, project), resamplings, seed)

@@ -14,8 +14,8 @@ from crosshash.commands.options import AsJson, Project, told
 def data(project: Project = Path(), as_json: AsJson = False) -> None:
     """List the data sets: what they are, how much of them is here, where to read more."""
     with told():
-        from crosshash.catalog import catalog_table, list_datasets
-        from crosshash.data.source import raw_folder
+        from crosshash.commands.dataset_table import catalog_table, list_datasets
+        from crosshash.pairs.source import raw_folder
 
         entries = list_datasets(project, raw_folder())
     if as_json:

@@ -33,8 +33,8 @@ def encode(
 ) -> None:
     """Take new pictures and captions into the project's collection, without training, or items out of it."""
     with told():
-        from crosshash.library.collection import add_folder, remove_items
-        from crosshash.library.questions import read_lines
+        from crosshash.collection.collection import add_folder, remove_items
+        from crosshash.search.questions import read_lines
 
         ids = [*(remove or []), *(read_lines(remove_from) if remove_from else [])]
         if (folder is None) == (not ids):

@@ -13,7 +13,7 @@ from crosshash.commands.options import Project, told
 from crosshash.errors import CrosshashError, listed
 
 if TYPE_CHECKING:
-    from crosshash.experiments.leaderboard import Leaderboard
+    from crosshash.experiments.table.leaderboard import Leaderboard
 
 Form = Literal["html", "latex", "markdown", "json"]
 ENDINGS: dict[str, Form] = {".html": "html", ".tex": "latex", ".md": "markdown", ".json": "json"}
@@ -39,7 +39,7 @@ def leaderboard(
     with told():
         from crosshash.artifacts import write_text
         from crosshash.experiments.collect import collect_runs
-        from crosshash.experiments.leaderboard import build_leaderboard
+        from crosshash.experiments.table.leaderboard import build_leaderboard
 
         chosen = form or _form_of(output)
         runs, left_out = collect_runs(project)
@@ -72,15 +72,15 @@ def _form_of(output: Path | None) -> Form:
 
 def _written(board: Leaderboard, form: Form) -> str:
     if form == "html":
-        from crosshash.experiments.page import leaderboard_page
+        from crosshash.experiments.table.page import leaderboard_page
 
         return leaderboard_page(board)
     if form == "latex":
-        from crosshash.experiments.latex import latex_table
+        from crosshash.experiments.table.latex import latex_table
 
         return latex_table(board)
     if form == "json":
         return json.dumps(dataclasses.asdict(board), indent=2, ensure_ascii=False) + "\n"
-    from crosshash.experiments.markdown import markdown_table
+    from crosshash.experiments.table.markdown import markdown_table
 
     return markdown_table(board)

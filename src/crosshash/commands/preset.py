@@ -16,7 +16,7 @@ def preset(
     project: Annotated[Path, typer.Option(help="Folder with params.yaml and presets.")] = Path(),
 ) -> None:
     """Show settings that belong together: dvc exp run $(crosshash preset fair) -S method=hq."""
-    from crosshash.presets import list_presets, read_preset, write_preset
+    from crosshash.config.presets import list_presets, read_preset, write_preset
 
     with told():
         if name is None:

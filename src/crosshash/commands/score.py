@@ -37,7 +37,7 @@ def score(
 ) -> None:
     """Score hash codes from anywhere, as metrics.json does."""
     with told():
-        from crosshash.retrieval.score_files import score as score_files
+        from crosshash.retrieval.scoring.score_files import score as score_files
 
         result = score_files(codes, retrieval, ties, undefined, bootstrap, seed)
     _show_scores(result, as_json)
@@ -60,7 +60,7 @@ def _show_scores(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return
-    from crosshash.retrieval.score_table import score_table
+    from crosshash.retrieval.scoring.printed_table import score_table
 
     if "read_as" in result:
         print(f"read as: {result['read_as']}")

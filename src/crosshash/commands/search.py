@@ -17,7 +17,7 @@ from rich.table import Table
 from crosshash.commands.options import AsJson, Project, told
 
 if TYPE_CHECKING:
-    from crosshash.library import Hit
+    from crosshash.search import Hit
 
 Index = Annotated[
     Path | None,
@@ -50,8 +50,8 @@ def search(
 ) -> None:
     """Find the images nearest to a text, or the texts nearest to a picture."""
     with told():
-        from crosshash.library import Searcher
-        from crosshash.library.questions import check_labels, encode_question, read_question
+        from crosshash.search import Searcher
+        from crosshash.search.questions import check_labels, encode_question, read_question
 
         question = read_question(text, image, queries, task)
         check_labels(project, index, label or ())

@@ -18,7 +18,7 @@ def convert(
 ) -> None:
     """Turn OpenAI's TorchScript archive into a safetensors file for model.pretrained."""
     with told():
-        from crosshash.models.weights import convert_openai
+        from crosshash.models.weights.clip_weights import convert_openai
 
         count = convert_openai(source, target)
     print(f"{target}: {count} tensors. Use it with: model.pretrained={target.resolve()}")

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 import crosshash.config.datasets
 import crosshash.config.methods
-from crosshash.config import stages
+from crosshash.config import stage_sections as stages
 from crosshash.config.section import Section
 from crosshash.errors import CrosshashError, listed
 

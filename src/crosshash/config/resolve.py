@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from crosshash.config.params import DATASETS, CommonParams
-from crosshash.config.published import Published, follow_protocol
+from crosshash.config.plans.base import Plan, Settings
+from crosshash.config.plans.centers import CentersPlan
+from crosshash.config.plans.convert import ConvertPlan
+from crosshash.config.plans.download import DownloadPlan
+from crosshash.config.plans.encode import EncodePlan
+from crosshash.config.plans.evaluate import EvaluatePlan
+from crosshash.config.plans.index import IndexPlan
+from crosshash.config.plans.report import ReportPlan
+from crosshash.config.plans.train import ModelPlan, TrainPlan
+from crosshash.config.plans.transform import TransformPlan
+from crosshash.config.published_protocol import Published, follow_protocol
 from crosshash.errors import CrosshashError, listed
-from crosshash.plans.base import Plan, Settings
-from crosshash.plans.centers import CentersPlan
-from crosshash.plans.convert import ConvertPlan
-from crosshash.plans.download import DownloadPlan
-from crosshash.plans.encode import EncodePlan
-from crosshash.plans.evaluate import EvaluatePlan
-from crosshash.plans.index import IndexPlan
-from crosshash.plans.report import ReportPlan
-from crosshash.plans.train import ModelPlan, TrainPlan
-from crosshash.plans.transform import TransformPlan
 
 
 def resolve(params: CommonParams) -> dict[str, Plan]:

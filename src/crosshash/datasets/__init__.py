@@ -1,0 +1,1 @@
+"""One file = one data set: its raw files, and the items read from them."""

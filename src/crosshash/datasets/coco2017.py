@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar, Unpack
 
-from crosshash.data.json_lists import stream_lists
-from crosshash.data.published import Source, Transfer, Wanted, find_wanted, obtain, published_folder
-from crosshash.data.source import RawFile, RawItem, RawItems, SplitSizes
+from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.json_lists import stream_lists
+from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
 
 T = TypeVar("T")
 

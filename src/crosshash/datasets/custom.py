@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crosshash.data.folder import image_folder_files, read_image_folder
-from crosshash.data.raw import describe_files
-from crosshash.data.source import RawFile, RawItems, SplitSizes
+from crosshash.datasets.readers.image_folder import image_folder_files, read_image_folder
 from crosshash.errors import CrosshashError
+from crosshash.pairs.raw_record import describe_files
+from crosshash.pairs.source import RawFile, RawItems, SplitSizes
 
 DOCS = "docs/data.md"
 SIZES = SplitSizes(query=0.125, train=0.875)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from crosshash.data.feature_file import constant_columns, read_features
-from crosshash.data.pairs_csv import NAME, read_pairs_csv
-from crosshash.data.raw import describe_files
-from crosshash.data.source import RawFile, RawItem, RawItems, SplitSizes
+from crosshash.datasets.readers.pairs_csv import NAME, read_pairs_csv
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.feature_file import constant_columns, read_features
+from crosshash.pairs.raw_record import describe_files
+from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
 
 DOCS = "docs/data.md"
 SIZES = SplitSizes(query=0.125, train=0.875)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Unpack
 from xml.sax.saxutils import unescape
 
-from crosshash.data.progress import tracked
-from crosshash.data.published import Source, Transfer, Wanted, find_wanted, obtain, published_folder
-from crosshash.data.source import RawFile, RawItem, RawItems, SplitSizes
-from crosshash.data.text_lines import text_lines
+from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.text_lines import text_lines
+from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
+from crosshash.workers.progress import tracked
 
 SIZES = SplitSizes(query=2000, train=10000)
 SOURCES = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from crosshash.data.mat import list_mat
-from crosshash.data.mat_triple import INDEX, read_mat_triple
-from crosshash.data.raw import describe_files
-from crosshash.data.source import RawFile, RawItems, SplitSizes
+from crosshash.datasets.readers.mat_files import INDEX, read_mat_triple
 from crosshash.errors import CrosshashError
+from crosshash.formats.mat import list_mat
+from crosshash.pairs.raw_record import describe_files
+from crosshash.pairs.source import RawFile, RawItems, SplitSizes
 
 SIZES = SplitSizes(query=0.125, train=0.875)
 LAYOUTS = (

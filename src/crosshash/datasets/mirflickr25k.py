@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Unpack
 
-from crosshash.data.mat_triple import read_mat_triple
-from crosshash.data.published import Source, Transfer, Wanted, find_wanted, obtain, published_folder
-from crosshash.data.source import RawFile, RawItem, RawItems, SplitSizes
-from crosshash.data.text_lines import text_lines
-from crosshash.data.tree import first_there
+from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
+from crosshash.acquire.tree import first_there
+from crosshash.datasets.readers.mat_files import read_mat_triple
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.text_lines import text_lines
+from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
 
 Tags = Literal["all", "common"]
 

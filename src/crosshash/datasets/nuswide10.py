@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Unpack
 
-from crosshash.data.nuswide_files import SOURCES as SOURCES
-from crosshash.data.nuswide_files import Tags, fetch_nuswide, nuswide_folder, read_nuswide
-from crosshash.data.published import Transfer
-from crosshash.data.source import RawFile, RawItems, SplitSizes
+from crosshash.acquire.publisher import Transfer
+from crosshash.datasets.readers.nuswide_files import SOURCES as SOURCES
+from crosshash.datasets.readers.nuswide_files import Tags, fetch_nuswide, nuswide_folder, read_nuswide
+from crosshash.pairs.source import RawFile, RawItems, SplitSizes
 
 DOCS = "docs/datasets/nuswide.md"
 SIZES = SplitSizes(query=2_100, train=10_500)

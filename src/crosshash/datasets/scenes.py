@@ -13,12 +13,12 @@ import PIL
 from PIL import Image, ImageDraw
 
 from crosshash.artifacts import atomic_path, write_text
-from crosshash.data.folder import read_image_folder
-from crosshash.data.pairs_csv import COLUMNS, NAME
-from crosshash.data.progress import tracked
-from crosshash.data.raw import describe_file, describe_files, read_raw, write_raw
-from crosshash.data.source import RawFile, RawItems, SplitSizes
+from crosshash.datasets.readers.image_folder import read_image_folder
+from crosshash.datasets.readers.pairs_csv import COLUMNS, NAME
+from crosshash.pairs.raw_record import describe_file, describe_files, read_raw, write_raw
+from crosshash.pairs.source import RawFile, RawItems, SplitSizes
 from crosshash.seeding import stream
+from crosshash.workers.progress import tracked
 
 DOCS = "docs/data.md"
 SIZES = SplitSizes(query=0.1, train=0.7)  # 500 and 3,500 of the 5,000

@@ -16,11 +16,11 @@ from typing import Literal, Unpack
 
 import numpy as np
 
-from crosshash.data.mat import read_mat
-from crosshash.data.published import Source, Transfer, Wanted, find_wanted, obtain, published_folder
-from crosshash.data.source import RawFile, RawItem, RawItems, SplitSizes
-from crosshash.data.text_lines import text_lines
+from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.mat import read_mat
+from crosshash.formats.text_lines import text_lines
+from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
 
 SIZES = SplitSizes(query=693, train=2_173)
 

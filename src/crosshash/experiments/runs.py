@@ -11,7 +11,7 @@ import pandas as pd
 from crosshash.errors import CrosshashError
 from crosshash.experiments.files import METRICS, SCORES, Files, read_metrics, read_scores, read_settings
 from crosshash.experiments.unfinished import why_unfinished
-from crosshash.retrieval.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import TASKS
 
 ROUNDING = 2e-6
 """Figures of metrics.json and of per_query.parquet have six decimals each."""

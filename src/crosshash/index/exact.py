@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.retrieval.parallel import over_blocks
+from crosshash.retrieval.ranking.parallel import over_blocks
 
 QUERIES = 64  # of one call of FAISS
 

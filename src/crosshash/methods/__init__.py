@@ -1,0 +1,1 @@
+"""One file = one hashing method: its network heads, its loss, its codes."""

@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from crosshash.losses.similarity import similar
 from crosshash.models.heads import MlpHead, SelectingHead, quantisation
-from crosshash.models.similarity import similar
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 

@@ -15,8 +15,8 @@ from torch.nn.functional import mse_loss, softplus
 
 from crosshash.codes.quantiser import Codebook, fit_codebook, revived, start_codebook
 from crosshash.errors import CrosshashError
-from crosshash.models.likelihood import pair_likelihood
-from crosshash.models.similarity import similar
+from crosshash.losses.likelihood import pair_likelihood
+from crosshash.losses.similarity import similar
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
-from crosshash.models.alignment import bit_alignment
-from crosshash.models.likelihood import buffer_likelihood, pair_likelihood
-from crosshash.models.similarity import similar
+from crosshash.losses.alignment import bit_alignment
+from crosshash.losses.likelihood import buffer_likelihood, pair_likelihood
+from crosshash.losses.similarity import similar
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 

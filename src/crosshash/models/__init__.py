@@ -1,0 +1,1 @@
+"""Networks: the two towers of a model, the heads that methods share."""

@@ -8,8 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from crosshash.models.multiscale import MultiscaleBag
-from crosshash.models.vectors import VectorEncoder
+from crosshash.models.encoders.multiscale import MultiscaleBag
+from crosshash.models.encoders.vectors import VectorEncoder
 
 
 class Frozen(nn.Module):

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from crosshash.errors import CrosshashError
-from crosshash.models.levels import Encoder, Widths
-from crosshash.models.multiscale import MultiscaleBag
-from crosshash.models.pixels import Resize, image_reader
-from crosshash.models.vectors import VectorEncoder, bag_reader, vector_reader
+from crosshash.models.encoders.levels import Encoder, Widths
+from crosshash.models.encoders.multiscale import MultiscaleBag
+from crosshash.models.encoders.pixels import Resize, image_reader
+from crosshash.models.encoders.vectors import VectorEncoder, bag_reader, vector_reader
 from crosshash.protocols import Prepare
 
 if TYPE_CHECKING:
-    from crosshash.models.clip import ClipTowers
+    from crosshash.models.encoders.clip import ClipTowers
 
 CONFIGS = Path("configs")
 OFFLINE = "tiny-rn"
@@ -162,22 +162,22 @@ def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = Non
 
 
 def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
-    from crosshash.models.clip import clip_config
-    from crosshash.models.weights import with_activation
+    from crosshash.models.encoders.clip import clip_config
+    from crosshash.models.weights.clip_weights import with_activation
 
     config = with_activation(clip_config(name, CONFIGS), name, pretrained)
     return TowerSpec("clip", name, config=config, resize="crop" if pretrained else "squash")
 
 
 def _image_only_spec(name: str, pretrained: str | None) -> TowerSpec:
-    from crosshash.models.image_networks import image_config
+    from crosshash.models.encoders.image_networks import image_config
 
     config = image_config(name, pretrained)
     return TowerSpec("image", name, config=config, resize="crop" if pretrained else "squash")
 
 
 def _image_only_tower(spec: TowerSpec, pretrained: str | None) -> Tower:
-    from crosshash.models.image_networks import build_image_network, load_image_weights
+    from crosshash.models.encoders.image_networks import build_image_network, load_image_weights
 
     config = spec.config or {}
     network = build_image_network(spec.name, config)
@@ -206,8 +206,8 @@ def _plain_tower(spec: TowerSpec) -> Tower:
 
 
 def _build_clip(spec: TowerSpec, pretrained: str | None) -> ClipTowers:
-    from crosshash.models.clip import build_clip
-    from crosshash.models.weights import load_weights
+    from crosshash.models.encoders.clip import build_clip
+    from crosshash.models.weights.clip_weights import load_weights
 
     towers = build_clip(spec.config or {}, spec.name, spec.resize)
     if pretrained:

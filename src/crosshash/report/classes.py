@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosshash.report.pair_distances import PairDistances
 from crosshash.report.results import Results
-from crosshash.retrieval.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import TASKS
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from crosshash.report.figures.search import bit_significance, recall_against_wor
 from crosshash.report.pair_distances import PairDistances
 from crosshash.report.results import Results
 from crosshash.report.score_table import ScoreRow
-from crosshash.retrieval.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import TASKS
 
 VALIDATION = "val_"
 """How names of validation scores begin among the training curves; the others are terms of the loss."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosshash.codes.hamming import distances
 from crosshash.report.results import Results
-from crosshash.retrieval.codeset import TASKS, CodeSet
+from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet
 
 SHOWN_TASKS = {"i2t": "Image to text", "t2i": "Text to image"}
 

@@ -14,13 +14,13 @@ from crosshash.report.classes import class_scores
 from crosshash.report.code_statistics import CodeStatistics, code_statistics
 from crosshash.report.conventions import conventions
 from crosshash.report.examples import SHOWN_TASKS, Verdict, example_searches
-from crosshash.report.items import shown_items
 from crosshash.report.pair_distances import pair_distances
-from crosshash.report.published import METHODS, comparable_figures, published_tables
+from crosshash.report.printed_scores import METHODS, comparable_figures, published_tables
 from crosshash.report.results import Results
 from crosshash.report.score_table import score_rows
+from crosshash.report.shown_items import shown_items
 from crosshash.report.templates import environment_of
-from crosshash.retrieval.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import TASKS
 
 ALL_CLASSES = 60
 """Up to here every class stands open in the table; of more the best and the worst, the others folded."""

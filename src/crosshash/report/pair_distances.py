@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.retrieval.codeset import TASKS, CodeSet
-from crosshash.retrieval.histogram import Side, counts_by_distance
-from crosshash.retrieval.parallel import over_blocks
-from crosshash.retrieval.ranking import blocks
+from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet
+from crosshash.retrieval.ranking.histogram import Side, counts_by_distance
+from crosshash.retrieval.ranking.parallel import over_blocks
+from crosshash.retrieval.ranking.tied_ranking import blocks
 
 Counts = NDArray[np.int64]
 

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
-from crosshash.data.info import DatasetInfo, read_info
 from crosshash.errors import CrosshashError, listed
-from crosshash.retrieval.codeset import CodeSet, read_code_set
+from crosshash.pairs.info import DatasetInfo, read_info
+from crosshash.retrieval.codefiles.codeset import CodeSet, read_code_set
 
 PLOTS = ("pr", "pr_by_rank", "precision_at_n", "significance", "rerank")
 """Tables below plots/ that the evaluate stage writes; without rows where a run has nothing of the kind."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from crosshash.errors import CrosshashError
-from crosshash.library import Encoded, Hit, Searcher
+from crosshash.search import Encoded, Hit, Searcher
 from crosshash.service.batches import Query
 
 Hits = list[Hit]

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from crosshash import __version__
 from crosshash.errors import CrosshashError
-from crosshash.library import Searcher
+from crosshash.search import Searcher
 from crosshash.service import pages, routes
 from crosshash.service.answers import answer
 from crosshash.service.batches import Batches, BusyError

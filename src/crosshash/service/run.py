@@ -11,10 +11,10 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 
-from crosshash.cores import cores
 from crosshash.errors import CrosshashError
-from crosshash.library import Searcher
+from crosshash.search import Searcher
 from crosshash.service.app import make_app
+from crosshash.workers.cores import cores
 
 SECONDS_TO_FINISH = 5
 """That requests at work are given when the service ends."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from crosshash.library import Searcher
+from crosshash.search import Searcher
 from crosshash.service.answers import Hits
 from crosshash.service.batches import Batches
 from crosshash.service.measured import Metrics

@@ -1,0 +1,1 @@
+"""The training of a network: inputs, loop, rates, checkpoints, choice of the epoch."""

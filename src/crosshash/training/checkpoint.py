@@ -21,9 +21,9 @@ from platformdirs import user_state_path
 from torch import Tensor
 from torch.optim import Optimizer
 
-from crosshash.data import lock
 from crosshash.errors import full_disk_named
-from crosshash.models.tensors import Tensors, read_note, read_tensors, write_tensors
+from crosshash.models.weights.tensors import Tensors, read_note, read_tensors, write_tensors
+from crosshash.workers import lock
 
 Epoch = dict[str, float]
 

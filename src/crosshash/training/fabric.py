@@ -6,7 +6,7 @@ from typing import Literal
 
 from lightning_fabric import Fabric
 
-from crosshash.training.device import Device, settled_device
+from crosshash.inference.device import Device, settled_device
 
 
 def open_fabric(device: Device, precision: Literal["auto", "fp32", "bf16"]) -> Fabric:

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from crosshash.errors import CrosshashError
-from crosshash.models.tensors import Tensors
+from crosshash.models.weights.tensors import Tensors
 from crosshash.protocols import Batches, Method, PairBatch, StepLoss
 from crosshash.seeding import stream_seed
 from crosshash.training.checkpoint import Epoch, Progress, cpu_copy, load_checkpoint, save_checkpoint
 from crosshash.training.optimizers import Rates, make_optimizer, set_rates
-from crosshash.training.progress import StepBar
+from crosshash.training.step_bar import StepBar
 
 CHECK_EVERY = 20  # steps between two looks at the losses: each look waits for the GPU
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json, read_npz
-from crosshash.data.info import DatasetInfo
+from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
 from crosshash.models.towers import TowerSpec, image_only, image_spec, text_spec
-from crosshash.plans.train import TrainPlan
+from crosshash.pairs.info import DatasetInfo
 from crosshash.protocols import TrainingInputs
 
 LABELS = "train_labels.npz"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from crosshash.codes.hashcodes import pack
 from crosshash.protocols import Batches, Method, PairBatch
-from crosshash.retrieval.mean_ap import mean_average_precision
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
 
 DATABASE = 10_000  # items searched at most: the first of the training set, whose order is drawn by seed
 logger = logging.getLogger(__name__)

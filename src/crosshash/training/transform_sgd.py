@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from crosshash.codes.center_book import CenterBook
-from crosshash.codes.transform import Matrix, apply_transform
+from crosshash.centers.center_book import CenterBook
+from crosshash.centers.transform import Matrix, apply_transform
 from crosshash.seeding import stream, stream_seed
 
 SPARSITY = 0.001

@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from crosshash.config.params import load_params
+from crosshash.config.plans.evaluate import EvaluatePlan
+from crosshash.config.plans.train import TrainPlan
 from crosshash.config.resolve import resolve
 from crosshash.errors import CrosshashError
-from crosshash.plans.evaluate import EvaluatePlan
-from crosshash.plans.train import TrainPlan
 
 PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
 

@@ -1,0 +1,1 @@
+"""The section of params.yaml of one data set, each."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from crosshash.config.published import Published
+from crosshash.config.published_protocol import Published
 from crosshash.config.section import NonNegative, Real, Section
 
 

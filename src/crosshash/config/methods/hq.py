@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from crosshash.config.published import Published
+from crosshash.config.published_protocol import Published
 from crosshash.config.section import Count, NonNegative, Positive, Real, Section
 from crosshash.errors import CrosshashError
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from crosshash.report.figures.canvas import DASHES, INK, SERIES, canvas, svg
-from crosshash.retrieval.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import TASKS
 
 Points = Sequence[tuple[int, float]]
 

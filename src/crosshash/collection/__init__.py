@@ -1,0 +1,1 @@
+"""Items of one's own beside those of a run: added, removed, searched with them."""

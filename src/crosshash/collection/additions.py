@@ -1,0 +1,77 @@
+"""A folder of new pictures and captions: what it holds, before any of them is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosshash.datasets.readers.image_folder import check_inside
+from crosshash.datasets.readers.pairs_csv import NAME, read_pairs_csv
+from crosshash.errors import CrosshashError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A new item: its id, the file of its picture if it has one, captions and labels."""
+
+    id: str
+    picture: Path | None
+    captions: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    def digest(self, picture: bytes) -> str:
+        """Give the sha256 of all that is taken of it; equal ones need no encoding again."""
+        told = json.dumps([self.captions, self.labels], ensure_ascii=False).encode()
+        return hashlib.sha256(hashlib.sha256(picture).digest() + told).hexdigest()
+
+
+def read_additions(folder: Path) -> list[Addition]:
+    """Read `pairs.csv` (an empty image cell is a caption alone), or list the pictures where there is none.
+
+    The id of a picture is its path in the folder; of a caption alone `caption:` and the start of its sha256.
+
+    Raises:
+        CrosshashError: there is no folder, nothing in it, or pairs.csv cannot be read or leads out of it.
+    """
+    if not folder.is_dir():
+        raise CrosshashError(f"{folder}: is no folder. Give one with pairs.csv, or with pictures.")
+    found = _from_csv(folder) if (folder / NAME).is_file() else _from_pictures(folder)
+    if not found:
+        raise CrosshashError(
+            f"{folder}: holds neither {NAME} nor a picture ({' '.join(SUFFIXES)}). Give a folder with either."
+        )
+    return found
+
+
+def _from_csv(folder: Path) -> list[Addition]:
+    items = read_pairs_csv(folder / NAME, captions_alone=True)
+    check_inside(folder, [item for item in items if item.id])
+    return [
+        Addition(
+            item.id or caption_id(item.captions[0]),
+            folder / item.id if item.id else None,
+            item.captions,
+            item.labels,
+        )
+        for item in items
+    ]
+
+
+def _from_pictures(folder: Path) -> list[Addition]:
+    """List pictures by name, also in folders below; not those that are hidden."""
+    names = sorted(
+        path.relative_to(folder)
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    )
+    shown = (name for name in names if not any(part.startswith(".") for part in name.parts))
+    return [Addition(name.as_posix(), folder / name, (), ()) for name in shown]
+
+
+def caption_id(caption: str) -> str:
+    """Name a caption that has no picture."""
+    return f"caption:{hashlib.sha256(caption.encode()).hexdigest()[:16]}"

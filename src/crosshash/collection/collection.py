@@ -1,0 +1,148 @@
+"""A collection: the run's index with items of one's own, which grows and shrinks without training.
+
+`artifacts/index` belongs to DVC and stays as it is. The collection begins as its copy, in `index/` beside
+`pictures/`, and is replaced as a whole by each change; who is killed leaves the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from crosshash.collection.additions import Addition, read_additions
+from crosshash.collection.grown_index import with_items, without_items, write_grown
+from crosshash.collection.new_items import Ready, check_additions, encode_ready
+from crosshash.collection.own_pictures import prune_pictures
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.encode import EncodePlan
+from crosshash.errors import CrosshashError, listed
+from crosshash.inference.device import settled_device
+from crosshash.search.encoder import Encoder, load_encoder
+from crosshash.search.index_folder import (
+    COLLECTION,
+    INDEX,
+    ITEMS,
+    STATISTICS,
+    IndexFolder,
+    read_index,
+    run_index,
+)
+from crosshash.search.items import CONTENT, PICTURE, ItemTable, read_items_table
+from crosshash.workers.lock import locked
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened to items, and how many a collection now has.
+
+    repictured: ids of replaced items whose picture is another one; skipped: a line for each bad picture.
+    """
+
+    new: int
+    replaced: int
+    unchanged: int
+    removed: int
+    repictured: tuple[str, ...]
+    skipped: tuple[str, ...]
+    images: int
+    texts: int
+    collection: str
+
+
+def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: bool = False) -> Change:
+    """Encode the pictures and captions of a folder into the collection `into` (`collection/` of the project).
+
+    An id that is there already is replaced, unless its content is the same. skip_bad: leave out pictures
+    that cannot be read.
+
+    Raises:
+        CrosshashError: the folder cannot be read, bad pictures (all are listed), a model of vectors, or an
+            index that does not fit the model. Nothing has changed then.
+    """
+    additions = read_additions(folder)
+    encoder = load_encoder(project, settled_device("auto"))
+    _check_readable(encoder, additions)
+    caption = read_plan("encode", EncodePlan, project / "plan").caption
+    with _opened(project, encoder, into) as (place, before):
+        ready, unchanged, bad = check_additions(encoder, additions, before.items.own(CONTENT), place)
+        if bad and not skip_bad:
+            count = "1 picture" if len(bad) == 1 else f"{len(bad)} pictures"
+            raise CrosshashError(
+                f"{folder}: {count} cannot be read:\n{listed(bad)}\n"
+                "Mend or remove them, or leave them out with --skip-bad. Nothing was added."
+            )
+        counts = {modality: len(index) for modality, index in before.codes.items()}
+        known = sum(before.items.row_of(one.addition.id) is not None for one in ready)
+        others = _repictured(before.items, ready)
+        if ready:
+            codes = encode_ready(encoder, ready, place, caption)
+            items, rows = with_items(before.items, ready)
+            counts = write_grown(place, before, items, rows, codes)
+    new = len(ready) - known
+    return Change(new, known, unchanged, 0, others, tuple(bad), counts["image"], counts["text"], str(place))
+
+
+def remove_items(project: Path, ids: Sequence[str], into: Path | None = None) -> Change:
+    """Take items out of the collection; those of the run's index too, which itself stays as it is.
+
+    Raises:
+        CrosshashError: an id is not there (all are listed), or an index that does not fit the model.
+    """
+    ids = list(dict.fromkeys(ids))
+    encoder = load_encoder(project)
+    with _opened(project, encoder, into) as (place, before):
+        found = [before.items.row_of(item) for item in ids]
+        rows = np.array([row for row in found if row is not None], np.int64)
+        if len(rows) < len(ids):
+            strange = [_strange(before, item) for item, row in zip(ids, found, strict=True) if row is None]
+            told = f"no item {strange[0]}. " if len(strange) == 1 else f"no such items:\n{listed(strange)}\n"
+            raise CrosshashError(f"{before.folder}: has {told}Nothing was removed.")
+        counts = write_grown(place, before, without_items(before.items, rows), rows, None)
+    return Change(0, 0, 0, len(rows), (), (), counts["image"], counts["text"], str(place))
+
+
+@contextmanager
+def _opened(project: Path, encoder: Encoder, into: Path | None) -> Iterator[tuple[Path, IndexFolder]]:
+    """Hold a collection for this process alone; gives its folder, and the index that is to be changed.
+
+    Pictures to which no item refers afterwards are deleted, however it ends.
+
+    Raises:
+        CrosshashError: the folder is an index itself, or the index does not fit the model.
+    """
+    place = project / COLLECTION if into is None else into
+    if (place / STATISTICS).is_file():
+        raise CrosshashError(f"{place}: is an index, not a folder for a collection. Choose another one.")
+    with locked(place / ".lock", f"{place}: waiting for another `crosshash encode` to end"):
+        grown = (place / INDEX).is_dir()
+        before = read_index(project, place / INDEX if grown else run_index(project), encoder.description)
+        try:
+            yield place, before
+        finally:
+            table = place / INDEX / ITEMS
+            kept = read_items_table(table).own(PICTURE) if table.is_file() else {}
+            prune_pictures(place, set(kept.values()))
+
+
+def _check_readable(encoder: Encoder, additions: Sequence[Addition]) -> None:
+    """Refuse what a model of vectors cannot read."""
+    if any(addition.picture for addition in additions):
+        encoder.check_kind("image", "pictures")
+    if any(addition.captions for addition in additions):
+        encoder.check_kind("text", "captions")
+
+
+def _repictured(items: ItemTable, ready: Sequence[Ready]) -> tuple[str, ...]:
+    """List ids of items that had a picture and get another one; any picture of the run counts as another."""
+    own = items.own(PICTURE)
+    ids = [one.addition.id for one in ready if one.picture != own.get(one.addition.id, "")]
+    return tuple(item for item in ids if items.has_image(item))
+
+
+def _strange(index: IndexFolder, item: str) -> str:
+    near = index.items.ids_near(item)
+    return f"'{item}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")

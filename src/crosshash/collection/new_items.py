@@ -1,0 +1,127 @@
+"""Additions become codes: pictures are checked and kept first, all of them, then the networks run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.codes.quantiser import Codebook
+from crosshash.collection.additions import Addition
+from crosshash.collection.own_pictures import store_picture
+from crosshash.inference.encoding import text_codes
+from crosshash.protocols import Quantising
+from crosshash.retrieval.codefiles.codeset import Modality
+from crosshash.search.decoding import BadPicture, read_picture
+from crosshash.search.encoder import BATCH, Encoder
+from crosshash.search.index_folder import picture_path
+from crosshash.workers.progress import tracked
+from crosshash.workers.threads import in_threads
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An addition that was checked: the name of its picture (empty: it has none), digest of its content."""
+
+    addition: Addition
+    picture: str
+    content: str
+
+
+@dataclass(frozen=True)
+class NewCodes:
+    """Codes of N new items, by modality.
+
+    packed: uint8[N, ceil(K/8)]; has: bool[N], where there is a picture or a caption; words: int64[N, M] of
+    methods that quantise. Where `has` is false, the others mean nothing.
+    """
+
+    packed: dict[Modality, NDArray[np.uint8]]
+    has: dict[Modality, NDArray[np.bool_]]
+    words: dict[Modality, NDArray[np.int64]] | None
+
+
+def check_additions(
+    encoder: Encoder, additions: Sequence[Addition], known: Mapping[str, str], collection: Path
+) -> tuple[list[Ready], int, list[str]]:
+    """Open every picture and keep it in the collection, unless the item is there with the same content.
+
+    known: digests of the items by id. Gives what is new or changed, how many are unchanged, and a line for
+    each bad picture.
+    """
+
+    def opened(addition: Addition) -> tuple[Addition, str, bytes | BadPicture | None]:
+        try:
+            data = b"" if addition.picture is None else read_picture(addition.picture)
+            content = addition.digest(data)
+            if known.get(addition.id) == content or addition.picture is None:
+                return addition, content, None
+            return addition, content, encoder.clean_picture(data)
+        except BadPicture as error:
+            return addition, "", error
+
+    ready, bad, unchanged = [], [], 0
+    for addition, content, found in tracked(
+        in_threads(opened, additions), len(additions), "checked", "items"
+    ):
+        if isinstance(found, BadPicture):
+            bad.append(f"{addition.id}: {found}")
+        elif known.get(addition.id) == content:
+            unchanged += 1
+        else:
+            ready.append(Ready(addition, store_picture(collection, found) if found else "", content))
+    return ready, unchanged, bad
+
+
+def encode_ready(
+    encoder: Encoder, ready: Sequence[Ready], collection: Path, caption: Literal["first", "all"]
+) -> NewCodes:
+    """Run the networks, a batch of items at a time; `caption`: what of several captions counts."""
+    soft: dict[Modality, list[NDArray[np.float32]]] = {"image": [], "text": []}
+    items = iter(tracked(ready, len(ready), "encoded", "items"))
+    while chunk := list(islice(items, BATCH)):
+        soft["image"].append(_soft_images(encoder, chunk, collection))
+        texts = [one.addition.captions[: 1 if caption == "first" else None] for one in chunk]
+        prepared = [[encoder.model.prepare_text(text) for text in captions] for captions in texts]
+        soft["text"].append(text_codes(encoder.model.method, prepared, BATCH, encoder.device))
+    whole = {modality: np.concatenate(parts) for modality, parts in soft.items()}
+    has: dict[Modality, NDArray[np.bool_]] = {
+        "image": np.array([bool(one.picture) for one in ready]),
+        "text": np.array([bool(one.addition.captions) for one in ready]),
+    }
+    packed = {modality: encoder.packed(values).codes for modality, values in whole.items()}
+    return NewCodes(packed, has, _words(encoder, whole, has))
+
+
+def _soft_images(encoder: Encoder, chunk: Sequence[Ready], collection: Path) -> NDArray[np.float32]:
+    """Encode the kept pictures: float32[N, train_bits], zero for items without."""
+    soft = np.zeros((len(chunk), encoder.model.card.train_bits), np.float32)
+    rows = [row for row, one in enumerate(chunk) if one.picture]
+    if rows:
+        jpegs = [picture_path(collection, chunk[row].picture).read_bytes() for row in rows]
+        soft[rows] = encoder.soft("image", jpegs)
+    return soft
+
+
+def _words(
+    encoder: Encoder,
+    vectors: Mapping[Modality, NDArray[np.float32]],
+    has: Mapping[Modality, NDArray[np.bool_]],
+) -> dict[Modality, NDArray[np.int64]] | None:
+    """Find the words of the vectors, as the encode stage does."""
+    method = encoder.model.method
+    if not isinstance(method, Quantising):
+        return None
+    book = Codebook(method.dictionaries().cpu().numpy())
+    known = method.known_words().cpu().numpy().astype(np.int64)
+    words: dict[Modality, NDArray[np.int64]] = {}
+    for modality, values in vectors.items():
+        words[modality] = np.zeros((len(values), len(book.dictionaries)), np.int64)
+        if has[modality].any():
+            words[modality][has[modality]] = book.encode(values[has[modality]], known)
+    return words

@@ -1,0 +1,1 @@
+"""All runs as one table: its cells, and the forms it takes."""

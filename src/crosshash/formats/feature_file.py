@@ -1,0 +1,157 @@
+"""Feature files, .npz or .mat: vectors, labels and texts, each checked, rows counted against one another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from crosshash.artifacts import read_npz
+from crosshash.errors import CrosshashError, listed
+from crosshash.formats.mat import list_mat, read_mat
+from crosshash.formats.mat_text import Texts, text_rows
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Features:
+    """A feature file's arrays.
+
+    image: float32[N, D]. text: float32[N, E]. labels: bool[N, C]. captions: the texts of each row.
+    names: N different texts. classes: C different texts. All but `image` may be absent.
+    """
+
+    image: np.ndarray
+    text: np.ndarray | None
+    labels: np.ndarray | None
+    captions: Texts | None
+    names: tuple[str, ...] | None
+    classes: tuple[str, ...] | None
+
+
+def read_features(path: Path) -> Features:
+    """Read the arrays named as the fields of `Features`; others are ignored.
+
+    Raises:
+        CrosshashError: the file cannot be read, has no `image`, an array does not hold what it should, or the
+            arrays differ in their rows.
+    """
+    arrays, names = _read_arrays(path)
+    if "image" not in arrays:
+        found = ", ".join(sorted(names)) or "none"
+        raise CrosshashError(
+            f"{path}: array 'image' (float[N, D], a row per item) is missing; found: {found}."
+        )
+    features = Features(
+        image=finite_vectors(path, "image", arrays["image"]),
+        text=finite_vectors(path, "text", arrays["text"]) if "text" in arrays else None,
+        labels=_labels(path, arrays["labels"]) if "labels" in arrays else None,
+        captions=text_rows(arrays["captions"]) if "captions" in arrays else None,
+        names=_different(path, "names", arrays),
+        classes=_different(path, "classes", arrays),
+    )
+    _check_counts(path, features)
+    return features
+
+
+def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Read the arrays of an .npz or .mat file that `Features` has fields for, and the names of all."""
+    if not path.is_file():
+        raise CrosshashError(f"{path}: not found. Save the arrays there with numpy.savez.")
+    if path.suffix == ".npz":
+        arrays = read_npz(path)
+        return arrays, list(arrays)
+    if path.suffix != ".mat":
+        raise CrosshashError(f"{path}: is neither .npz nor .mat. Save the arrays with numpy.savez.")
+    return read_mat(path, [field.name for field in fields(Features)]), list(list_mat(path))
+
+
+def constant_columns(vectors: np.ndarray) -> int:
+    """Count the columns in which every row has the same value; float[N, D] in."""
+    return int((vectors == vectors[0]).all(axis=0).sum())
+
+
+def finite_vectors(path: Path, key: str, array: np.ndarray) -> np.ndarray:
+    """Check that an array is a matrix of finite real numbers; float32[N, D]."""
+    if array.ndim != 2 or array.dtype.kind not in "fiub" or not array.size:
+        raise CrosshashError(
+            f"{path}: array '{key}' must be a matrix of real numbers, a row per item; "
+            f"found {array.dtype} of shape {array.shape}."
+        )
+    with np.errstate(over="ignore"):
+        vectors = array.astype(np.float32)
+    bad = ~np.isfinite(vectors)
+    if bad.any():
+        rows, columns = np.flatnonzero(bad.any(axis=1)), np.flatnonzero(bad.any(axis=0))
+        raise CrosshashError(
+            f"{path}: array '{key}' has {bad.sum()} NaN or infinite value(s), in row(s) {some_of(rows)} and "
+            f"column(s) {some_of(columns)}, counted from 0. Replace them, or leave those items out."
+        )
+    return vectors
+
+
+def numbered_classes(count: int) -> tuple[str, ...]:
+    """Name classes by number, so that they sort as text in their order."""
+    digits = len(str(count))
+    return tuple(f"class {number:0{digits}d}" for number in range(count))
+
+
+def some_of(places: np.ndarray) -> str:
+    """Write the first few numbers, and how many follow."""
+    text = ", ".join(map(str, places[:SHOWN]))
+    return text if len(places) <= SHOWN else f"{text} and {len(places) - SHOWN} more"
+
+
+def _labels(path: Path, array: np.ndarray) -> np.ndarray:
+    """Check that an array is a matrix of 0 and 1; bool[N, C]."""
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
+        raise CrosshashError(
+            f"{path}: array 'labels' must be a matrix of 0 and 1, a row per item and a column per class; "
+            f"found {array.dtype} of shape {array.shape}."
+        )
+    rows = np.flatnonzero(((array != 0) & (array != 1)).any(axis=1))
+    if len(rows):
+        raise CrosshashError(
+            f"{path}: array 'labels' has other values than 0 and 1, in row(s) {some_of(rows)}, counted "
+            "from 0. Give a column per class."
+        )
+    return array.astype(bool)
+
+
+def _different(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...] | None:
+    """Give an array of texts that must differ from one another; None where there is no such array."""
+    if key not in arrays:
+        return None
+    texts = tuple(" ".join(row) for row in text_rows(arrays[key]))
+    repeated = sorted(text or "(empty)" for text, count in Counter(texts).items() if count > 1 or not text)
+    if repeated:
+        raise CrosshashError(
+            f"{path}: array '{key}' must hold different texts, none empty; found again:\n{listed(repeated)}"
+        )
+    return texts
+
+
+def _check_counts(path: Path, features: Features) -> None:
+    """Refuse arrays with another number of rows than `image`, and names for more or fewer classes."""
+    found = {
+        "image": features.image,
+        "text": features.text,
+        "labels": features.labels,
+        "captions": features.captions,
+        "names": features.names,
+    }
+    counts = {key: len(value) for key, value in found.items() if value is not None}
+    if len(set(counts.values())) > 1:
+        listing = ", ".join(f"{key} {count}" for key, count in counts.items())
+        raise CrosshashError(f"{path}: the arrays differ in their rows: {listing}. Give a row per item.")
+    if features.labels is not None and features.classes is not None:
+        columns = features.labels.shape[1]
+        if columns != len(features.classes):
+            raise CrosshashError(
+                f"{path}: array 'labels' has {columns} columns, 'classes' names {len(features.classes)}. "
+                "Give a name per column."
+            )

@@ -1,0 +1,99 @@
+"""A trained model on disk: `model.safetensors` and `model.json`, all that is needed to encode, no pickle."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from torch import nn
+
+from crosshash.artifacts import atomic_path, read_json, write_json
+from crosshash.config.plans.base import Settings
+from crosshash.errors import CrosshashError
+from crosshash.models.towers import Tower, TowerSpec, build_towers
+from crosshash.models.weights.tensors import Tensors, read_tensors, write_tensors
+from crosshash.protocols import Method, Prepare, TrainingInputs
+
+WEIGHTS, CARD = "model.safetensors", "model.json"
+REMEDY = "Run `dvc repro train`."
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What `model.json` says: how to build the networks again, and what was kept."""
+
+    method: str
+    train_bits: int
+    settings: Settings
+    image: TowerSpec
+    text: TowerSpec
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to encode."""
+
+    card: ModelCard
+    method: Method
+    prepare_image: Prepare
+    prepare_text: Prepare
+
+
+def build_method(card: ModelCard, towers: tuple[Tower, Tower], inputs: TrainingInputs | None) -> Method:
+    """Make the method around its networks, by the module of its name."""
+    module = importlib.import_module(f"crosshash.methods.{card.method}")
+    return cast(Method, module.build(*towers, card.train_bits, inputs, **card.settings))
+
+
+def save_model(folder: Path, card: ModelCard, state: Tensors) -> None:
+    """Write the folder, complete or not at all."""
+    values = {**card.__dict__, "image": card.image.as_json(), "text": card.text.as_json()}
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        write_tensors(temporary / WEIGHTS, state)
+        write_json(temporary / CARD, values)
+
+
+def load_model(folder: Path) -> Model:
+    """Build the networks again and fill in the trained weights, ready to encode on the CPU.
+
+    Raises:
+        CrosshashError: the folder is missing, cut, or of another version.
+    """
+    card = read_card(folder / CARD)
+    towers = build_towers(card.image, card.text)
+    try:
+        method = build_method(card, towers, None)
+    except (ModuleNotFoundError, TypeError) as error:
+        raise _of_another_version(folder / CARD, error) from None
+    network = cast(nn.Module, method)
+    weights = folder / WEIGHTS
+    try:
+        network.load_state_dict(read_tensors(weights, REMEDY))
+    except RuntimeError as error:
+        raise CrosshashError(
+            f"{weights}: does not fit {CARD} ({str(error).splitlines()[0]}). {REMEDY}"
+        ) from None
+    network.eval()
+    image, text = towers
+    return Model(card, method, image.prepare, text.prepare)
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read model.json."""
+    raw: dict[str, Any] = read_json(path)
+    try:
+        return ModelCard(**{**raw, "image": _spec(raw["image"]), "text": _spec(raw["text"])})
+    except (TypeError, KeyError) as error:
+        raise _of_another_version(path, error) from None
+
+
+def _of_another_version(path: Path, error: Exception) -> CrosshashError:
+    return CrosshashError(f"{path}: was written by another version ({error}). {REMEDY}")
+
+
+def _spec(raw: dict[str, Any]) -> TowerSpec:
+    return TowerSpec(**{**raw, "vocabulary": tuple(raw["vocabulary"])})

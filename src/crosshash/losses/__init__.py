@@ -1,0 +1,1 @@
+"""Terms that the losses of several methods share."""

@@ -1,0 +1,1 @@
+"""Encoders of pictures, captions and vectors, by name; the only place of open_clip and timm."""

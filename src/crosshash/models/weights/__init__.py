@@ -1,0 +1,1 @@
+"""Weights as files: tensors of our own, published ones; nothing is unpickled."""

@@ -1,0 +1,141 @@
+"""Published CLIP weights: found by tag or file, their activation settled first, never unpickled."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crosshash.errors import CrosshashError
+from crosshash.models.encoders.clip import QUICK, SCALES, ClipTowers, Config, open_clip
+from crosshash.models.weights.tensors import Tensors, read_note, write_tensors
+from crosshash.models.weights.weight_files import (
+    REMEDY,
+    SUFFIX,
+    check_there,
+    download_failed,
+    first_line,
+    load_parts,
+    names_file,
+    read_state,
+)
+
+OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
+NOTE = "activation"
+logger = logging.getLogger(__name__)
+
+
+def with_activation(config: Config, name: str, pretrained: str | None) -> Config:
+    """Give the config with the activation that the weights were trained with.
+
+    A plain model name takes whatever the weights want; a name ending in `-quickgelu` insists.
+
+    Raises:
+        CrosshashError: the name insists on QuickGELU and the weights were trained without it.
+    """
+    if pretrained is None:
+        return config
+    wanted = bool(config.get("quick_gelu", False))
+    trained = weights_quick_gelu(name, pretrained)
+    if trained is None:
+        logger.warning(
+            "warning: %s does not say which activation it was trained with; the model %s uses %s",
+            *(pretrained, name, "QuickGELU" if wanted else f"GELU (with QuickGELU it is {name}{QUICK})"),
+        )
+        return config
+    if wanted and not trained:
+        raise CrosshashError(
+            f"params.yaml: model: '{name}' uses QuickGELU, but the weights '{pretrained}' were trained with "
+            f"GELU; their codes would be wrong. Use model '{name.removesuffix(QUICK)}'."
+        )
+    if trained and not wanted:
+        logger.info("the weights %s were trained with QuickGELU: it is switched on", pretrained)
+    return {**config, "quick_gelu": True} if trained else config
+
+
+def weights_quick_gelu(name: str, pretrained: str) -> bool | None:
+    """Tell whether weights want QuickGELU; None when a file does not say, so that the name decides.
+
+    Raises:
+        CrosshashError: a missing or damaged file, or an unknown tag.
+    """
+    path = Path(pretrained)
+    if not names_file(pretrained):
+        return bool(_tag_config(name, pretrained).get("quick_gelu", False))
+    if path.suffix != SUFFIX:
+        state = read_state(path)
+        return True if all(key in state for key in OPENAI_EXTRAS) else None
+    activation = read_note(path, REMEDY, NOTE)
+    return None if activation is None else activation == "quick_gelu"
+
+
+def load_weights(towers: ClipTowers, name: str, pretrained: str) -> None:
+    """Load weights of a whole open_clip model into its two towers.
+
+    Raises:
+        CrosshashError: a missing file, an unknown tag, no network, or tensors of other names or shapes.
+    """
+    path = Path(pretrained) if names_file(pretrained) else _download(name, pretrained)
+    state = {key: value for key, value in read_state(path).items() if key not in (*OPENAI_EXTRAS, *SCALES)}
+    visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
+    text = {key: value for key, value in state.items() if not key.startswith("visual.")}
+    image_network, text_network = towers.image.visual, towers.text.clip
+    parts = [
+        ("visual.", image_network, _without_made(image_network, visual)),
+        ("", text_network, _without_made(text_network, text)),
+    ]
+    load_parts(parts, path, name)
+
+
+def convert_openai(source: Path, target: Path) -> int:
+    """Turn OpenAI's TorchScript archive into safetensors; gives the number of tensors.
+
+    TorchScript archives hold code beside the weights. This is the one place that opens such a file, at the
+    user's word that it is trusted; nothing of it is run but the reading of its tensors.
+
+    Raises:
+        CrosshashError: the file is missing or no TorchScript archive, or the target is no .safetensors file.
+    """
+    if target.suffix != SUFFIX:
+        raise CrosshashError(
+            f"{target}: the file to write has to end in {SUFFIX}, by which it is known later."
+        )
+    check_there(source)
+    try:
+        state = torch.jit.load(str(source), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError) as error:
+        raise CrosshashError(
+            f"{source}: is not a TorchScript archive ({first_line(error)}). Only OpenAI's own .pt files "
+            "need this command; other files go into model.pretrained as they are."
+        ) from None
+    tensors = {key: value.clone() for key, value in state.items() if key not in OPENAI_EXTRAS}
+    write_tensors(target, tensors, (NOTE, "quick_gelu"))
+    return len(tensors)
+
+
+def _tag_config(name: str, tag: str) -> dict[str, Any]:
+    known = open_clip.get_pretrained_cfg(name, tag)
+    if not known:
+        tags = open_clip.list_pretrained_tags_by_model(name.removesuffix(QUICK))
+        raise CrosshashError(
+            f"params.yaml: model.pretrained: '{tag}' is no file, and open_clip has no such weights for "
+            f"'{name}'. Known tags: {', '.join(tags) or 'none'}."
+        )
+    return dict(known)
+
+
+def _download(name: str, tag: str) -> Path:
+    """Fetch a tag's weights into the usual cache of open_clip."""
+    config = _tag_config(name, tag)
+    try:
+        return Path(open_clip.download_pretrained(config))
+    except Exception as error:  # every layer of the download has errors of its own
+        raise download_failed(name, tag, error) from None
+
+
+def _without_made(network: torch.nn.Module, state: Tensors) -> Tensors:
+    """Leave out buffers that the network makes itself; TorchScript archives hold them too."""
+    made = {name for name, _ in network.named_buffers()} - network.state_dict().keys()
+    return {key: value for key, value in state.items() if key not in made}

@@ -1,0 +1,1 @@
+"""Sets of codes in files, of this project and of other code bases."""

@@ -1,0 +1,1 @@
+"""One number per query, and its mean with an interval."""

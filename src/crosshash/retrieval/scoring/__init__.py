@@ -1,0 +1,1 @@
+"""Tasks scored by all measures, as values, tables and files."""

@@ -1,0 +1,145 @@
+"""Scores of hash codes in the four search tasks, by labels, or by the own partner where there are none."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.errors import CrosshashError
+from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, Modality, check_fit
+from crosshash.retrieval.measures.average_precision import AP
+from crosshash.retrieval.measures.instance import partner_scores
+from crosshash.retrieval.measures.mean_ap import Undefined, mean_average_precision
+from crosshash.retrieval.measures.precision_recall import curve_ranks
+from crosshash.retrieval.ranking.histogram import Side
+from crosshash.retrieval.ranking.tied_ranking import Ties
+from crosshash.retrieval.scoring.report_measures import HIDDEN, MEASURES, PARTNER_MEASURES
+from crosshash.retrieval.scoring.scores import RetrievalReport, TaskReport, written
+from crosshash.retrieval.scoring.tasks import TaskScores, score_task
+from crosshash.seeding import stream
+
+CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 600, 800, 1000)
+"""Where precision is measured for its curve, as far as the retrieval set reaches."""
+ALL = AP()
+
+
+def evaluate(
+    query: CodeSet,
+    retrieval: CodeSet,
+    *,
+    ties: Ties = "expected",
+    undefined: Undefined = "skip",
+    headline: AP = ALL,
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> RetrievalReport:
+    """Score all four tasks by labels, or i2t and t2i by the own partner where a side has no labelled item.
+
+    Items without labels are left out of scores by labels, items without text where text codes are needed.
+    headline: what the protocol in force compares methods by; it is among the figures that are shown.
+
+    Raises:
+        CrosshashError: the sets do not fit, or a task has no query, no item to find or no relevant pair.
+    """
+    check_fit(query, retrieval, ("the query set", "the retrieval set"))
+    base_rate, n_undefined = None, 0
+    labelled = have_labels(query, retrieval)
+    if labelled:
+        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline) for task in TASKS}
+        n_undefined = max(scores.n_undefined for scores, _ in found.values())
+        pairs = int(query.has_labels.sum()) * int(retrieval.has_labels.sum())
+        base_rate = found["i2i"][0].relevant_pairs / pairs
+        tasks = {task: report for task, (_, report) in found.items()}
+    else:
+        tasks = {task: _by_partner(query, retrieval, task, ties) for task in ("i2t", "t2i")}
+    sides = (query, retrieval)
+    return RetrievalReport(
+        bits=query.bits,
+        n_query=len(query),
+        n_retrieval=len(retrieval),
+        n_undefined=n_undefined,
+        n_unlabelled=sum(int((~side.has_labels).sum()) for side in sides),
+        n_captionless=sum(int((~side.has_text).sum()) for side in sides),
+        base_rate=base_rate,
+        ties=ties,
+        undefined=undefined,
+        headline=written(str(headline)) if labelled else None,
+        tasks={
+            task: report.with_intervals(bootstrap, stream(seed, "bootstrap", task))
+            for task, report in tasks.items()
+        },
+    )
+
+
+def have_labels(query: CodeSet, retrieval: CodeSet) -> bool:
+    """Say whether the sets can be scored by labels: each side has an item with labels."""
+    return bool(query.has_labels.any() and retrieval.has_labels.any())
+
+
+def task_map(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties, undefined: Undefined) -> float:
+    """Give the mAP of one task, by labels, of the items that can take part; see `mean_average_precision`."""
+    asks, answers = TASKS[task]
+    rows, items = _taking_part(query, asks, task), _taking_part(retrieval, answers, task)
+    return mean_average_precision(
+        query.packed(asks)[rows],
+        retrieval.packed(answers)[items],
+        query.labels[rows],
+        retrieval.labels[items],
+        ties,
+        undefined,
+    )
+
+
+def _taking_part(side: CodeSet, modality: Modality, task: str) -> NDArray[np.intp]:
+    """Rows with labels and with a code of the modality."""
+    rows = np.flatnonzero(side.has_labels & side.has(modality))
+    if not rows.size:
+        raise CrosshashError(f"{task}: no item with labels has a {modality}, so this task cannot be scored.")
+    return rows
+
+
+def _by_labels(
+    query: CodeSet, retrieval: CodeSet, task: str, ties: Ties, undefined: Undefined, headline: AP
+) -> tuple[TaskScores, TaskReport]:
+    """Search the labelled items with the labelled queries."""
+    asks, answers = TASKS[task]
+    rows, items = _taking_part(query, asks, task), _taking_part(retrieval, answers, task)
+    curve, ranks = _curve(len(items)), curve_ranks(len(items), CURVE)
+    scores = score_task(
+        Side.of(query.packed(asks)[rows], query.labels[rows]),
+        Side.of(retrieval.packed(answers)[items], retrieval.labels[items]),
+        tuple(dict.fromkeys((*MEASURES, headline))),
+        ranks,
+        ties=ties,
+        undefined=undefined,
+        names=query.ids[rows].tolist(),
+    )
+    defined = (len(rows) - scores.n_undefined) / int(scores.scored.sum())
+    precision = dict(zip(ranks.tolist(), scores.by_rank[:, 1].tolist(), strict=True))
+    hidden = {str(measure) for measure in HIDDEN if measure != headline}
+    return scores, TaskReport(
+        ids=query.ids[rows[scores.scored]],
+        values=scores.values,
+        shown=tuple(name for name in scores.values if name not in hidden),
+        precision_at={n: defined * precision[n] for n in curve},  # queries that are scored 0 count here
+        by_radius=scores.by_radius,
+        by_rank=np.column_stack([ranks, scores.by_rank]),
+    )
+
+
+def _curve(items: int) -> list[int]:
+    """Where precision is measured in a set of so many items: up to 1000, or up to all of them."""
+    return [*(n for n in CURVE if n < items), *([items] if items <= CURVE[-1] else [])]
+
+
+def _by_partner(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties) -> TaskReport:
+    """Search the other half of every query pair, among those of all query and retrieval items."""
+    asks, answers = TASKS[task]
+    rows = np.flatnonzero(query.has_text)
+    if not rows.size:
+        raise CrosshashError(f"{task}: no query has both image and text, so no partner can be found.")
+    own = query.packed(answers)
+    others = np.setdiff1d(np.flatnonzero(query.has(answers)), rows)
+    pool = np.concatenate([own[rows], own[others], retrieval.packed(answers)[retrieval.has(answers)]])
+    values = partner_scores(query.packed(asks)[rows], pool, PARTNER_MEASURES, ties=ties)
+    return TaskReport(query.ids[rows], values, tuple(values), {}, np.empty((0, 2)), np.empty((0, 3)))

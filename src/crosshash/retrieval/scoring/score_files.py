@@ -1,0 +1,55 @@
+"""Scores of codes in files, of this project or of any other code base, in the form of metrics.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from crosshash.errors import CrosshashError
+from crosshash.retrieval.codefiles.codeset import CodeSet, check_fit, read_code_set
+from crosshash.retrieval.codefiles.foreign import read_foreign
+from crosshash.retrieval.measures.mean_ap import Undefined
+from crosshash.retrieval.ranking.tied_ranking import Ties
+from crosshash.retrieval.scoring.evaluation import evaluate
+
+
+def score(
+    query_path: Path,
+    retrieval_path: Path | None,
+    ties: Ties,
+    undefined: Undefined,
+    bootstrap: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Score six arrays of a file or folder, or this project's query.npz and retrieval.npz.
+
+    Gives what metrics.json holds, as far as files tell it; `read_as`: what the files were taken for; and
+    `measures`: mean, low and high of every measure.
+
+    Raises:
+        CrosshashError: a file cannot be read as codes, or the codes cannot be scored.
+    """
+    query, retrieval, read_as = _read(query_path, retrieval_path)
+    report = evaluate(query, retrieval, ties=ties, undefined=undefined, bootstrap=bootstrap, seed=seed)
+    return {
+        "read_as": read_as,
+        "bits": report.bits,
+        "protocol": "strict",
+        **report.counts(),
+        **report.scores(),
+        "measures": report.measures(),
+    }
+
+
+def _read(query_path: Path, retrieval_path: Path | None) -> tuple[CodeSet, CodeSet, str]:
+    if retrieval_path is None:
+        return read_foreign(query_path)
+    mats = [str(path) for path in (query_path, retrieval_path) if path.suffix != ".npz"]
+    if mats:
+        raise CrosshashError(
+            f"{', '.join(mats)}: two files are scored together when both are .npz files of the encode stage; "
+            "a .mat file or a folder of .npy files holds queries and retrieval set and is given alone."
+        )
+    query, retrieval = read_code_set(query_path), read_code_set(retrieval_path)
+    check_fit(query, retrieval, (str(query_path), str(retrieval_path)))
+    return query, retrieval, f"packed codes of the encode stage, {query.bits} bits, 1 = +1"

@@ -1,0 +1,112 @@
+"""What an evaluation found, as values, and as the JSON of metrics.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.retrieval.measures import bootstrap
+from crosshash.retrieval.measures.mean_ap import Undefined
+from crosshash.retrieval.ranking.tied_ranking import Ties
+
+DIGITS = 6
+"""Decimals of every figure that is written."""
+
+Interval = tuple[float, float]
+
+
+def written(measure: str) -> str:
+    """Give the name of a measure's mean: that of AP over the whole retrieval set is mAP."""
+    return "mAP" if measure == "AP" else measure
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What one task scored.
+
+    ids: `<U`[Q], the scored queries; values: by measure, float64[Q]; shown: the measures that metrics.json
+    holds; precision_at: by number of items; by_radius: float64[M, 2], recall and precision by rising Hamming
+    radius; by_rank: float64[n, 3], rank, recall and precision; intervals: 95 %, of each measure's mean.
+    """
+
+    ids: NDArray[np.str_]
+    values: dict[str, NDArray[np.float64]]
+    shown: tuple[str, ...]
+    precision_at: dict[int, float]
+    by_radius: NDArray[np.float64]
+    by_rank: NDArray[np.float64]
+    intervals: dict[str, Interval] = field(default_factory=dict)
+
+    def with_intervals(self, resamplings: int, generator: np.random.Generator) -> TaskReport:
+        """Add the intervals of all measures, from the same draws of queries."""
+        ends = bootstrap.intervals(np.column_stack(list(self.values.values())), resamplings, generator)
+        pairs = ((float(low), float(high)) for low, high in ends.T)
+        return replace(self, intervals=dict(zip(self.values, pairs, strict=True)))
+
+    def scores(self) -> dict[str, float]:
+        """Give the means over the queries of the shown measures, rounded; that of AP with its interval."""
+        means: dict[str, float] = {}
+        for name in self.shown:
+            means[written(name)] = _rounded(self.values[name].mean())
+            if name == "AP":
+                means["mAP_low"], means["mAP_high"] = map(_rounded, self.intervals[name])
+        return means
+
+
+@dataclass(frozen=True)
+class RetrievalReport:
+    """Scores by task, with the conventions and counts they stand for.
+
+    base_rate and headline, the name of what the protocol compares methods by, are None without labels.
+    """
+
+    bits: int
+    n_query: int
+    n_retrieval: int
+    n_undefined: int
+    n_unlabelled: int
+    n_captionless: int
+    base_rate: float | None
+    ties: Ties
+    undefined: Undefined
+    headline: str | None
+    tasks: dict[str, TaskReport]
+
+    def counts(self) -> dict[str, Any]:
+        """Give what the scores stand for, as in metrics.json."""
+        return {
+            "n_query": self.n_query,
+            "n_retrieval": self.n_retrieval,
+            "n_undefined": self.n_undefined,
+            "n_unlabelled": self.n_unlabelled,
+            "n_captionless": self.n_captionless,
+            "base_rate": None if self.base_rate is None else _rounded(self.base_rate),
+            "headline": self.headline,
+            "ties": self.ties,
+            "undefined": self.undefined,
+        }
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Give the scores of every task, as in metrics.json."""
+        return {task: report.scores() for task, report in self.tasks.items()}
+
+    def measures(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Give mean, low and high of every measure, those that are not shown too, by task and name."""
+        return {
+            task: {
+                written(name): {
+                    "mean": _rounded(values.mean()),
+                    "low": _rounded(report.intervals[name][0]),
+                    "high": _rounded(report.intervals[name][1]),
+                }
+                for name, values in report.values.items()
+            }
+            for task, report in self.tasks.items()
+        }
+
+
+def _rounded(value: float | np.floating[Any]) -> float:
+    return round(float(value), DIGITS)

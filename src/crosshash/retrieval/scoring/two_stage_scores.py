@@ -1,0 +1,186 @@
+"""Side by side: ranked by hash code, by quantised or real vector, and by hash code, then quantised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from crosshash.codes.hamming import distances
+from crosshash.codes.quantiser import Codebook
+from crosshash.config.plans.rerank import check_candidates
+from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, Modality
+from crosshash.retrieval.measures.average_precision import AP
+from crosshash.retrieval.measures.mean_ap import Undefined, scored_queries
+from crosshash.retrieval.measures.ranking_measures import Measure
+from crosshash.retrieval.ranking.parallel import over_blocks
+from crosshash.retrieval.ranking.score_ranking import rank_by_candidates, rank_by_score, take
+from crosshash.retrieval.ranking.tied_ranking import CELLS, QUERIES, Ranking, Ties
+from crosshash.retrieval.rerank.quantised import QuantisedSet
+from crosshash.retrieval.rerank.second_stage import quantised_scores
+from crosshash.retrieval.scoring.scores import DIGITS
+
+MEASURES: tuple[Measure, ...] = (AP(), AP(50, "min"), AP(50, "hits"))
+CANDIDATES = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
+"""Numbers of candidates at which the two stages are scored, as far as there are items; then all of them."""
+
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Queries and items of one task.
+
+    codes: packed uint8[Q, W] and uint8[N, W]; labels: [Q, C] and [N, C] of 0 and 1; names: `<U`[Q], what
+    messages call the queries; vectors: real ones of the queries, float32[Q, d]; words: uint[N, M] in the
+    codebook; real: real vectors of the items, float32[N, d].
+    """
+
+    codes: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    labels: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    names: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+    words: NDArray[np.integer]
+    codebook: Codebook
+    real: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TwoStageScores:
+    """Means over the queries by measure; `by_candidates` for each number of candidates, 0 being hash only."""
+
+    quantised: Scores
+    real: Scores
+    by_candidates: dict[int, Scores]
+
+
+def two_stage_search(
+    query: CodeSet,
+    retrieval: CodeSet,
+    quantised: QuantisedSet,
+    real: Mapping[Modality, NDArray[np.float32]],
+    task: str,
+) -> Search:
+    """Gather the labelled items of a task, those that have what it needs."""
+    asks, answers = TASKS[task]
+    rows = np.flatnonzero(query.has_labels & query.has(asks))
+    items = np.flatnonzero(retrieval.has_labels & retrieval.has(answers))
+    return Search(
+        (query.packed(asks)[rows], retrieval.packed(answers)[items]),
+        (query.labels[rows], retrieval.labels[items]),
+        query.ids[rows],
+        quantised.queries[asks][rows],
+        quantised.words[answers][items],
+        quantised.codebook,
+        real[answers][items],
+    )
+
+
+def compare_tasks(
+    searches: Mapping[str, Search], r_h: int, ties: Ties, undefined: Undefined
+) -> dict[str, TwoStageScores]:
+    """Score all ways to rank, by task.
+
+    Raises:
+        CrosshashError: `r_h` does not fit the number of items, or as `compare_stages` does.
+    """
+    items = min(len(search.words) for search in searches.values())
+    check_candidates(r_h, items, items)
+    return {task: compare_stages(search, r_h, ties, undefined) for task, search in searches.items()}
+
+
+def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -> TwoStageScores:
+    """Score all ways to rank, re-ranking `r_h` candidates and other numbers of them.
+
+    Ties: equal distances, or equal scores where all items are ranked by them, as `ties` says; equal scores
+    among candidates fall back to the distance, then the row. A block of queries at a time.
+
+    Raises:
+        CrosshashError: no query has a relevant item, or, under `error`, one has none.
+    """
+    count = len(search.words)
+    sizes = sorted({r_h, count, *(size for size in CANDIDATES if size < count)})
+    parts = over_blocks(lambda rows: _score(search, rows, sizes, ties), _blocks(search))
+    defined = np.concatenate([part[0] for part in parts])
+    scored = scored_queries(defined, undefined, search.names.tolist())
+    means = np.sum([part[1] for part in parts], axis=0) / int(scored.sum())
+    names = ["mAP", *(str(measure) for measure in MEASURES[1:])]
+    found = [dict(zip(names, row, strict=True)) for row in means.round(DIGITS).tolist()]
+    return TwoStageScores(found[0], found[1], dict(zip(sizes, found[2:], strict=True)))
+
+
+def two_stage_section(found: Mapping[str, TwoStageScores], r_h: int | None) -> dict[str, Any] | None:
+    """Lay out the four ways by task as in metrics.json, `r_h` candidates for the last; None without any."""
+    if not found or r_h is None:
+        return None
+    return {"r_h": r_h} | {
+        task: {
+            "hash": scores.by_candidates[0],
+            "quantised": scores.quantised,
+            "real": scores.real,
+            "reranked": scores.by_candidates[r_h],
+        }
+        for task, scores in found.items()
+    }
+
+
+def two_stage_table(section: Mapping[str, Any]) -> Table:
+    """Lay out that section for people: a row per task and way."""
+    names = list(section["i2t"]["hash"])
+    title = f"hash code, then the first {section['r_h']} by quantised vectors"
+    table = Table("task", "ranked by", *(escape(name) for name in names), box=SIMPLE_HEAD, title=title)
+    for task in ("i2t", "t2i"):
+        for way, scores in section[task].items():
+            table.add_row(task, way, *(f"{scores[name]:.4f}" for name in names))
+    return table
+
+
+def candidate_table(found: Mapping[str, TwoStageScores]) -> pd.DataFrame:
+    """Give columns task, r_h, AP@50[hits], mAP: one row per task and number of candidates."""
+    rows = [
+        (task, size, scores["AP@50[hits]"], scores["mAP"])
+        for task, part in found.items()
+        for size, scores in part.by_candidates.items()
+    ]
+    return pd.DataFrame(rows, columns=["task", "r_h", "AP@50[hits]", "mAP"])
+
+
+def _blocks(search: Search) -> list[range]:
+    queries, step = len(search.vectors), min(QUERIES, max(1, CELLS // len(search.words)))
+    return [range(start, min(start + step, queries)) for start in range(0, queries, step)]
+
+
+def _score(
+    search: Search, rows: range, sizes: Iterable[int], ties: Ties
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which queries of a block have a relevant item, and sums over them: float64[2 + sizes, measures]."""
+    block = slice(rows.start, rows.stop)
+    relevant = search.labels[0][block].astype(np.float32) @ search.labels[1].T.astype(np.float32) > 0
+    defined = np.asarray(relevant.any(axis=1))
+    rankings = _rankings(search, block, relevant, sizes, ties)
+    sums = [[measure(part).sum() for measure in MEASURES] for part in (r.take(defined) for r in rankings)]
+    return defined, np.array(sums)
+
+
+def _rankings(
+    search: Search, block: slice, relevant: NDArray[np.bool_], sizes: Iterable[int], ties: Ties
+) -> Iterable[Ranking]:
+    """Rank all items by their quantised vectors, by their real ones, then by code and quantised vectors."""
+    vectors, everything = search.vectors[block], np.arange(len(search.words))
+    quantised = quantised_scores(
+        vectors, np.broadcast_to(everything, relevant.shape), search.words, search.codebook.dictionaries
+    )
+    yield rank_by_score(quantised, relevant, ties)
+    yield rank_by_score(vectors @ search.real.T, relevant, ties)
+    table = distances(search.codes[0][block], search.codes[1])
+    nearest = np.argsort(table, axis=1, kind="stable")
+    yield from rank_by_candidates(
+        take(table, nearest), take(quantised, nearest), take(relevant, nearest), sizes, ties
+    )

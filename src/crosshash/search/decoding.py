@@ -1,0 +1,43 @@
+"""Pictures from anywhere: read and decoded safely, with limits, into what the networks see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crosshash.errors import CrosshashError
+from crosshash.shards.checked_images import FORMATS, BadImageError, prepare_bytes
+
+MAX_PIXELS = 50_000_000
+"""Pixels of a picture that is opened, at most: decoded they take 150 MB."""
+
+
+class BadPicture(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
+    """What was given as a picture is none, or one that is not opened; its text says why."""
+
+
+def clean_picture(data: bytes, max_side: int) -> bytes:
+    """Decode the content of a picture file; give it as JPEG, its longest side at most `max_side` pixels.
+
+    Raises:
+        BadPicture: it is none, cut, or has too many pixels.
+    """
+    if not data:
+        raise BadPicture("the file is empty (zero bytes)")
+    try:
+        return prepare_bytes(data, max_side, max_pixels=MAX_PIXELS)
+    except BadImageError as error:
+        raise BadPicture(f"{error}; pictures are {', '.join(FORMATS)} files.") from None
+
+
+def read_picture(path: Path) -> bytes:
+    """Read a file that should be a picture.
+
+    Raises:
+        BadPicture: it is not there or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BadPicture("the file is missing; give the path of a picture.") from None
+    except OSError as error:
+        raise BadPicture(f"the file cannot be read ({error.strerror}).") from None

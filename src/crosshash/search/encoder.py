@@ -1,0 +1,255 @@
+"""A trained model as an encoder: captions, pictures or vectors become hash codes, each modality alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from crosshash.centers.transform import read_transform
+from crosshash.codes.bit_index import Index, read_bit_index
+from crosshash.codes.encoder_digest import describe_encoder
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.convert import ConvertPlan
+from crosshash.errors import CrosshashError, listed
+from crosshash.inference.encoding import Encoder as Network
+from crosshash.inference.encoding import shortened, soft_codes
+from crosshash.inference.model_folder import Model, load_model
+from crosshash.models.towers import TowerSpec
+from crosshash.protocols import BitScalable, Prepare, Quantising
+from crosshash.retrieval.codefiles.codeset import Modality
+from crosshash.search.decoding import BadPicture, clean_picture, read_picture
+from crosshash.search.words import knows_any, unknown_words
+from crosshash.workers.threads import in_threads
+
+BATCH = 256
+MAX_SIDE = 512  # to which pictures are shrunk where no plan says otherwise
+
+Vectors = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Q queries: codes packed uint8[Q, ceil(K/8)]; real vectors float32[Q, d] of methods that quantise."""
+
+    codes: NDArray[np.uint8]
+    vectors: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A trained model and how its codes are shortened.
+
+    matrix: float32[2K, 2k] of the transform; kept: int64[k], the bits that are delivered; None for methods
+    without. max_side: pictures are shrunk to it first, as those of the data set were.
+    """
+
+    model: Model
+    artifacts: Path
+    matrix: NDArray[np.float32] | None
+    kept: Index | None
+    max_side: int
+    device: torch.device
+
+    @property
+    def bits(self) -> int:
+        """Length of the delivered codes."""
+        if self.kept is not None:
+            return len(self.kept)
+        return self.model.card.train_bits if self.matrix is None else self.matrix.shape[1] // 2
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What an index must have been made with: digest and bits."""
+        return describe_encoder(
+            self.artifacts / "model", self.artifacts / "transform.npz", self.kept, self.bits
+        )
+
+    def reads_vectors(self, modality: Modality) -> bool:
+        """Say whether the network of a modality reads vectors, not pictures or captions."""
+        return self._spec(modality).kind == "mlp"
+
+    def texts(self, texts: Sequence[str]) -> Encoded:
+        """Encode captions.
+
+        Raises:
+            CrosshashError: no text, an empty one, or a model of text vectors.
+        """
+        self.check_texts(texts)
+        return self.encoded("text", texts)
+
+    def pictures(self, pictures: Sequence[bytes]) -> Encoded:
+        """Encode pictures: contents of files of any kind.
+
+        Raises:
+            BadPicture: one of them is none, or too large.
+            CrosshashError: no picture, or a model of image vectors.
+        """
+        self.check_kind("image", "pictures")
+        _check_some(pictures)
+        return self.encoded("image", list(in_threads(self.clean_picture, pictures)))
+
+    def picture_files(self, paths: Sequence[Path]) -> Encoded:
+        """Encode picture files of any kind.
+
+        Raises:
+            BadPicture: one of them is not there, none, or too large; its path is named.
+            CrosshashError: as `pictures`.
+        """
+        self.check_kind("image", "pictures")
+        _check_some(paths)
+        return self.encoded("image", list(in_threads(self.clean_file, paths)))
+
+    def vectors(self, modality: Modality, vectors: Vectors) -> Encoded:
+        """Encode vectors float[N, D] with a network that was trained on vectors.
+
+        Raises:
+            CrosshashError: the network reads something else, another width, no finite numbers, or none.
+        """
+        spec = self._spec(modality)
+        if not self.reads_vectors(modality):
+            read = "captions" if modality == "text" else "picture files"
+            raise CrosshashError(f"this model reads {read} (a list of them): give it those, not vectors.")
+        if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.shape[1] != spec.dim:
+            raise CrosshashError(f"this model reads vectors: give it an array float[N, {spec.dim}].")
+        if vectors.dtype.kind not in "fiu":
+            raise CrosshashError(f"vectors are numbers, not {vectors.dtype}.")
+        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(broken):
+            raise CrosshashError(f"vector {broken[0]} holds values that are no finite numbers.")
+        _check_some(vectors)
+        return self.encoded(modality, vectors)
+
+    def check_texts(self, texts: Sequence[str]) -> None:
+        """Refuse what `texts` refuses, without encoding.
+
+        Raises:
+            CrosshashError: as there; empty texts are all named.
+        """
+        self.check_kind("text", "captions")
+        _check_some(texts)
+        empty = [str(row) for row, text in enumerate(texts) if not text.strip()]
+        if empty:
+            raise CrosshashError(f"nothing to encode in text {', '.join(empty)}: it is empty.")
+
+    def check_words(self, texts: Sequence[str]) -> None:
+        """Refuse texts of which the model knows no word, so that their code says nothing.
+
+        Raises:
+            CrosshashError: there are some; they are all named.
+        """
+        known = self._vocabulary
+        strange = [f"'{text}'" for text in texts if known and not knows_any(text, known)]
+        if strange:
+            told = f" {strange[0]}. " if len(texts) == 1 else f":\n{listed(strange)}\n"
+            raise CrosshashError(
+                f"the model knows no word of{told}"
+                "It reads a bag of words, those of its training captions; ask with other words."
+            )
+
+    def unknown_words(self, text: str) -> list[str]:
+        """List the words that a bag of words has no place for; none where the network reads any text."""
+        return unknown_words(text, self._vocabulary) if self._vocabulary else []
+
+    def clean_picture(self, data: bytes) -> bytes:
+        """Decode the content of a picture file safely; give it as the JPEG that the network sees.
+
+        Raises:
+            BadPicture: it is none, cut, or has too many pixels.
+        """
+        return clean_picture(data, self.max_side)
+
+    def clean_file(self, path: Path) -> bytes:
+        """Do the same for a picture file.
+
+        Raises:
+            BadPicture: it is not there, none, cut, or has too many pixels; its path is named.
+        """
+        try:
+            return self.clean_picture(read_picture(path))
+        except BadPicture as error:
+            raise BadPicture(f"{path}: {error}") from None
+
+    def encoded(self, modality: Modality, raw: Sequence[Any] | Vectors) -> Encoded:
+        """Encode raw values that were checked."""
+        return self.packed(self.soft(modality, raw))
+
+    def soft(self, modality: Modality, raw: Sequence[Any] | Vectors) -> NDArray[np.float32]:
+        """Run the network over raw values that were checked: float32[N, train_bits]."""
+        prepare: Prepare = getattr(self.model, f"prepare_{modality}")
+        network: Network = getattr(self.model.method, f"encode_{modality}")
+        # Decoding a picture lets other threads run, and is worth one; reading words is neither.
+        several = modality == "image" and len(raw) > 1
+        ready = list(in_threads(prepare, raw)) if several else [prepare(one) for one in raw]
+        return soft_codes(network, ready, BATCH, self.device)
+
+    def packed(self, soft: NDArray[np.float32]) -> Encoded:
+        """Shorten soft codes float32[N, train_bits] to the delivered ones."""
+        delivered = soft if self.kept is None else soft[:, self.kept]
+        quantises = isinstance(self.model.method, Quantising)
+        return Encoded(shortened(delivered, self.matrix), soft if quantises else None)
+
+    def check_kind(self, modality: Modality, read: str) -> None:
+        """Refuse a model of vectors, which does not read `read`: pictures, or captions.
+
+        Raises:
+            CrosshashError: the network of the modality was trained on vectors.
+        """
+        if self.reads_vectors(modality):
+            dim = self._spec(modality).dim
+            raise CrosshashError(
+                f"this model was trained on {modality} vectors and reads no {read}: give it vectors, "
+                f"float[N, {dim}]."
+            )
+
+    def _spec(self, modality: Modality) -> TowerSpec:
+        return self.model.card.text if modality == "text" else self.model.card.image
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        return frozenset(word.lower() for word in self.model.card.text.vocabulary)
+
+
+def load_encoder(project: Path, device: str = "cpu") -> Encoder:
+    """Load the model that `dvc repro` left in a project's folder.
+
+    Raises:
+        CrosshashError: there is none, or its files do not fit together.
+    """
+    artifacts = project / "artifacts"
+    model = load_model(artifacts / "model")
+    if isinstance(model.method, nn.Module):
+        model.method.to(device)
+    kept = _kept_bits(artifacts / "codes", model) if isinstance(model.method, BitScalable) else None
+    matrix = read_transform(artifacts / "transform.npz")
+    return Encoder(model, artifacts, matrix, kept, _max_side(project / "plan"), torch.device(device))
+
+
+def _kept_bits(codes: Path, model: Model) -> Index:
+    """Read which bits are delivered.
+
+    Raises:
+        CrosshashError: the codes were cut from those of another model.
+    """
+    chosen = read_bit_index(codes)
+    if chosen is None or chosen.trained_bits != model.card.train_bits:
+        raise CrosshashError(f"{codes}: codes of another model. Run `dvc repro encode`.")
+    return chosen.index
+
+
+def _max_side(plans: Path) -> int:
+    if not (plans / "convert.yaml").is_file():
+        return MAX_SIDE
+    return read_plan("convert", ConvertPlan, plans).max_side
+
+
+def _check_some(given: Sequence[object] | Vectors) -> None:
+    if not len(given):
+        raise CrosshashError("nothing to encode: the list is empty.")

@@ -1,0 +1,96 @@
+"""`crosshash.load(".")`: a trained model for notebooks and scripts, with hash codes as they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.codes.hashcodes import HashCodes
+from crosshash.errors import CrosshashError
+from crosshash.search.encoder import Encoded, Encoder, load_encoder
+from crosshash.search.items import Hit
+from crosshash.search.searcher import Searcher
+
+Vectors = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Hasher:
+    """A trained model, and the index of its project, which is opened at the first search."""
+
+    encoder: Encoder
+    project: Path
+
+    @property
+    def bits(self) -> int:
+        """Length of the delivered codes."""
+        return self.encoder.bits
+
+    def encode_text(self, texts: Sequence[str] | Vectors) -> HashCodes:
+        """Encode captions, or vectors float[N, E] where the model was trained on text vectors.
+
+        Raises:
+            CrosshashError: no text, an empty one, or vectors where captions are needed and vice versa.
+        """
+        if isinstance(texts, np.ndarray) or self.encoder.reads_vectors("text"):
+            return self._codes(self.encoder.vectors("text", np.asarray(texts)))
+        if isinstance(texts, str):
+            raise CrosshashError("this model reads captions (a list of them): give it those.")
+        return self._codes(self.encoder.texts(texts))
+
+    def encode_image(self, images: Sequence[str | Path] | Vectors) -> HashCodes:
+        """Encode picture files, or vectors float[N, D] where the model was trained on image vectors.
+
+        Raises:
+            CrosshashError: no picture, a file that is none, or vectors for pictures and vice versa.
+        """
+        if isinstance(images, np.ndarray) or self.encoder.reads_vectors("image"):
+            return self._codes(self.encoder.vectors("image", np.asarray(images)))
+        if isinstance(images, str):
+            raise CrosshashError("this model reads picture files (a list of them): give it those.")
+        return self._codes(self.encoder.picture_files([Path(path) for path in images]))
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        image: str | Path | None = None,
+        top: int = 10,
+        labels: Sequence[str] = (),
+    ) -> list[Hit]:
+        """Find the images nearest to a text, or the texts nearest to an image; see `Searcher.find`.
+
+        Raises:
+            CrosshashError: not exactly one of both is given, or the index is missing or of another model.
+        """
+        if text is not None and image is None:
+            query, task = self.searcher.encode_texts([text]), "t2i"
+        elif image is not None and text is None:
+            query, task = self.encoder.picture_files([Path(image)]), "i2t"
+        else:
+            raise CrosshashError("search takes a text or an image, one of them.")
+        (hits,) = self.searcher.find(query, task, top, labels)
+        return hits
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """The same model with the index of its project."""
+        return Searcher.over(self.encoder, self.project)
+
+    def _codes(self, encoded: Encoded) -> HashCodes:
+        ids = np.array([str(row) for row in range(len(encoded.codes))])
+        return HashCodes(encoded.codes, self.bits, ids)
+
+
+def load(folder: str | Path = ".") -> Hasher:
+    """Load the model that `dvc repro` left in a project's folder.
+
+    Raises:
+        CrosshashError: there is none, or its files do not fit together.
+    """
+    return Hasher(load_encoder(Path(folder)), Path(folder))

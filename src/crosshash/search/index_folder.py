@@ -1,0 +1,189 @@
+"""The files of an index, of the run (`artifacts/index`) or of a collection, read and checked before use."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.artifacts import missing, read_json, read_npz
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.convert import ConvertPlan
+from crosshash.config.plans.evaluate import EvaluatePlan
+from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
+from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
+from crosshash.search.items import ItemTable, read_items_table
+
+COLLECTION = "collection"
+INDEX = "index"
+PICTURES = "pictures"
+ITEMS, QUANTISER, STATISTICS = "items.parquet", "quantiser.npz", "statistics.json"
+BASE = "base"
+"""Key of a collection's statistics: digest of the index that it was made from."""
+
+BACK = (
+    "Going back to the settings that it was made with (`git checkout params.yaml && dvc repro`) also brings "
+    "it back to use."
+)
+
+
+class StaleCollection(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
+    """A collection that the present model cannot search; its text says how to use it again."""
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """The second stage: codebook float32[M, W, d], word numbers uint[N, M] by modality, candidates R_h."""
+
+    codebook: NDArray[np.float32]
+    words: dict[Modality, NDArray[np.integer]]
+    rerank: int
+
+
+@dataclass(frozen=True)
+class IndexFolder:
+    """An index: codes by modality under the row numbers of the items, and what is known of these."""
+
+    folder: Path
+    dataset: str
+    codes: dict[Modality, CodeIndex]
+    items: ItemTable
+    quantiser: Quantiser | None
+    statistics: dict[str, Any]
+
+    @property
+    def of_collection(self) -> bool:
+        """Say whether it grows with `crosshash encode`."""
+        return BASE in self.statistics
+
+    def picture(self, name: str) -> bytes | None:
+        """Give a picture of the collection's own by its name; None where the file is gone."""
+        try:
+            return picture_path(self.folder.parent, name).read_bytes()
+        except OSError:
+            return None
+
+
+def picture_path(collection: Path, name: str) -> Path:
+    """Say where a collection keeps a picture of its own."""
+    return collection / PICTURES / name[:2] / f"{name}.jpg"
+
+
+def index_folder(project: Path, chosen: Path | None = None) -> Path:
+    """Find the folder that holds the index's files: the chosen one, the collection's, or the run's."""
+    if chosen is not None:
+        return chosen / INDEX if (chosen / INDEX).is_dir() else chosen
+    collection = project / COLLECTION / INDEX
+    return collection if collection.is_dir() else run_index(project)
+
+
+def run_index(project: Path) -> Path:
+    """Say where the index stage writes."""
+    return project / "artifacts" / "index"
+
+
+def read_index(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFolder:
+    """Read an index that fits the encoder, as `describe_encoder` describes it.
+
+    A folder that another process replaces meanwhile is read again, so that all files are of one state.
+
+    Raises:
+        CrosshashError: a file is missing, cut, or does not fit the others, the encoder, or the run's index.
+    """
+    while True:
+        before = _state(folder)
+        try:
+            found = _read(project, folder, encoder)
+        except CrosshashError:
+            if _state(folder) == before:
+                raise
+        else:
+            if _state(folder) == before:
+                return found
+
+
+def folder_digest(folder: Path) -> str:
+    """Give the sha256 over names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _read(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFolder:
+    if not folder.is_dir():
+        raise missing(folder)
+    statistics = read_json(folder / STATISTICS)
+    check_fresh(project, folder, statistics, encoder)
+    items = read_items_table(folder / ITEMS)
+    codes = {name: CodeIndex.load(folder / f"{name}.faiss", mapped=True) for name in MODALITIES}
+    quantiser = _quantiser(project, folder, len(items))
+    strange = [name for name, index in codes.items() if len(index) > len(items)]
+    if strange:
+        raise CrosshashError(
+            f"{folder}: {' and '.join(strange)} hold more codes than items.parquet has items; the files are "
+            f"not of one run. {remedy(statistics)}"
+        )
+    dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
+    return IndexFolder(folder, dataset, codes, items, quantiser, statistics)
+
+
+def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder: dict[str, Any]) -> None:
+    """Refuse an index that the present model cannot search.
+
+    Raises:
+        StaleCollection: a collection was made by another model, for other bits, or from another index.
+        CrosshashError: an index was; or by another version.
+    """
+    made_by = statistics.get("encoder")
+    if made_by is None:
+        raise CrosshashError(f"{folder}: was made by another version of crosshash. {remedy(statistics)}")
+    run = run_index(project)
+    grown = BASE in statistics
+    if made_by["bits"] != encoder["bits"]:
+        problem = f"holds codes of {made_by['bits']} bits, the model gives {encoder['bits']}"
+    elif made_by["digest"] != encoder["digest"]:
+        problem = "was made by another model than the present one"
+    elif grown and run.is_dir() and statistics[BASE] != folder_digest(run):
+        problem = f"{run} has changed since this collection was made from it"
+    else:
+        return
+    if grown:
+        raise StaleCollection(f"{folder}: {problem}. {remedy(statistics)} {BACK}")
+    raise CrosshashError(f"{folder}: {problem}. {remedy(statistics)}")
+
+
+def remedy(statistics: dict[str, Any]) -> str:
+    """Say how an index that does not fit is made anew."""
+    if BASE in statistics:
+        return "Delete the collection and run `crosshash encode` with its folders again."
+    return "Run `dvc repro index`."
+
+
+def _quantiser(project: Path, folder: Path, items: int) -> Quantiser | None:
+    path = folder / QUANTISER
+    if not path.is_file():
+        return None
+    arrays = read_npz(path)
+    absent = [key for key in ("codebook", *MODALITIES) if key not in arrays]
+    if absent or any(len(arrays[name]) != items for name in MODALITIES):
+        raise CrosshashError(f"{path}: does not fit items.parquet beside it. Run `dvc repro index`.")
+    rerank = read_plan("evaluate", EvaluatePlan, project / "plan").rerank
+    if rerank is None:
+        raise CrosshashError(f"{project / 'plan'}: is of another method than the index. Run `dvc repro`.")
+    return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, rerank)
+
+
+def _state(folder: Path) -> tuple[int, int] | None:
+    """Tell states of a folder apart that is replaced as a whole."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -1,0 +1,184 @@
+"""A model with its index, loaded once and shared by threads: encodes queries, finds and shows items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from crosshash.errors import CrosshashError
+from crosshash.index.reranked_search import search_two_stages
+from crosshash.retrieval.codefiles.codeset import TASKS, Modality
+from crosshash.search.encoder import Encoded, Encoder, load_encoder
+from crosshash.search.index_folder import IndexFolder, StaleCollection, index_folder, read_index
+from crosshash.search.items import PICTURE, Hit, Item, ItemTable
+from crosshash.search.stored_pictures import ShardPictures
+
+Task = Literal["i2t", "t2i", "i2i", "t2t"]
+EMPTY = "the query is empty: write what you look for"
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """A trained model and one index, of the run or of a collection. Nothing in it changes."""
+
+    encoder: Encoder
+    index: IndexFolder
+    shards: ShardPictures
+
+    @classmethod
+    def open(cls, project: Path, index: Path | None = None) -> Searcher:
+        """Load the model and the index of a project's folder.
+
+        index: folder of an index or of a collection; without it, `collection/` of the project where there is
+        one, else `artifacts/index`.
+
+        Raises:
+            CrosshashError: a file is missing or cut, or the index was made by another model than the present
+                one, for other bits, or from another index than the present one.
+        """
+        encoder = load_encoder(project)
+        return cls.over(encoder, project, index)
+
+    @classmethod
+    def over(cls, encoder: Encoder, project: Path, index: Path | None = None) -> Searcher:
+        """Do the same with a model that is loaded already."""
+        try:
+            found = read_index(project, index_folder(project, index), encoder.description)
+        except StaleCollection as error:
+            raise StaleCollection(
+                f"{error} The index of the run can be searched: --index artifacts/index."
+            ) from None
+        return cls(encoder, found, ShardPictures(project / "data" / found.dataset))
+
+    @property
+    def bits(self) -> int:
+        """Length of the codes."""
+        return self.encoder.bits
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return self.encoder.model.card.method
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set whose items were indexed first."""
+        return self.index.dataset
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many items can be found by their image, and by their text."""
+        return {modality: len(index) for modality, index in self.index.codes.items()}
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels that a search can be narrowed to, sorted."""
+        return self._items.labels
+
+    @property
+    def of_pictures(self) -> bool:
+        """Say whether images are pictures, not vectors of them."""
+        return not self.encoder.reads_vectors("image")
+
+    def encode_texts(self, texts: Sequence[str]) -> Encoded:
+        """Encode captions.
+
+        Raises:
+            CrosshashError: no text, an empty one, one without any known word, or a model of text vectors.
+        """
+        self.check_texts(texts)
+        return self.encoder.texts(texts)
+
+    def encode_pictures(self, pictures: Sequence[bytes]) -> Encoded:
+        """Encode the contents of picture files of any kind.
+
+        Raises:
+            BadPicture: one of them is none, or too large.
+            CrosshashError: no picture, or a model of image vectors.
+        """
+        return self.encoder.pictures(pictures)
+
+    def check_texts(self, texts: Sequence[str]) -> None:
+        """Refuse texts that `encode_texts` would refuse, without encoding.
+
+        Raises:
+            CrosshashError: as there.
+        """
+        if len(texts) == 1 and not texts[0].strip():
+            raise CrosshashError(EMPTY)
+        self.encoder.check_texts(texts)
+        self.encoder.check_words(texts)
+
+    def clean_picture(self, data: bytes) -> bytes:
+        """Decode the content of a picture file safely; give the small JPEG that `encode_pictures` sees.
+
+        Raises:
+            BadPicture: it is none, or too large.
+        """
+        return self.encoder.clean_picture(data)
+
+    def unknown_words(self, text: str) -> list[str]:
+        """List the words of a text that the model has no place for."""
+        return self.encoder.unknown_words(text)
+
+    def find(self, encoded: Encoded, task: str, top: int = 10, labels: Sequence[str] = ()) -> list[list[Hit]]:
+        """Find the nearest items of each query, at most `top` or all there are, nearest first.
+
+        By Hamming distance, then row of the index. Where the method quantises, the first candidates are
+        ordered by their score, then distance, then row. labels: only items that have any of them.
+
+        Raises:
+            CrosshashError: an unknown task or label, `top` below 1, or no item of the modality that answers.
+        """
+        answers = self._answers(task)
+        if top < 1:
+            raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
+        keep = self._items.rows_with(labels) if labels else None
+        codes, quantiser = self.index.codes[answers], self.index.quantiser
+        if quantiser is None or encoded.vectors is None:
+            rows, distances = codes.search(encoded.codes, top, keep)
+            scores = np.full(rows.shape, np.nan, np.float32)
+        else:
+            words, candidates = quantiser.words[answers], quantiser.rerank
+            rows, distances, scores = search_two_stages(
+                codes, encoded.codes, encoded.vectors, words, quantiser.codebook, candidates, top, keep
+            )
+        found = zip(rows, distances, scores, strict=True)
+        return [self._items.hits(*one) for one in found]
+
+    def item(self, item: str) -> Item | None:
+        """Give what is known of an item; None where there is no such id."""
+        row = self._items.row_of(item)
+        if row is None:
+            return None
+        (known,) = self._items.table.slice(row, 1).to_pylist()
+        has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._shows_pictures)
+        return Item(item, known["caption"], tuple(known["labels"]), has_picture)
+
+    def picture(self, item: str) -> bytes | None:
+        """Give the JPEG of an item; None where there is no such id or no picture of it."""
+        row = self._items.row_of(item)
+        if row is None:
+            return None
+        (known,) = self._items.table.slice(row, 1).to_pylist()
+        if known.get(PICTURE):
+            return self.index.picture(known[PICTURE])
+        return self.shards.picture(known["row"], item) if self._shows_pictures else None
+
+    @property
+    def _items(self) -> ItemTable:
+        return self.index.items
+
+    @cached_property
+    def _shows_pictures(self) -> bool:
+        return self.of_pictures and self.shards.there
+
+    def _answers(self, task: str) -> Modality:
+        if task not in TASKS:
+            raise CrosshashError(f"unknown task '{task}'; there are {', '.join(TASKS)}.")
+        return TASKS[task][1]

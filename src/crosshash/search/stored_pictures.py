@@ -1,0 +1,86 @@
+"""Pictures of items, to be shown: read from the shards by their place, or from a collection's own files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from tarfile import BLOCKSIZE
+
+from crosshash.artifacts import read_json
+from crosshash.errors import CrosshashError
+from crosshash.shards.tar_files import FOLDER, INDEX
+
+
+@dataclass(frozen=True)
+class ShardPictures:
+    """Pictures in the shards of a data set's folder, whose members are looked up at the first question."""
+
+    folder: Path
+
+    @property
+    def there(self) -> bool:
+        """Say whether there are shards."""
+        return (self.folder / FOLDER / INDEX).is_file()
+
+    def picture(self, row: int, item: str) -> bytes | None:
+        """Give the JPEG of a row of the pair table; None unless the row is that item's and has one.
+
+        Raises:
+            CrosshashError: a shard is missing.
+        """
+        place = self._places.get(row)
+        if place is None:
+            return None
+        shard, start = place
+        with _opened(self.folder / FOLDER / shard) as file:
+            contents = {
+                name.partition(".")[2]: os.pread(file, size, first)
+                for name, first, size in islice(_members(file, start), 2)
+            }
+        try:  # the data set may have been converted anew since the index was made
+            same = json.loads(contents["json"])["id"] == item
+        except (ValueError, KeyError, TypeError):
+            return None
+        return contents.get("jpg") if same else None
+
+    @cached_property
+    def _places(self) -> dict[int, tuple[str, int]]:
+        """Shard and first byte of each row that has a picture, which the item's .json follows."""
+        places = {}
+        for shard in read_json(self.folder / FOLDER / INDEX)["shards"]:
+            with _opened(self.folder / FOLDER / shard["name"]) as file:
+                for name, first, _ in _members(file):
+                    if name.endswith(".jpg"):
+                        places[int(name[:-4])] = (shard["name"], first - BLOCKSIZE)
+        return places
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a shard; gives its descriptor, from which threads may read side by side.
+
+    Raises:
+        CrosshashError: it is not there, or holds something else than a shard.
+    """
+    try:
+        with path.open("rb") as file:
+            yield file.fileno()
+    except (OSError, ValueError) as error:
+        raise CrosshashError(f"{path}: cannot be read ({error}). Run `dvc repro convert`.") from None
+
+
+def _members(file: int, start: int = 0) -> Iterator[tuple[str, int, int]]:
+    """Yield name, first byte and size of the files of a shard from a header on, reading headers alone.
+
+    tarfile takes many times as long, since it reads every field; shards have short names and plain files.
+    """
+    while (header := os.pread(file, BLOCKSIZE, start)).rstrip(b"\0"):
+        name, size = header[:100].rstrip(b"\0").decode(), int(header[124:135], 8)
+        yield name, start + BLOCKSIZE, size
+        start += BLOCKSIZE * (1 + -(-size // BLOCKSIZE))

@@ -1,0 +1,123 @@
+"""Pictures of a data set on their way from the raw files into the shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from crosshash.formats.pixel_rows import PixelRows
+from crosshash.pairs.source import RawItems
+from crosshash.pairs.split import Split
+from crosshash.pairs.table import PARTS
+from crosshash.shards.checked_images import BadImageError, Check
+from crosshash.shards.spool import Piece, Pieces, spool_files, spool_pixels
+from crosshash.shards.tar_files import Item
+from crosshash.workers.cores import cores
+from crosshash.workers.processes import Worker, in_processes
+from crosshash.workers.progress import tracked
+
+CHUNK = 64
+"""Pictures that a process prepares before it is given more."""
+
+FEW = 256
+"""Pictures that are done here in the time that workers take to start."""
+
+Outcome = Piece | BadImageError
+
+
+def crew_size(source: RawItems) -> int:
+    """Say how many worker processes a data set is worth: a core each; none for few pictures, or one core.
+
+    None either for pictures in a .mat file older than 7.3, of which each process would hold all, up to 2 GB.
+
+    Raises:
+        CrosshashError: CROSSHASH_THREADS is no whole number above 0.
+    """
+    count = cores()
+    many = count > 1 and len(source.items) >= FEW
+    return count if many and _can_be_shared_out(source) else 0
+
+
+def _can_be_shared_out(source: RawItems) -> bool:
+    """Say whether there are pictures of which a process can read some alone."""
+    if isinstance(source.images, PixelRows):
+        from crosshash.formats.mat import is_mat73  # with scipy, for this kind alone
+
+        return is_mat73(source.images.path)
+    return isinstance(source.images, tuple)
+
+
+def spool_pictures(
+    source: RawItems, folder: Path, max_side: int, check: Check, crew: Sequence[Worker] = ()
+) -> tuple[RawItems, Pieces, list[str]]:
+    """Put every good picture into files of `folder`, as it goes into the shards.
+
+    Returns the data set without the items of bad pictures; where its pictures lie, in step with it; and a
+    line for each bad one.
+    """
+    count = len(source.items)
+    outcomes = (outcome for chunk in _prepared(source, folder, max_side, check, crew) for outcome in chunk)
+    pieces, bad = Pieces(count), {}
+    for row, outcome in enumerate(tracked(outcomes, count, "pictures", "images")):
+        if isinstance(outcome, BadImageError):
+            bad[row] = f"{_name(source, row)}: {outcome}"
+        else:
+            pieces[row] = outcome
+    if not bad:
+        return source, pieces, []
+    kept = [row for row in range(count) if row not in bad]
+    return _only(source, kept), pieces.only(kept), list(bad.values())
+
+
+def shard_items(
+    source: RawItems, split: Split, images: Pieces | np.ndarray | None
+) -> dict[str, Iterator[Item]]:
+    """Give the items of every part in the split's order; `images` holds a picture or a vector per row."""
+    row_of = {item.id: row for row, item in enumerate(source.items)}
+
+    def items(ids: Sequence[str]) -> Iterator[Item]:
+        for row in map(row_of.__getitem__, ids):
+            item = source.items[row]
+            image = None if images is None else images[row]
+            text = None if source.text is None else source.text[row]
+            yield Item(row, item.id, image, item.captions, text, item.labels)
+
+    parts = (split.query, split.train, split.val_query, split.rest())
+    return {part: items(ids) for part, ids in zip(PARTS, parts, strict=True)}
+
+
+def _prepared(
+    source: RawItems, folder: Path, max_side: int, check: Check, crew: Sequence[Worker]
+) -> Iterator[list[Outcome]]:
+    """Set pictures aside in chunks, in order."""
+    starts = range(0, len(source.items), CHUNK)
+    if isinstance(source.images, PixelRows):
+        rows = (range(start, min(start + CHUNK, source.images.count)) for start in starts)
+        work = partial(spool_pixels, pixels=source.images, folder=folder, max_side=max_side)
+        return in_processes(crew, work, rows)
+    assert isinstance(source.images, tuple)  # noqa: S101 - vectors and nothing are no pictures
+    paths = (source.images[start : start + CHUNK] for start in starts)
+    return in_processes(crew, partial(spool_files, folder=folder, max_side=max_side, check=check), paths)
+
+
+def _name(source: RawItems, row: int) -> str:
+    """Say which item a picture belongs to, and where that is to be found."""
+    item = source.items[row]
+    if item.rows:
+        return f"{item.id} (row {', '.join(map(str, item.rows))})"
+    return f"{item.id} ({source.images[row]})" if isinstance(source.images, tuple) else item.id
+
+
+def _only(source: RawItems, rows: Sequence[int]) -> RawItems:
+    """Keep some items, in their order."""
+    items = tuple(source.items[row] for row in rows)
+    images, text = source.images, source.text
+    if isinstance(images, tuple):
+        images = tuple(images[row] for row in rows)
+    if text is not None:
+        text = text[rows]
+    return replace(source, items=items, images=images, text=text)

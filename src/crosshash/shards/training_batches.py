@@ -1,0 +1,171 @@
+"""Training pairs as tensors: small sets decoded once and kept in memory, large ones streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from crosshash.errors import CrosshashError
+from crosshash.pairs.labels import label_matrix
+from crosshash.protocols import Batches, PairBatch, Prepare
+from crosshash.seeding import stream
+from crosshash.shards.prepared import PreparedItem, prepared
+from crosshash.shards.tar_files import read_items, read_shard, shard_names
+
+MIXED_BATCHES = (
+    32  # a streamed epoch mixes its items in a buffer of this many batches, besides mixing the shards
+)
+
+Caption = Literal["random", "first"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a part's items become batches."""
+
+    classes: tuple[str, ...]
+    prepare_image: Prepare
+    prepare_text: Prepare
+    batch: int
+    seed: int
+    caption: Caption
+
+
+def open_batches(folder: Path, part: str, count: int, reading: Reading, memory_mb: float) -> Batches:
+    """Choose between memory and streaming by what the decoded part would take."""
+    items = prepared(read_items(folder, part), reading.prepare_image, reading.prepare_text)
+    first = next(items)
+    size = first.image.nbytes + sum(text.nbytes for text in first.texts)
+    if size * count <= memory_mb * 1e6:
+        return MemoryBatches([first, *items], reading)
+    items.close()
+    return StreamedBatches(folder, part, count, reading)
+
+
+def check_batch(count: int, batch: int) -> None:
+    """Refuse a batch that is larger than the training set.
+
+    Raises:
+        CrosshashError: it is.
+    """
+    if count < batch:
+        raise CrosshashError(
+            f"params.yaml: train.batch: {batch} pairs a step, but there are only {count} training items. "
+            f"Lower train.batch to {count} or less, or raise split.train."
+        )
+
+
+def starts(count: int, batch: int) -> list[tuple[int, int]]:
+    """Cut `count` items into batches; a single leftover joins the batch before: BatchNorm needs two."""
+    edges = [*range(0, count, batch), count]
+    if count > batch and count % batch == 1:
+        del edges[-2]
+    return list(pairwise(edges))
+
+
+class MemoryBatches:
+    """Every image and text decoded once: uint8 pixels and tokens of a small set fit in memory."""
+
+    def __init__(self, items: Sequence[PreparedItem], reading: Reading) -> None:
+        self.reading = reading
+        self.images = torch.from_numpy(np.stack([item.image for item in items]))
+        self.texts = torch.from_numpy(np.stack([text for item in items for text in item.texts]))
+        counts = [len(item.texts) for item in items]
+        self.captions = np.array(counts)
+        self.first_text = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        labels = label_matrix([item.labels for item in items], reading.classes)
+        self.labels = torch.from_numpy(labels).float()
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return len(starts(len(self.images), self.reading.batch))
+
+    def epoch(self, epoch: int) -> Iterator[PairBatch]:
+        """Yield the batches of an epoch, each item once."""
+        random = stream(self.reading.seed, "order", epoch)
+        order = torch.from_numpy(random.permutation(len(self.images)))
+        shown = self.first_text
+        if self.reading.caption == "random":
+            shown = shown + random.integers(0, self.captions)
+        text_row = torch.from_numpy(shown)
+        for start, stop in starts(len(order), self.reading.batch):
+            rows = order[start:stop]
+            yield PairBatch(self.images[rows], self.texts[text_row[rows]], self.labels[rows], rows)
+
+    def in_order(self) -> Iterator[PairBatch]:
+        """Yield every item once, with its first caption."""
+        for start, stop in starts(len(self.images), self.reading.batch):
+            rows = torch.arange(start, stop)
+            texts = self.texts[torch.from_numpy(self.first_text[start:stop])]
+            yield PairBatch(self.images[start:stop], texts, self.labels[start:stop], rows)
+
+
+class StreamedBatches:
+    """Shards in an order drawn per epoch, items mixed in a buffer: memory does not grow with the set."""
+
+    def __init__(self, folder: Path, part: str, count: int, reading: Reading) -> None:
+        self.folder = folder
+        self.part = part
+        self.count = count
+        self.reading = reading
+        self.shards = shard_names(folder, part)
+        self.first_row = np.concatenate([[0], np.cumsum([count for _, count in self.shards])[:-1]])
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return len(starts(self.count, self.reading.batch))
+
+    def epoch(self, epoch: int) -> Iterator[PairBatch]:
+        """Yield the batches of an epoch, each item once."""
+        random = stream(self.reading.seed, "order", epoch)
+        mixed = self._mixed(random)
+        for start, stop in starts(self.count, self.reading.batch):
+            chosen = [next(mixed) for _ in range(start, stop)]
+            pick = random.random(len(chosen)) if self.reading.caption == "random" else np.zeros(len(chosen))
+            yield self._batch(chosen, pick)
+
+    def in_order(self) -> Iterator[PairBatch]:
+        """Yield every item once, with its first caption."""
+        items = enumerate(
+            prepared(
+                read_items(self.folder, self.part), self.reading.prepare_image, self.reading.prepare_text
+            )
+        )
+        for start, stop in starts(self.count, self.reading.batch):
+            yield self._batch(list(islice(items, stop - start)), np.zeros(stop - start))
+
+    def _mixed(self, random: np.random.Generator) -> Iterator[tuple[int, PreparedItem]]:
+        """Items with their row in the training set, swapped through a buffer."""
+        buffer: list[tuple[int, PreparedItem]] = []
+        capacity = MIXED_BATCHES * self.reading.batch
+        for shard in random.permutation(len(self.shards)):
+            name, _ = self.shards[shard]
+            items = prepared(
+                read_shard(self.folder, name), self.reading.prepare_image, self.reading.prepare_text
+            )
+            for row, item in enumerate(items, start=int(self.first_row[shard])):
+                if len(buffer) < capacity:
+                    buffer.append((row, item))
+                    continue
+                place = int(random.integers(capacity))
+                buffer[place], leaving = (row, item), buffer[place]
+                yield leaving
+        for place in random.permutation(len(buffer)):
+            yield buffer[place]
+
+    def _batch(self, chosen: list[tuple[int, PreparedItem]], pick: np.ndarray) -> PairBatch:
+        """Stack items; `pick` in [0, 1) chooses the caption of each."""
+        items = [item for _, item in chosen]
+        texts = [item.texts[int(share * len(item.texts))] for item, share in zip(items, pick, strict=True)]
+        return PairBatch(
+            torch.from_numpy(np.stack([item.image for item in items])),
+            torch.from_numpy(np.stack(texts)),
+            torch.from_numpy(label_matrix([item.labels for item in items], self.reading.classes)).float(),
+            torch.tensor([row for row, _ in chosen]),
+        )

@@ -1,0 +1,1 @@
+"""How work is run: processes, threads, cores, locks, progress."""

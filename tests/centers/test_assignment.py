@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crosshash.centers import assignment
+from crosshash.centers.assignment import assigned
+
+
+def cost(words: np.ndarray, labels: np.ndarray) -> float:
+    """Sum over pairs of classes: items with both, times the squared excess of the distance over one half."""
+    total = 0.0
+    for one in range(len(words)):
+        for other in range(one):
+            both = sum(1 for item in labels if item[one] and item[other])
+            distance = sum(1 for a, b in zip(words[one], words[other], strict=True) if a != b)
+            total += both * max(0.0, 2 * distance / words.shape[1] - 1) ** 2
+    return total
+
+
+def test_a_word_and_its_negative_go_to_classes_that_never_meet() -> None:
+    """Four classes, words a, -a, b, c at half distance; only classes 1 and 3 never stand on one item."""
+    words = np.array([[1, 1, 1, 1], [-1, -1, -1, -1], [1, -1, 1, -1], [1, 1, -1, -1]], dtype=np.int8)
+    meeting = [(0, 1), (0, 2), (0, 3), (1, 2), (2, 3)]
+    labels = np.array([[int(k in pair) for k in range(4)] for pair in meeting], dtype=np.uint8)
+    for seed in range(10):
+        found = assigned(words, labels, np.random.default_rng(seed))
+        assert np.array_equal(found[1], -found[3])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_exchange_of_two_classes_helps_any_more(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    words = np.unique(generator.choice(np.array([-1, 1], dtype=np.int8), (9, 5)), axis=0)
+    labels = generator.random((40, len(words))) < 0.4
+    found = assigned(words, labels, generator)
+    assert {word.tobytes() for word in found} == {word.tobytes() for word in words}
+    reached = cost(found, labels)
+    for one in range(len(found)):
+        for other in range(one):
+            order = np.arange(len(found))
+            order[[one, other]] = other, one
+            assert cost(found[order], labels) >= reached - 1e-6
+
+
+def test_orthogonal_words_do_not_look_at_the_labels() -> None:
+    words = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1]], dtype=np.int8)
+    labels = np.eye(3, dtype=np.uint8)
+    found = assigned(words, labels, np.random.default_rng(1))
+    assert np.array_equal(found, assigned(words, 1 - labels, np.random.default_rng(1)))
+
+
+def test_many_classes_are_left_as_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assignment, "CLASSES", 2)
+    words = np.array([[1, 1], [-1, -1], [1, -1]], dtype=np.int8)
+    found = assigned(words, np.ones((4, 3)), np.random.default_rng(4))
+    assert np.array_equal(found, words[np.random.default_rng(4).permutation(3)])

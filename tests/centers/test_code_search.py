@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from crosshash.centers.code_search import bch_code, greedy_code, linear_code
+from crosshash.centers.linear_codes import weights
+
+
+@pytest.mark.parametrize(
+    ("dimension", "bits", "distance"),
+    [(7, 12, 4), (7, 16, 6), (7, 24, 10), (7, 32, 14), (8, 32, 12), (8, 64, 28), (10, 64, 28), (3, 3, 1)],
+)
+def test_distances_found(dimension: int, bits: int, distance: int) -> None:
+    generator, name = linear_code(dimension, bits)
+    assert generator.shape == (dimension, bits)
+    assert weights(generator).min() == distance
+    assert f"[{bits},{dimension}]" in name
+
+
+def test_search_depends_on_nothing_but_its_numbers() -> None:
+    assert np.array_equal(linear_code(5, 11)[0], linear_code(5, 11)[0])
+
+
+def test_no_column_is_constant_or_repeated() -> None:
+    for dimension, bits in ((7, 32), (13, 1024), (9, 20)):
+        columns = {column.tobytes() for column in linear_code(dimension, bits)[0].T}
+        assert len(columns) == bits
+        assert bytes(dimension) not in columns
+
+
+@pytest.mark.parametrize(("dimension", "bits", "distance"), [(7, 12, 4), (11, 28, 8), (6, 31, 15), (4, 4, 1)])
+def test_bch_codes_cut_to_size(dimension: int, bits: int, distance: int) -> None:
+    """From [16,11,4] shortened by 4, [32,16,8] shortened by 4, [32,6,16] without one column."""
+    generator = bch_code(dimension, bits, np.random.default_rng(0))
+    assert generator.shape == (dimension, bits)
+    assert weights(generator).min() >= distance
+
+
+def test_greedy_code_keeps_its_distance() -> None:
+    found = greedy_code(6, 9, 5, np.random.default_rng(0))
+    assert found is not None
+    assert min((one != other).sum() for one, other in combinations(found, 2)) >= 5
+
+
+def test_greedy_code_gives_up_where_nothing_is() -> None:
+    assert greedy_code(3, 4, 4, np.random.default_rng(0)) is None

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosshash.centers.bounds import best_known_distance
+from crosshash.centers.construction import draw_tie_bits, make_centers
+from crosshash.codes.hamming import distances
+from crosshash.codes.hashcodes import pack
+from crosshash.errors import CrosshashError
+
+
+def names(count: int) -> list[str]:
+    return [f"class {i:05}" for i in range(count)]
+
+
+def centers(count: int, bits: int, seed: int = 0, labels: np.ndarray | None = None) -> np.ndarray:
+    return make_centers(names(count), bits, seed, "short", labels)[0].centers
+
+
+def closest(words: np.ndarray) -> int:
+    """Compare every pair of words."""
+    if len(words) <= 100:
+        return min(int((one != other).sum()) for one, other in combinations(words, 2))
+    found = distances(pack(words), pack(words))
+    return int(found[~np.eye(len(words), dtype=bool)].min())
+
+
+def splits(words: np.ndarray) -> list[frozenset[int]]:
+    """Give for each bit the classes that differ from class 0."""
+    return [frozenset(np.flatnonzero(column != column[0]).tolist()) for column in words.T]
+
+
+def antipodes(words: np.ndarray) -> list[tuple[int, int]]:
+    return [pair for pair in combinations(range(len(words)), 2) if (words[pair[0]] == -words[pair[1]]).all()]
+
+
+REQUIRED = [
+    *(
+        (80, bits, least)
+        for bits, least in ((12, 4), (16, 6), (24, 10), (32, 14), (48, 24), (64, 32), (96, 48))
+    ),
+    *((count, bits, bits // 2) for count in (18, 21, 24) for bits in (16, 32, 64)),
+    (255, 16, 6),
+    (255, 32, 12),
+    (255, 64, 28),
+    (8, 16, 8),
+    (8, 32, 16),
+    (10, 64, 32),
+    (80, 512, 256),
+    (24, 2048, 1024),
+    (300, 512, 256),
+    (24, 4096, 2048),
+]
+
+
+@pytest.mark.parametrize(("count", "bits", "least"), REQUIRED)
+def test_least_distances(count: int, bits: int, least: int) -> None:
+    for seed in (0, 1) if count < 255 else (2,):
+        words = centers(count, bits, seed)
+        assert words.shape == (count, bits)
+        assert least <= closest(words) <= best_known_distance(count, bits)[0]
+        found = splits(words)
+        assert frozenset() not in found
+        assert len(set(found)) == bits
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_long_centers_have_no_constant_and_no_repeated_bit(seed: int) -> None:
+    """Regression: the first 24 rows of order 512 have 32 different columns, 16 of them constant."""
+    book, _ = make_centers(names(24), 512, seed, "long")
+    found = splits(book.centers)
+    assert frozenset() not in found
+    assert len(set(found)) == 512
+    assert closest(book.centers) == 256
+
+
+def test_few_classes_use_every_split() -> None:
+    """8 classes split in 127 ways; 512 bits are 4 times all of them and 4 more, 4 x 64 + 2 apart."""
+    words = centers(8, 512)
+    found = splits(words)
+    assert len(set(found)) == 127
+    assert frozenset() not in found
+    assert {found.count(split) for split in set(found)} <= {4, 5, 6}
+    assert closest(words) >= 256
+
+
+def test_one_and_two_classes() -> None:
+    for bits in (1, 2, 16, 33):
+        assert centers(1, bits).shape == (1, bits)
+        assert (centers(2, bits)[0] == -centers(2, bits)[1]).all()
+
+
+def test_every_word_is_used_when_they_just_suffice() -> None:
+    for bits in (1, 2, 3, 6, 8):
+        assert len({word.tobytes() for word in centers(2**bits, bits)}) == 2**bits
+
+
+def test_more_classes_than_words_are_refused_with_the_remedy() -> None:
+    with pytest.raises(CrosshashError, match=r"80 classes do not fit into 6 bits.* at least 7"):
+        make_centers(names(80), 6, 0, "short")
+    with pytest.raises(CrosshashError, match="no class"):
+        make_centers([], 6, 0, "short")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**31))
+def test_any_numbers(count: int, bits: int, seed: int) -> None:
+    bits = max(bits, (count - 1).bit_length())
+    book, construction = make_centers(names(count), bits, seed, "short")
+    words = book.centers
+    assert words.shape == (count, bits)
+    assert construction
+    if count > 1:
+        assert closest(words) >= 1
+        assert all((column != column[0]).any() for column in words.T)
+
+
+@pytest.mark.parametrize(("count", "bits", "least"), [(3, 3, 2), (12, 17, 8), (10, 100, 49), (100, 101, 49)])
+def test_odd_lengths(count: int, bits: int, least: int) -> None:
+    assert closest(centers(count, bits)) >= least
+
+
+def test_sixty_four_bits_are_not_two_copies_of_thirty_two() -> None:
+    assert len(set(splits(centers(18, 64)))) == 64
+
+
+def test_no_antipodes_where_another_code_does_without() -> None:
+    for count, bits in ((18, 16), (20, 16), (80, 64), (42, 32), (80, 32), (80, 16)):
+        assert antipodes(centers(count, bits)) == []
+    assert len(antipodes(centers(24, 16))) == 4
+
+
+def test_antipodes_go_to_classes_that_do_not_meet() -> None:
+    """Classes of one half of 24 never meet those of the other half; the four pairs lie across."""
+    generator = np.random.default_rng(0)
+    labels = np.zeros((400, 24), dtype=np.uint8)
+    for row, half in zip(labels, generator.integers(0, 2, 400), strict=True):
+        row[12 * half + generator.choice(12, 3, replace=False)] = 1
+    for seed in range(3):
+        found = antipodes(centers(24, 16, seed, labels))
+        assert len(found) == 4
+        assert all(one < 12 <= other for one, other in found)
+
+
+def test_classes_up_to_the_length_do_not_depend_on_labels() -> None:
+    labels = np.random.default_rng(0).integers(0, 2, (50, 18))
+    other = make_centers(names(18), 64, 0, "long", 1 - labels)[0]
+    assert np.array_equal(make_centers(names(18), 64, 0, "long", labels)[0].centers, other.centers)
+
+
+def test_the_seed_and_the_name_decide() -> None:
+    for count, bits in ((18, 64), (80, 16), (80, 64)):
+        one, again = (
+            make_centers(names(count), bits, 3, "short"),
+            make_centers(names(count), bits, 3, "short"),
+        )
+        assert np.array_equal(one[0].centers, again[0].centers)
+        assert np.array_equal(one[0].tie_bits, again[0].tie_bits)
+        for seed, name in ((4, "short"), (3, "long")):
+            other = make_centers(names(count), bits, seed, name)[0]
+            assert not np.array_equal(one[0].centers, other.centers)
+            assert not np.array_equal(one[0].tie_bits, other.tie_bits)
+
+
+def test_tie_bits_keep_away_from_every_class() -> None:
+    """The lot alone brings some class within a quarter of 16 bits in most draws."""
+    nearest = []
+    for seed in range(20):
+        words = centers(8, 16, seed)
+        ties = draw_tie_bits(words, np.random.default_rng(seed))
+        nearest.append(int((words != ties).sum(axis=1).min()))
+    assert min(nearest) >= 5
+
+
+@pytest.mark.slow
+def test_forty_thousand_classes() -> None:
+    words = centers(40_000, 64)
+    packed = pack(words)
+    assert len(np.unique(packed, axis=0)) == 40_000
+    some = np.random.default_rng(0).choice(40_000, 1500, replace=False)
+    found = distances(packed[some], packed)
+    found[np.arange(1500), some] = 64
+    assert found.min() == 24

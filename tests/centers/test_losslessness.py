@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crosshash.centers.center_book import CenterBook
+from crosshash.centers.losslessness import bits_kept, centers_exact, label_sets_kept, losslessness
+from crosshash.centers.transform import identity_transform, spread
+
+NAMES = np.array(["cat", "dog"])
+LONG = CenterBook(
+    np.array([[1, 1, 1, 1], [1, 1, -1, -1]], dtype=np.int8), NAMES, np.array([1, -1, 1, -1], dtype=np.int8)
+)
+SHORT = CenterBook(np.array([[1, 1], [1, -1]], dtype=np.int8), NAMES, np.array([-1, 1], dtype=np.int8))
+FIRST_AND_THIRD = spread(np.array([[1.0, 0], [0, 0], [0, 1.0], [0, 0]]))
+"""The short code is made of the long bits 0 and 2."""
+
+
+def test_centers_by_hand() -> None:
+    assert centers_exact(FIRST_AND_THIRD, LONG, SHORT) == 1.0
+    first_twice = spread(np.array([[1.0, 1.0], [0, 0], [0, 0], [0, 0]]))
+    assert centers_exact(first_twice, LONG, SHORT) == 0.5
+
+
+def test_label_sets_by_hand() -> None:
+    """cat + dog: long sums 2 2 0 0 make + + + -, bits 0 and 2 are + +; the short target is + and tie bit +.
+
+    With the short tie bit -1 on the second place that bit is wrong: 3 items, 6 bits, one wrong.
+    """
+    labels = np.array([[1, 0], [0, 1], [1, 1]], dtype=np.uint8)
+    assert label_sets_kept(FIRST_AND_THIRD, LONG, SHORT, labels) == 1.0
+    other = CenterBook(SHORT.centers, NAMES, np.array([-1, -1], dtype=np.int8))
+    assert label_sets_kept(FIRST_AND_THIRD, LONG, other, labels) == pytest.approx(5 / 6)
+
+
+def test_label_sets_count_as_often_as_items_have_them() -> None:
+    labels = np.array([[1, 0]] * 3 + [[1, 1]], dtype=np.uint8)
+    other = CenterBook(SHORT.centers, NAMES, np.array([-1, -1], dtype=np.int8))
+    assert label_sets_kept(FIRST_AND_THIRD, LONG, other, labels) == pytest.approx(7 / 8)
+
+
+def test_flipped_bits_under_the_identity_are_the_wrong_ones() -> None:
+    """A transform that copies every bit keeps exactly the share that was not flipped."""
+    generator = np.random.default_rng(0)
+    for share in (0.0, 0.25, 0.5, 1.0):
+        kept = bits_kept(identity_transform(4), LONG, LONG, share, generator)
+        assert kept == pytest.approx(1 - share)
+
+
+def test_table_has_the_shares_of_the_file_and_depends_on_the_seed_alone() -> None:
+    labels = np.array([[1, 0], [1, 1]], dtype=np.uint8)
+    found = losslessness(FIRST_AND_THIRD, LONG, SHORT, labels, 0)
+    assert list(found) == ["centers_exact", "flipped", "training_labels"]
+    assert list(found["flipped"]) == ["0.0", "0.05", "0.1", "0.2", "0.3"]
+    assert found["flipped"]["0.0"] == 1.0
+    assert found == losslessness(FIRST_AND_THIRD, LONG, SHORT, labels, 0)

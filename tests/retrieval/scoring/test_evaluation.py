@@ -1,0 +1,348 @@
+from __future__ import annotations
+
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from crosshash.errors import CrosshashError
+from crosshash.retrieval.codefiles.codeset import CodeSet
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.retrieval.measures.ranking_measures import Recall
+from crosshash.retrieval.ranking import tied_ranking as ranking
+from crosshash.retrieval.ranking.tied_ranking import Ties
+from crosshash.retrieval.scoring.evaluation import evaluate, task_map
+from crosshash.retrieval.scoring.report_measures import MEASURES
+from crosshash.retrieval.scoring.scores import RetrievalReport
+from tests.retrieval.cases import ap, random_codes, random_labels
+from tests.retrieval.sets import code_set, random_set
+
+GENERATOR = np.random.default_rng(3)
+
+
+def first_ranks(query: np.ndarray, items: np.ndarray) -> np.ndarray:
+    return np.argsort((query[:, None, :] != items[None]).sum(axis=2), axis=1, kind="stable")
+
+
+def map_by_loops(query: np.ndarray, items: np.ndarray, query_labels: np.ndarray, labels: np.ndarray) -> float:
+    """mAP with ties by position, from signs; queries without a relevant item left out."""
+    values = []
+    for row, order in enumerate(first_ranks(query, items)):
+        grades = [int((query_labels[row] & labels[j]).sum()) for j in order]
+        if any(grades):
+            values.append(ap(grades))
+    return math.fsum(values) / len(values)
+
+
+def small_sets() -> tuple[CodeSet, CodeSet]:
+    generator = np.random.default_rng(5)
+    return random_set("q", generator, 9), random_set("r", generator, 40)
+
+
+def test_each_task_asks_and_answers_with_its_own_modalities() -> None:
+    """A search among one modality's codes by mistake would make two of the four tasks equal."""
+    query, retrieval = small_sets()
+    report = evaluate(query, retrieval, ties="by_id", bootstrap=0)
+    codes = {"i": ("image", "image"), "t": ("text", "text")}
+    for task in ("i2t", "t2i", "i2i", "t2t"):
+        asks, answers = codes[task[0]][0], codes[task[2]][1]
+        expected = map_by_loops(
+            getattr(query, asks).signs(),
+            getattr(retrieval, answers).signs(),
+            query.labels,
+            retrieval.labels,
+        )
+        assert report.tasks[task].scores()["mAP"] == pytest.approx(expected, abs=1e-6)
+        assert task_map(query, retrieval, task, "by_id", "skip") == pytest.approx(expected, abs=1e-12)
+    assert len({report.tasks[task].scores()["mAP"] for task in report.tasks}) == 4
+
+
+def test_a_query_without_relevant_item_is_left_out_and_counted() -> None:
+    """Query 0 shares its label with item 0 at distance 0: AP 1. Query 1 has a label of no item: undefined."""
+    query = code_set("q", [[1, 1], [1, 1]], [[1, 1], [1, 1]], [[1, 0], [0, 1]])
+    retrieval = code_set("r", [[1, 1], [-1, 1]], [[1, 1], [-1, 1]], [[1, 0], [1, 0]])
+    skipped = evaluate(query, retrieval, undefined="skip")
+    assert skipped.n_undefined == 1
+    assert skipped.tasks["i2t"].scores()["mAP"] == 1
+    assert skipped.tasks["i2t"].ids.tolist() == ["q0"]
+    zero = evaluate(query, retrieval, undefined="zero")
+    assert zero.n_undefined == 1
+    assert zero.tasks["i2t"].scores()["mAP"] == 0.5
+    assert zero.tasks["i2t"].ids.tolist() == ["q0", "q1"]
+    with pytest.raises(CrosshashError, match=r"1 queries have no relevant item.*\n.*q1"):
+        evaluate(query, retrieval, undefined="error")
+
+
+def test_no_score_is_ever_nan() -> None:
+    query = code_set("q", [[1, 1]] * 3, [[1, 1]] * 3, [[1, 0], [0, 1], [0, 0]])
+    retrieval = code_set("r", [[1, -1]] * 2, [[1, -1]] * 2, [[1, 0], [1, 0]])
+    report = evaluate(query, retrieval, undefined="skip")
+    assert report.n_undefined == 2
+    assert all(math.isfinite(value) for scores in report.scores().values() for value in scores.values())
+
+
+def test_nothing_relevant_at_all_is_an_error() -> None:
+    query = code_set("q", [[1, 1]], [[1, 1]], [[1, 0]])
+    retrieval = code_set("r", [[1, 1]], [[1, 1]], [[0, 1]])
+    with pytest.raises(CrosshashError, match="shares a label"):
+        evaluate(query, retrieval)
+    with pytest.raises(CrosshashError, match="shares a label"):
+        mean_average_precision(query.image.packed, retrieval.text.packed, query.labels, retrieval.labels)
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_the_fast_entry_gives_the_same_map(ties: Ties) -> None:
+    query, retrieval = small_sets()
+    report = evaluate(query, retrieval, ties=ties, bootstrap=0)
+    fast = mean_average_precision(
+        query.image.packed, retrieval.text.packed, query.labels, retrieval.labels, ties=ties
+    )
+    assert fast == pytest.approx(float(report.tasks["i2t"].values["AP"].mean()), abs=1e-13)
+
+
+def test_the_fast_entry_counts_undefined_queries_as_asked() -> None:
+    """AP 1 and an undefined query: mean 1 without it, 1/2 with it as 0."""
+    packed, item = np.zeros((2, 1), np.uint8), np.zeros((1, 1), np.uint8)
+    labels, item_labels = np.array([[1, 0], [0, 1]]), np.array([[1, 0]])
+    assert mean_average_precision(packed, item, labels, item_labels) == 1
+    assert mean_average_precision(packed, item, labels, item_labels, undefined="zero") == 0.5
+
+
+def test_without_classes_there_is_nothing_to_score() -> None:
+    codes, labels = np.zeros((2, 4), np.uint8), np.zeros((2, 0), np.uint8)
+    with pytest.raises(CrosshashError, match="shares a label"):
+        mean_average_precision(codes, codes, labels, labels)
+
+
+def test_the_fast_entry_names_what_does_not_fit() -> None:
+    codes, labels = np.zeros((2, 4), np.uint8), np.ones((2, 3), np.uint8)
+    with pytest.raises(CrosshashError) as error:
+        mean_average_precision(codes, np.zeros((0, 2), np.uint8), labels[:1], np.ones((0, 5), np.uint8))
+    for part in ("query: 2 codes and 1 rows", "retrieval: 0 codes", "4 and of 2 bytes", "3 and of 5 classes"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, ties: Ties) -> None:
+    query, retrieval = small_sets()
+    whole = evaluate(query, retrieval, ties=ties)
+    monkeypatch.setattr(ranking, "QUERIES", 2)
+    cut = evaluate(query, retrieval, ties=ties)
+    assert whole.scores() == cut.scores()
+    for task in whole.tasks:
+        assert np.allclose(whole.tasks[task].by_radius, cut.tasks[task].by_radius, atol=1e-12)
+        assert np.allclose(whole.tasks[task].by_rank, cut.tasks[task].by_rank, atol=1e-12)
+
+
+def test_order_of_the_retrieval_set_changes_nothing_but_by_id() -> None:
+    query, retrieval = small_sets()
+    order = np.random.default_rng(0).permutation(len(retrieval))
+    other = CodeSet(
+        retrieval.image.take(order),
+        retrieval.text.take(order),
+        retrieval.labels[order],
+        retrieval.classes,
+        retrieval.has_text,
+        retrieval.has_labels,
+    )
+    for ties in ("expected", "optimistic", "pessimistic"):
+        assert evaluate(query, retrieval, ties=ties).scores() == evaluate(query, other, ties=ties).scores()
+    assert evaluate(query, retrieval, ties="by_id").scores() != evaluate(query, other, ties="by_id").scores()
+
+
+def test_flipping_the_same_bits_everywhere_changes_nothing() -> None:
+    generator = np.random.default_rng(4)
+    query, items = random_codes(generator, 6, 32), random_codes(generator, 50, 32)
+    labels, item_labels = random_labels(generator, 6, 3), random_labels(generator, 50, 3)
+    mask = random_codes(generator, 1, 32)
+    score = mean_average_precision(query, items, labels, item_labels)
+    assert mean_average_precision(query ^ mask, items ^ mask, labels, item_labels) == score
+
+
+def test_labels_and_codes_stay_as_they_are() -> None:
+    query, retrieval = small_sets()
+    before = [array.copy() for side in (query, retrieval) for array in (side.labels, side.image.packed)]
+    evaluate(query, retrieval)
+    after = [array for side in (query, retrieval) for array in (side.labels, side.image.packed)]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_query_in_the_retrieval_set_is_refused() -> None:
+    """A query that finds its own pair scores too well."""
+    query, _ = small_sets()
+    with pytest.raises(CrosshashError, match="9 ids are in both, 'q0' for one"):
+        evaluate(query, query)
+
+
+def test_items_without_text_are_left_out_where_text_is_needed() -> None:
+    """Only r1 has both a text and the label; as a text, r0 would stand first and spoil the precision."""
+    query = code_set("q", [[1, 1], [1, 1]], [[1, 1], [1, 1]], [[1, 0], [1, 0]], has_text=[True, False])
+    retrieval = code_set("r", [[1, 1], [1, -1]], [[1, 1], [1, -1]], [[0, 1], [1, 0]], has_text=[False, True])
+    report = evaluate(query, retrieval)
+    assert report.n_captionless == 2
+    assert report.tasks["i2t"].scores()["mAP"] == 1
+    assert report.tasks["i2i"].scores()["mAP"] == 0.5
+    assert report.tasks["t2i"].ids.tolist() == ["q0"]
+    assert report.tasks["i2i"].ids.tolist() == ["q0", "q1"]
+
+
+def test_undefined_queries_are_those_of_the_worst_task() -> None:
+    """The only item relevant to q0 has no text: q0 is undefined where texts are searched only."""
+    query = code_set("q", [[1], [1]], [[1], [1]], [[1, 0], [0, 1]])
+    retrieval = code_set("r", [[1], [1]], [[1], [1]], [[1, 0], [0, 1]], has_text=[False, True])
+    report = evaluate(query, retrieval)
+    assert report.n_undefined == 1
+    assert (len(report.tasks["i2t"].ids), len(report.tasks["i2i"].ids)) == (1, 2)
+
+
+def test_items_without_labels_are_left_out_of_scores_by_labels() -> None:
+    """r0, of unknown relevance, would stand before r1 and halve the precision."""
+    query = code_set("q", [[1, 1], [1, 1]], [[1, 1], [1, 1]], [[1], [0]], has_labels=[True, False])
+    retrieval = code_set("r", [[1, 1], [1, -1]], [[1, 1], [1, -1]], [[0], [1]], has_labels=[False, True])
+    report = evaluate(query, retrieval)
+    assert (report.n_unlabelled, report.n_undefined, report.n_query, report.n_retrieval) == (2, 0, 2, 2)
+    assert report.base_rate == 1
+    assert report.tasks["i2t"].scores()["mAP"] == 1
+    assert report.tasks["i2t"].ids.tolist() == ["q0"]
+
+
+def test_base_rate_is_the_share_of_relevant_pairs() -> None:
+    """Query 0 is relevant to r0 and r1, query 1 to none: 2 of 4 pairs."""
+    query = code_set("q", [[1], [1]], [[1], [1]], [[1, 0, 0], [0, 0, 1]])
+    retrieval = code_set("r", [[1], [1]], [[1], [1]], [[1, 1, 0], [1, 0, 0]])
+    assert evaluate(query, retrieval).base_rate == 0.5
+
+
+def unlabelled() -> tuple[CodeSet, CodeSet]:
+    """Query 0's partner is at distance 0, tied with r0's text; query 1's at distance 1, after r0 and q0."""
+    query = code_set("q", [[1, 1], [1, 1]], [[1, 1], [1, -1]], [[0], [0]], has_labels=[False, False])
+    retrieval = code_set("r", [[-1, 1], [-1, -1]], [[1, 1], [-1, -1]], [[0], [0]], has_labels=[False, False])
+    return query, retrieval
+
+
+def test_sets_without_labels_are_scored_by_the_own_partner() -> None:
+    """i2t, texts of q0, q1, r0, r1 at distances 0, 1, 0, 2 of both query images.
+
+    q0: its partner ties with r0: first with probability 1/2. q1: two are nearer: rank 3. recall@1 = 1/4,
+    recall@5 = 1. t2i, images of q0, q1, r0, r1: from q0's text 0, 0, 1, 2: rank 1 or 2; from q1's text
+    1, 1, 2, 1: rank 1 to 3; recall@1 = (1/2 + 1/3) / 2 = 5/12.
+    """
+    report = evaluate(*unlabelled())
+    assert set(report.tasks) == {"i2t", "t2i"}
+    assert report.base_rate is None
+    assert (report.n_unlabelled, report.n_undefined) == (4, 0)
+    assert report.scores()["i2t"] == {"recall@1": 0.25, "recall@5": 1.0, "recall@10": 1.0}
+    assert report.scores()["t2i"] == {"recall@1": 0.416667, "recall@5": 1.0, "recall@10": 1.0}
+
+
+def test_rules_for_ties_hold_for_partners_too() -> None:
+    """As above: q0's partner comes before r0 by position, so by_id finds it first; pessimistic never."""
+    expected = {"by_id": 0.5, "optimistic": 0.5, "pessimistic": 0.0}
+    for ties, score in expected.items():
+        assert evaluate(*unlabelled(), ties=ties).scores()["i2t"]["recall@1"] == score
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_a_partner_that_ties_with_nothing_is_first_under_every_rule(ties: Ties) -> None:
+    query = code_set("q", [[1, 1]], [[1, 1]], [[0]], has_labels=[False])
+    retrieval = code_set("r", [[1, -1]] * 9, [[1, -1]] * 9, [[0]] * 9, has_labels=[False] * 9)
+    assert evaluate(query, retrieval, ties=ties).scores()["i2t"]["recall@1"] == 1
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_partners_are_found_in_a_large_pool(ties: Ties) -> None:
+    """Recall against a plain loop over ranks, queries without text left out; the pool keeps their images.
+
+    Position in the pool: the partners in the order of the queries, then everything else.
+    """
+    generator = np.random.default_rng(6)
+    image, text = generator.choice([-1, 1], size=(2, 30, 8))
+    has_text = generator.random(30) < 0.7
+    query = code_set("q", image[:12], text[:12], np.zeros((12, 1)), has_text[:12], [False] * 12)
+    retrieval = code_set("r", image[12:], text[12:], np.zeros((18, 1)), has_text[12:], [False] * 18)
+    report = evaluate(query, retrieval, ties=ties)
+    for task, asked, pool, present in (
+        ("i2t", image, text, has_text),
+        ("t2i", text, image, np.ones(30, bool)),
+    ):
+        rows = np.flatnonzero(has_text[:12])
+        assert report.tasks[task].ids.tolist() == [f"q{row}" for row in rows]
+        for k in (1, 5, 10):
+            chances = []
+            for row in rows:
+                distances = (asked[row] != pool).sum(axis=1)[present]
+                own = int((asked[row] != pool[row]).sum())
+                nearer, tied = int((distances < own).sum()), int((distances == own).sum())
+                earlier = sum((asked[row] != pool[other]).sum() == own for other in rows if other < row)
+                places = {
+                    "expected": range(tied),
+                    "optimistic": [0],
+                    "pessimistic": [tied - 1],
+                    "by_id": [earlier],
+                }[ties]
+                chances.append(sum(nearer + place < k for place in places) / len(places))
+            assert report.tasks[task].values[str(Recall(k))] == pytest.approx(chances, abs=1e-12)
+
+
+def test_intervals_hold_the_mean_and_follow_the_seed() -> None:
+    query, retrieval = small_sets()
+
+    def interval(report: RetrievalReport) -> tuple[float, float]:
+        return report.tasks["i2t"].intervals["AP"]
+
+    one = evaluate(query, retrieval, seed=1)
+    scores = one.tasks["i2t"].scores()
+    assert scores["mAP_low"] < scores["mAP"] < scores["mAP_high"]
+    assert interval(one) == interval(evaluate(query, retrieval, seed=1))
+    assert interval(one) != interval(evaluate(query, retrieval, seed=2))
+    for found in one.measures().values():
+        assert len(found) == len(MEASURES)
+        assert all(part["low"] <= part["mean"] <= part["high"] for part in found.values())
+        assert found["AP@50[min]"]["low"] < found["AP@50[min]"]["high"]
+
+
+def test_precision_curve_reaches_as_far_as_the_set() -> None:
+    query, retrieval = small_sets()
+    points = evaluate(query, retrieval).tasks["i2i"].precision_at
+    assert list(points) == [1, 2, 5, 10, 20, 40]
+    shared = (query.labels @ retrieval.labels.T > 0).any(axis=1)
+    base = (query.labels[shared] @ retrieval.labels.T > 0).mean()
+    assert points[40] == pytest.approx(base, abs=1e-12)
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_recall_and_precision_by_rank(ties: Ties) -> None:
+    """Against the measures of the same ranks, which have their own tests; from the first rank to the last."""
+    query, retrieval = small_sets()
+    report = evaluate(query, retrieval, ties=ties, undefined="zero").tasks["i2t"]
+    ranks, recall, precision = report.by_rank.T
+    assert ranks.tolist() == sorted(set(ranks.tolist()))
+    assert {1.0, 40.0} <= set(ranks.tolist())
+    assert recall[-1] == pytest.approx(1, abs=1e-12)
+    defined = report.values["recall@1000"] > 0  # an undefined query counts in P@N alone, as 0
+    assert not defined.all()
+    for name, curve in (("P", precision), ("recall", recall)):
+        at_ten = report.values[f"{name}@10"][defined].mean()
+        assert curve[ranks == 10] == pytest.approx(at_ten, abs=1e-12)
+    assert report.precision_at[10] == pytest.approx(report.values["P@10"].mean(), abs=1e-12)
+
+
+def test_recall_and_precision_by_radius() -> None:
+    """Distances of r0, r1, r2: 0, 1, 2; relevant: r0 and r2.
+
+    Radius 0: recall 1/2, precision 1; radius 1: 1/2, 1/2; radius 2: 1, 2/3. Recall is hits over relevant: the
+    share of items found would be 1/3, 2/3, 1.
+    """
+    query = code_set("q", [[1, 1]], [[1, 1]], [[1, 0]])
+    codes = [[1, 1], [1, -1], [-1, -1]]
+    retrieval = code_set("r", codes, codes, [[1, 0], [0, 1], [1, 0]])
+    curve = evaluate(query, retrieval).tasks["i2t"].by_radius
+    assert curve == pytest.approx(np.array([[0.5, 1], [0.5, 0.5], [1, 2 / 3]]), abs=1e-12)
+
+
+def test_a_radius_without_any_item_has_no_precision() -> None:
+    """q0 finds r0 at radius 0, q1 at 1: at radius 0 precision is that of q0 alone, recall counts both."""
+    query = code_set("q", [[1, 1], [-1, 1]], [[1, 1], [-1, 1]], [[1], [1]])
+    retrieval = code_set("r", [[1, 1]], [[1, 1]], [[1]])
+    assert evaluate(query, retrieval).tasks["i2i"].by_radius.tolist() == [[0.5, 1], [1, 1]]

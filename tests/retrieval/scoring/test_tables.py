@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from crosshash.retrieval.measures.average_precision import AP
+from crosshash.retrieval.scoring.evaluation import evaluate
+from crosshash.retrieval.scoring.printed_table import score_table
+from crosshash.retrieval.scoring.report_measures import MEASURES
+from crosshash.retrieval.scoring.scores import RetrievalReport
+from crosshash.retrieval.scoring.tables import interval_table
+from tests.retrieval.sets import random_set
+
+
+def shown(metrics: dict[str, object]) -> str:
+    console = Console(file=StringIO(), width=80)
+    console.print(score_table(metrics))
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def figures() -> tuple[RetrievalReport, dict[str, Any]]:
+    generator = np.random.default_rng(0)
+    report = evaluate(random_set("q", generator, 6), random_set("r", generator, 20), headline=AP(50, "all"))
+    counts = {**report.counts(), "n_undefined": 3, "target_mAP": 0.5}
+    return report, {"bits": 16, "protocol": "published", **counts, **report.scores()}
+
+
+def lines_of(text: str, name: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(f" {name} ")]
+
+
+def test_the_table_names_conventions_and_what_was_left_out() -> None:
+    report, metrics = figures()
+    text = shown(metrics)
+    parts = ("16 bits, protocol published, ties expected, undefined skip", "relevant item: 3", "chance: ")
+    for part in (*parts, "mAP of the targets as codes: 0.5,", "* compares methods: AP@50[all]"):
+        assert part in " ".join(text.split())  # the caption may break anywhere
+    assert "without text" not in text
+    for name in report.scores()["i2t"]:
+        if not name.startswith("mAP_"):
+            (line,) = lines_of(text, name)
+            assert all(f"{metrics[task][name]:.4f}" in line for task in report.tasks)
+    assert "AP@50[all] *" in text
+    assert "AP@50[first]" not in text
+
+
+def test_average_precisions_have_their_intervals_below_them() -> None:
+    """In metrics.json mAP alone has one; the scoring of files has those of every measure."""
+    report, metrics = figures()
+    assert shown(metrics).count("95 %") == 1
+    text = shown({**metrics, "measures": report.measures()})
+    assert text.count("95 %") == 10
+    lines = text.splitlines()
+    for name, found in report.measures()["t2i"].items():
+        (line,) = lines_of(text, name)
+        if "AP" in name:
+            below = lines[lines.index(line) + 1]
+            assert "95 %" in below
+            assert f"{found['low']:.3f}-{found['high']:.3f}" in below
+
+
+def test_scores_from_before_protocols_had_names_are_shown() -> None:
+    _, metrics = figures()
+    for key in ("protocol", "headline", "undefined"):
+        del metrics[key]
+    assert "16 bits, ties expected" in shown(metrics)
+
+
+def test_intervals_as_a_file_holds_them() -> None:
+    report, _ = figures()
+    table = interval_table(report)
+    assert list(table.columns) == ["task", "measure", "mean", "low", "high"]
+    assert len(table) == 4 * len(MEASURES)
+    row = table[(table["task"] == "i2i") & (table["measure"] == "mAP")].iloc[0]
+    scores = report.scores()["i2i"]
+    assert row[["mean", "low", "high"]].tolist() == [scores[f"mAP{end}"] for end in ("", "_low", "_high")]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from crosshash.shards.prepared import prepared
+from crosshash.shards.tar_files import Item
+
+
+def item(row: int, captions: tuple[str, ...] = (), text: np.ndarray | None = None) -> Item:
+    return Item(row, f"id {row}", np.array([row], np.float32), captions, text, ("label",))
+
+
+def doubled(vector: np.ndarray) -> np.ndarray:
+    return 2 * vector
+
+
+def letters(text: str) -> np.ndarray:
+    return np.array([ord(letter) for letter in text])
+
+
+def test_every_caption_becomes_an_input_of_its_own() -> None:
+    (found,) = prepared([item(7, ("ab", "c"))], doubled, letters)
+    assert (found.row, found.id, found.labels) == (7, "id 7", ("label",))
+    assert found.image.tolist() == [14]
+    assert [text.tolist() for text in found.texts] == [[97, 98], [99]]
+
+
+def test_an_item_without_a_caption_has_no_text() -> None:
+    (found,) = prepared([item(0)], doubled, letters)
+    assert found.texts == ()
+
+
+def test_a_text_vector_is_the_one_text_whatever_the_captions_say() -> None:
+    (found,) = prepared([item(0, ("ab", "c"), np.array([1.5]))], doubled, doubled)
+    assert [text.tolist() for text in found.texts] == [[3.0]]
+
+
+def test_the_order_stays_although_threads_work_at_unequal_speed() -> None:
+    def slow_for_the_first(vector: np.ndarray) -> np.ndarray:
+        time.sleep(0.02 if vector[0] < 3 else 0)
+        return vector
+
+    found = prepared([item(row) for row in range(50)], slow_for_the_first, letters)
+    assert [one.row for one in found] == list(range(50))
+
+
+def test_an_error_of_one_item_reaches_the_reader() -> None:
+    def broken(vector: np.ndarray) -> np.ndarray:
+        if vector[0] == 3:
+            raise ValueError("item 3 is broken")
+        return vector
+
+    found = prepared([item(row) for row in range(6)], broken, letters)
+    assert [next(found).row for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="item 3 is broken"):
+        next(found)
