@@ -8,27 +8,33 @@ from pathlib import Path
 
 import yaml
 
+import crosshash
 from crosshash.artifacts import atomic_path
+from crosshash.config.code_digest import code_digest
 from crosshash.config.params import load_params
-from crosshash.config.plans.base import FOLDER
+from crosshash.config.plans.base import CODE, FOLDER
 from crosshash.config.resolve import resolve
 from crosshash.errors import CrosshashError, run_stage
 
 PARAMS = Path("params.yaml")
+PACKAGE = Path(crosshash.__file__).parent
 STEP_BACK = 10  # seconds
 
 
 def main() -> None:
-    """Write plan/<stage>.yaml for every stage, all or none."""
+    """Write plan/<stage>.yaml for every stage, all or none: a digest of its code, then its settings."""
     try:
-        plans = resolve(load_params(PARAMS))
+        params = load_params(PARAMS)
+        plans = resolve(params)
     except CrosshashError:
         let_git_see()
         raise
+    chosen = {"crosshash.methods": params.method, "crosshash.datasets": params.dataset}
     with atomic_path(FOLDER) as folder:
         folder.mkdir()
         for stage, plan in plans.items():
-            text = yaml.safe_dump(plan.model_dump(), sort_keys=False, allow_unicode=True)
+            code = code_digest(stage, Path(__file__).parent, PACKAGE, chosen)
+            text = yaml.safe_dump({CODE: code} | plan.model_dump(), sort_keys=False, allow_unicode=True)
             (folder / f"{stage}.yaml").write_text(text, encoding="utf-8")
 
 

@@ -13,7 +13,6 @@ import torch
 
 from crosshash.artifacts import write_json
 from crosshash.config.plans.base import FOLDER, read_plan
-from crosshash.config.plans.rerank import RerankPlan, check_candidates
 from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import run_stage
 from crosshash.inference.device import make_deterministic
@@ -21,7 +20,7 @@ from crosshash.inference.model_folder import ModelCard, build_method, save_model
 from crosshash.models.towers import Tower, build_towers, with_fresh_weights
 from crosshash.models.weights.tensors import Tensors
 from crosshash.pairs.info import DatasetInfo, read_info
-from crosshash.protocols import Batches, Method, Quantising
+from crosshash.protocols import Batches, Method
 from crosshash.seeding import stream_seed
 from crosshash.shards.training_batches import Reading, check_batch, open_batches
 from crosshash.training.checkpoint import locked, remove_checkpoint, state_folder, training_key
@@ -56,8 +55,6 @@ def main(dataset: str) -> None:
     towers = build_towers(image, text, plan.model.pretrained)
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0)
     method = build_method(card, towers, inputs)
-    if isinstance(method, Quantising):
-        check_second_stage(info)
     train, val = open_parts(data, info, plan, towers)
     rates = rates_of(plan, with_fresh_weights(image, text, plan.model.pretrained))
     networks = json.dumps([image.as_json(), text.as_json()], sort_keys=True)
@@ -77,17 +74,6 @@ def main(dataset: str) -> None:
     write_timings(time.perf_counter() - started, info.counts["train"] * plan.epochs)
 
 
-def check_second_stage(info: DatasetInfo) -> None:
-    """See that as many candidates as the scores will order anew can be there, as far as is known by now.
-
-    Items without label or text are not scored; training items and validation queries have both.
-    """
-    rerank = read_plan("evaluate", RerankPlan).rerank
-    if rerank is not None:
-        trained = info.counts["train"] + info.counts["val"]
-        check_candidates(rerank, trained, trained + info.counts["rest"])
-
-
 def write_timings(seconds: float, pairs: int) -> None:
     """Keep how long it took beside the results, in a file that no stage and no hash looks at."""
     timings = {"seconds": round(seconds, 1), "pairs_per_second": round(pairs / seconds)}
@@ -96,10 +82,10 @@ def write_timings(seconds: float, pairs: int) -> None:
 
 
 def files_of(plan: TrainPlan, data: Path) -> list[Path]:
-    """List the files that decide the result, this one among them."""
+    """List the files that decide the result; the plan has the digest of the code."""
     names = ("shards/index.json", "train_labels.npz", "vocabulary.json", "info.json")
     weights = Path(plan.model.pretrained or "")
-    files = [Path(__file__), FOLDER / "train.yaml", CENTERS, SHORT, *(data / name for name in names)]
+    files = [FOLDER / "train.yaml", CENTERS, SHORT, *(data / name for name in names)]
     return [*files, weights] if weights.is_file() else files
 
 

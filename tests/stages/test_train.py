@@ -244,39 +244,3 @@ def test_published_weights_learn_slowly_and_fresh_ones_like_the_head(
     plan = read_plan("train", TrainPlan).model_copy(update={"lr_head": 0.02, "lr_backbone": asked})
     found = rates_of(plan, fresh)
     assert (found.head, found.backbone, found.backbone_text) == (0.02, *rates)
-
-
-def write_hq(rerank: int) -> None:
-    """Plans of a small HQ; of those of the scores only what matters here."""
-    settings = {
-        "similarity_weight": 1.0, "hash_weight": 0.1, "balance_weight": 0.1, "quan_weight": 0.1,
-        "pairs": "all", "alpha": 1.0, "dictionaries": 2, "words": 4, "dropout": 0.0,
-    }  # fmt: skip
-    write_plans(method="hq", settings=settings, epochs=2)
-    Path("plan/evaluate.yaml").write_text(f"rerank: {rerank}\nties: expected\n")
-
-
-@pytest.mark.parametrize(
-    ("rerank", "message"),
-    [
-        (
-            51,
-            r"hq\.rerank: 51 candidates, but only 50 items are searched\. Set hq\.rerank to 50, all of them",
-        ),
-        (41, r"hq\.rerank: 41 candidates are less than 50"),
-    ],
-)
-def test_candidates_that_cannot_be_scored_are_refused_before_training(rerank: int, message: str) -> None:
-    """36 training items, 6 validation queries, 8 others, of which 6 have label and text: 42 to 50 may do."""
-    write_hq(rerank)
-    with pytest.raises(CrosshashError, match=message):
-        train.main("set")
-    assert not train.MODEL.exists()
-    assert not Path("state").exists()
-
-
-def test_the_number_of_candidates_leaves_the_model_alone() -> None:
-    write_hq(50)
-    first = trained()
-    write_hq(42)
-    assert trained() == first

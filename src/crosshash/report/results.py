@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
+from crosshash.config.plans.base import settings_of
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.retrieval.codefiles.codeset import CodeSet, read_code_set
@@ -95,9 +96,7 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
         pairs=pairs,
         pairs_sha256=hashlib.sha256((data / "pairs.parquet").read_bytes()).hexdigest(),
         data=data,
-        plans={
-            path.name: path.read_text(encoding="utf-8") for path in sorted((root / "plan").glob("*.yaml"))
-        },
+        plans={path.name: settings_of(path) for path in sorted((root / "plan").glob("*.yaml"))},
     )
 
 

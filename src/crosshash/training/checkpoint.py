@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -46,14 +45,9 @@ def state_folder() -> Path:
 
 
 def training_key(files: Iterable[Path], *words: str) -> str:
-    """Hash all that decides a training's result: its input files, some words, and the code that is loaded."""
+    """Hash all that decides a training's result: its input files, its plan among them, and some words."""
     digest = hashlib.sha256("/".join(words).encode())
-    sources = {
-        Path(file)
-        for name, module in list(sys.modules.items())
-        if name.partition(".")[0] == "crosshash" and (file := getattr(module, "__file__", None))
-    }
-    for path in [*files, *sorted(sources)]:
+    for path in files:
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:32]
 

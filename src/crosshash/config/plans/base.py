@@ -12,6 +12,8 @@ from crosshash.artifacts import missing
 from crosshash.errors import CrosshashError, listed
 
 FOLDER = Path("plan")
+CODE = "code"
+"""Key of the digest of the stage's code, which stands beside its settings so that DVC sees both change."""
 
 Settings = dict[str, float | int | str | bool | None]
 """A method's or data set's own section, already checked, passed on as keyword arguments."""
@@ -26,6 +28,12 @@ class Plan(BaseModel):
 P = TypeVar("P", bound=Plan)
 
 
+def settings_of(path: Path) -> str:
+    """Read a plan file without the digest of the code."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(f"{CODE}: "))
+
+
 def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
     """Read `plan/<stage>.yaml`.
 
@@ -34,7 +42,7 @@ def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
     """
     path = folder / f"{stage}.yaml"
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return kind.model_validate(yaml.safe_load(settings_of(path)))
     except FileNotFoundError:
         raise missing(path) from None
     except ValidationError as error:

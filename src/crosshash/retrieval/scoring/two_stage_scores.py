@@ -15,7 +15,7 @@ from rich.table import Table
 
 from crosshash.codes.hamming import distances
 from crosshash.codes.quantiser import Codebook
-from crosshash.config.plans.rerank import check_candidates
+from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, Modality
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import Undefined, scored_queries
@@ -27,7 +27,9 @@ from crosshash.retrieval.rerank.quantised import QuantisedSet
 from crosshash.retrieval.rerank.second_stage import quantised_scores
 from crosshash.retrieval.scoring.scores import DIGITS
 
-MEASURES: tuple[Measure, ...] = (AP(), AP(50, "min"), AP(50, "hits"))
+LARGEST_CUT = 50
+"""The largest cut-off that a list ordered anew is scored at."""
+MEASURES: tuple[Measure, ...] = (AP(), AP(LARGEST_CUT, "min"), AP(LARGEST_CUT, "hits"))
 CANDIDATES = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 """Numbers of candidates at which the two stages are scored, as far as there are items; then all of them."""
 
@@ -92,8 +94,26 @@ def compare_tasks(
         CrosshashError: `r_h` does not fit the number of items, or as `compare_stages` does.
     """
     items = min(len(search.words) for search in searches.values())
-    check_candidates(r_h, items, items)
+    check_candidates(r_h, items)
     return {task: compare_stages(search, r_h, ties, undefined) for task, search in searches.items()}
+
+
+def check_candidates(r_h: int, items: int) -> None:
+    """See that `r_h` of so many items can be ordered anew.
+
+    Raises:
+        CrosshashError: there are fewer, or the largest cut-off lies beyond the candidates.
+    """
+    lowest = min(LARGEST_CUT, items)
+    if lowest <= r_h <= items:
+        return
+    remedy = f"{items}, all of them" if lowest == items else f"a number from {lowest} to {items}"
+    finding = f"candidates, but only {items} items are searched"
+    if r_h < lowest:
+        finding = f"candidates are less than {lowest}, up to which their order is scored"
+    raise CrosshashError(
+        f"params.yaml: hq.rerank: {r_h} {finding}. Set hq.rerank to {remedy}; no training depends on it."
+    )
 
 
 def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -> TwoStageScores:

@@ -1,0 +1,234 @@
+"""Which code a stage's script can reach: names are followed from definition to definition, nothing is run.
+
+A function that a stage never names is not among its code, though its file is; what runs when a file is
+imported is. Where a name cannot be followed (a module handed on as a value), all of its file counts.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+PACKAGE = "crosshash"
+DATA = (".html", ".css", ".csv")
+"""Endings of package data: templates and tables, which count as code of the modules beside them."""
+
+Names = tuple[str, ...]
+"""A name and the attributes read from it: `a.b.c` is ("a", "b", "c")."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file of code: statements by the name they bind, and those that run on import and bind none."""
+
+    bound: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    loose: list[ast.stmt] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a script can reach: `modules`, the bound names used by dotted name of the module; `data` files."""
+
+    modules: dict[str, set[str]]
+    data: tuple[Path, ...]
+
+
+def reach(script: Path, root: Path, chosen: Mapping[str, str]) -> Reached:
+    """Follow the names of a script through the package.
+
+    root: folder of the package. chosen: for packages whose modules are found by name, such as
+    `crosshash.methods`, the one module that counts.
+    """
+    code = Code(root, chosen)
+    module = parse(script)
+    for statement in [*module.loose, *chain.from_iterable(module.bound.values())]:
+        code.follow(statement, script.stem, module)
+    code.settle()
+    folders = sorted({file.parent for name in code.reached if (file := module_file(root, name))})
+    data = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in DATA]
+    return Reached(code.reached, tuple(data))
+
+
+@cache
+def module_file(root: Path, module: str) -> Path | None:
+    """Say where a module of the package lies; None for a dotted name that is none of its modules."""
+    package, *inside = module.split(".")
+    path = root.joinpath(*inside)
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return file if package == PACKAGE and file.is_file() else None
+
+
+class Code:
+    """The package as far as it has been followed."""
+
+    def __init__(self, root: Path, chosen: Mapping[str, str]) -> None:
+        self.root, self.chosen = root, chosen
+        self.reached: dict[str, set[str]] = {}
+        self.waiting: list[tuple[str, str]] = []
+
+    def parsed(self, module: str) -> Module | None:
+        """Give a module of the package; None for any other name."""
+        file = module_file(self.root, module)
+        return parse(file) if file else None
+
+    def settle(self) -> None:
+        """Follow all that waits, and what it names in turn."""
+        while self.waiting:
+            name, bound = self.waiting.pop()
+            self.import_module(name)
+            module = self.parsed(name)
+            if module is None or bound in self.reached[name] or bound not in module.bound:
+                continue
+            self.reached[name].add(bound)
+            for statement in module.bound[bound]:
+                self.follow(statement, name, module)
+
+    def import_module(self, name: str) -> None:
+        """Count what importing a module runs: its loose statements, and the same of what it imports."""
+        module = self.parsed(name)
+        if module is None or name in self.reached:
+            return
+        self.reached[name] = set()
+        if name == PACKAGE:  # its one import is lazy and serves users of the package, no stage
+            return
+        self.import_module(name.rpartition(".")[0])
+        for statement in module.loose:
+            self.follow(statement, name, module)
+        for statement in chain.from_iterable(module.bound.values()):
+            for target in _imported(statement):
+                self.import_module(target)
+                self.import_module(target.rpartition(".")[0])
+
+    def follow(self, statement: ast.stmt, name: str, module: Module) -> None:
+        """Put everything that a statement names on the list."""
+        for names in _chains(statement):
+            self.use(names, name, module)
+        for beginning in _beginnings(statement):
+            self.use_by_name(beginning)
+
+    def use(self, names: Names, name: str, module: Module) -> None:
+        """Resolve what is read in a module; what is no name of the package is left alone."""
+        if names[0] in module.bound:
+            self.waiting.append((name, names[0]))
+            for statement in module.bound[names[0]]:
+                for target in _imported(statement):
+                    package = isinstance(statement, ast.Import) and target.startswith(f"{names[0]}.")
+                    self.use_dotted(names[0] if package else target, names[1:])
+        elif names[0] == PACKAGE:  # an import inside a function, given as its dotted name
+            self.use_dotted(PACKAGE, names[1:])
+
+    def use_dotted(self, target: str, attributes: Names) -> None:
+        """Resolve a dotted name: a module and a name in it, or a module as a whole."""
+        while attributes and self.parsed(f"{target}.{attributes[0]}"):
+            target, attributes = f"{target}.{attributes[0]}", attributes[1:]
+        if self.parsed(target):
+            self.waiting += [(target, attributes[0])] if attributes else self.whole(target)
+        else:
+            module, _, bound = target.rpartition(".")
+            self.waiting.append((module, bound))
+
+    def use_by_name(self, beginning: str) -> None:
+        """Follow a module chosen by name, as in f"crosshash.methods.{name}"; given is the beginning."""
+        package = beginning.rstrip(".")
+        file = module_file(self.root, package)
+        if package in self.chosen:
+            self.waiting += self.whole(f"{package}.{self.chosen[package]}")
+        elif file:
+            for path in sorted(file.parent.glob("[!_]*.py")):
+                self.waiting += self.whole(f"{package}.{path.stem}")
+
+    def whole(self, name: str) -> list[tuple[str, str]]:
+        """List all names of a module."""
+        self.import_module(name)
+        module = self.parsed(name)
+        return [(name, bound) for bound in module.bound] if module else []
+
+
+@cache
+def parse(path: Path) -> Module:
+    """Read a file of code and sort its statements; texts that stand alone (docstrings) are left out."""
+    module = Module()
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if _is_text(statement) or _for_type_checkers(statement):
+            continue
+        for single in _singly(statement):
+            names = _bound_names(single)
+            for name in names:
+                module.bound.setdefault(name, []).append(single)
+            if not names:
+                module.loose.append(single)
+    return module
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _for_type_checkers(statement: ast.stmt) -> bool:
+    test = statement.test if isinstance(statement, ast.If) else None
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
+def _singly(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """Split an import of several names, so that each stands for itself."""
+    if isinstance(statement, ast.Import):
+        yield from (ast.Import([alias]) for alias in statement.names)
+    elif isinstance(statement, ast.ImportFrom):
+        yield from (ast.ImportFrom(statement.module, [one], statement.level) for one in statement.names)
+    else:
+        yield statement
+
+
+def _bound_names(statement: ast.stmt) -> list[str]:
+    """Give the names that a statement binds where it stands; none for those that do more than bind."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name.split(".")[0] for alias in statement.names]
+    if isinstance(statement, ast.AnnAssign):
+        return [statement.target.id] if isinstance(statement.target, ast.Name) else []
+    if isinstance(statement, ast.Assign):
+        places = [
+            place
+            for target in statement.targets
+            for place in (target.elts if isinstance(target, ast.Tuple) else [target])
+        ]
+        names = [place.id for place in places if isinstance(place, ast.Name)]
+        return names if len(names) == len(places) else []
+    return []
+
+
+def _imported(statement: ast.AST) -> list[str]:
+    """Give the dotted names that an import statement stands for; none for any other statement."""
+    if isinstance(statement, ast.Import):
+        return [alias.name for alias in statement.names]
+    if isinstance(statement, ast.ImportFrom):
+        return [f"{statement.module}.{alias.name}" for alias in statement.names]
+    return []
+
+
+@cache
+def _chains(node: ast.AST) -> tuple[Names, ...]:
+    """Give every name that code reads with the attributes read from it, and every import inside it."""
+    if imported := _imported(node):
+        return tuple(tuple(target.split(".")) for target in imported)
+    attributes: Names = ()
+    inner = node
+    while isinstance(inner, ast.Attribute):
+        attributes = (inner.attr, *attributes)
+        inner = inner.value
+    if isinstance(inner, ast.Name):
+        return ((inner.id, *attributes),)
+    return tuple(dict.fromkeys(names for child in ast.iter_child_nodes(inner) for names in _chains(child)))
+
+
+@cache
+def _beginnings(statement: ast.AST) -> tuple[str, ...]:
+    """Give the fixed beginnings of texts that name a module of the package: f"crosshash.methods.{name}"."""
+    starts = [node.values[0] for node in ast.walk(statement) if isinstance(node, ast.JoinedStr)]
+    texts = [str(start.value) for start in starts if isinstance(start, ast.Constant)]
+    return tuple(text for text in texts if text.startswith(f"{PACKAGE}."))
