@@ -60,8 +60,12 @@ def snapshot(checkout: Path) -> str:
 
 
 def untracked(checkout: Path) -> list[str]:
-    """List the files that a run will not see: neither tracked nor ignored by git."""
-    return git(checkout, "ls-files", "--others", "--exclude-standard").splitlines()
+    """List the files that a run will not see: neither tracked nor ignored by git.
+
+    Not dvc.lock, which a run has no need of: it finds the same results in DVC's cache.
+    """
+    listed = git(checkout, "ls-files", "--others", "--exclude-standard").splitlines()
+    return [name for name in listed if name != "dvc.lock"]
 
 
 def save_experiment(tree: Path, name: str) -> None:

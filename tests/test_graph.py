@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.closure import code_deps
-
 ROOT = Path(__file__).resolve().parents[1]
 GRAPH: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES: dict[str, dict[str, Any]] = GRAPH["stages"]
@@ -40,19 +38,26 @@ def modules(folder: str) -> set[str]:
     return {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
 
 
+def is_code(name: str) -> bool:
+    return name.split("/")[0] in {"src", "stages"}
+
+
 def test_the_stages_are_the_ten_in_their_order() -> None:
     assert list(STAGES) == ORDER
     assert modules("stages") == set(ORDER)
 
 
-@pytest.mark.parametrize("stage", ORDER)
-def test_the_code_deps_of_a_stage_are_what_its_script_imports(stage: str) -> None:
-    listed = {name for name in names_of(STAGES[stage]["deps"]) if name.startswith(("src/", "stages/"))}
-    needed = code_deps(stage)
-    assert listed == needed, (
-        f"dvc.yaml, {stage}: add {sorted(needed - listed)}, remove {sorted(listed - needed)}; "
-        "`python -m tests.closure` prints the whole list"
-    )
+def test_code_is_a_dep_of_the_plan_alone_which_hands_on_a_digest_of_it() -> None:
+    code = {stage: [name for name in names_of(STAGES[stage]["deps"]) if is_code(name)] for stage in ORDER}
+    assert {stage: names for stage, names in code.items() if names} == {"plan": ["src/crosshash", "stages"]}
+
+
+def test_the_file_can_be_read_in_two_minutes() -> None:
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 200
+
+
+def test_compiled_code_that_python_leaves_behind_changes_no_dep() -> None:
+    assert "__pycache__/" in (ROOT / ".dvcignore").read_text().splitlines()
 
 
 @pytest.mark.parametrize("stage", ORDER)
@@ -77,14 +82,14 @@ def test_a_stage_depends_on_its_own_plan_and_not_on_the_parameters(stage: str) -
 
 def test_the_plan_reads_all_parameters_and_nothing_of_the_data() -> None:
     assert STAGES["plan"]["params"] == [{"params.yaml": None}]
-    assert all(name.startswith(("src/", "stages/")) for name in STAGES["plan"]["deps"])
+    assert all(is_code(name) for name in STAGES["plan"]["deps"])
 
 
 def test_every_other_dep_is_an_output_of_an_earlier_stage_or_a_file_of_the_user() -> None:
     made: list[str] = []
     for stage in ORDER:
         for name in names_of(STAGES[stage]["deps"]):
-            if name.startswith(("src/", "stages/")):
+            if is_code(name):
                 continue
             given = name in {"${custom.path}", "${features.path}", "${mat_triple.path}", "configs"}
             assert given or any(name == out or name.startswith(f"{out}/") for out in made), (stage, name)
@@ -129,14 +134,17 @@ def test_git_ignores_every_output_but_metrics_and_plots() -> None:
     assert [path for path in ignoring.stdout.split() if path != ".dvc/.gitignore"] == [".gitignore"]
 
 
-def test_what_git_keeps_is_not_cached_and_nothing_persists() -> None:
-    """A stage with persistent outputs is left out of DVC's run cache."""
+def test_what_git_keeps_is_not_cached_and_the_plan_alone_persists() -> None:
+    """A stage with persistent outputs is left out of DVC's run cache; the plan costs no more than that.
+
+    It persists because a setting that is refused would otherwise leave the finished run without its plan.
+    """
     for stage in ORDER:
         for kind in ("outs", "metrics", "plots"):
             for entry in STAGES[stage].get(kind, []):
                 name, options = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
                 assert (options or {}).get("cache", True) == (name not in IN_GIT), name
-                assert "persist" not in (options or {})
+                assert (options or {}).get("persist", False) == (name == "plan"), name
 
 
 def test_no_output_lies_inside_another() -> None:
@@ -146,22 +154,8 @@ def test_no_output_lies_inside_another() -> None:
 
 
 def test_metrics_and_plots_are_declared() -> None:
-    shown = [*GRAPH["metrics"], *outputs("evaluate")]
-    assert {"metrics.json", "dvclive/metrics.json"} <= set(shown)
+    assert "metrics.json" in outputs("evaluate")
+    assert "metrics" not in GRAPH  # those of the training are in no commit: `dvc metrics diff` would complain
     files = {file for plot in GRAPH["plots"] for value in plot.values() for file in value.get("y", {})}
     names = ("pr", "pr_by_rank", "precision_at_n", "rerank", "significance")
     assert files == {f"plots/{name}.csv" for name in names}
-
-
-def test_imports_inside_functions_modules_by_name_and_package_data_count_as_code() -> None:
-    assert "src/crosshash/models/encoders/clip.py" in code_deps("train")
-    assert "src/crosshash/methods/${method}.py" in code_deps("train")
-    assert "src/crosshash/datasets/${dataset}.py" in code_deps("convert")
-    assert "src/crosshash/report/page.html" in code_deps("report")
-
-
-def test_settings_concern_only_the_plan_and_networks_only_those_who_use_them() -> None:
-    for stage in ORDER[1:]:
-        assert not [name for name in code_deps(stage) if name.startswith("src/crosshash/config/")]
-    for stage in ("download", "convert", "centers", "evaluate", "index", "report"):
-        assert not [name for name in code_deps(stage) if "/models/" in name or "/methods/" in name]

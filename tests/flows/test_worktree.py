@@ -44,6 +44,7 @@ def test_a_worktree_stands_as_the_checkout_does_and_leaves_it_alone(tmp_path: Pa
     git(checkout, "add", "staged.py")
     (checkout / "staged.py").write_text("new and edited")
     (checkout / "unknown.py").write_text("new")
+    (checkout / "dvc.lock").write_text("schema: '2.0'")
     before = state(checkout)
     with worktree(checkout, "run") as tree:
         assert (tree / "kept.py").read_text() == "edited"

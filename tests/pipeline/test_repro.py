@@ -89,13 +89,40 @@ def test_other_bits_train_nothing_and_come_back_from_the_cache(project: Path, fo
     assert lock(project) == before
 
 
+def clone_without_lock(project: Path, folder: Path) -> Path:
+    """A second clone, as this repository gives it: dvc.lock is in no commit."""
+    subprocess.run(["git", "clone", "--quiet", str(project), str(folder)], check=True)
+    (folder / "dvc.lock").unlink()
+    return folder
+
+
 def test_second_clone_with_empty_cache_gives_the_same_bytes(project: Path, folder: Path) -> None:
-    clone = folder / "clone"
-    subprocess.run(["git", "clone", "--quiet", str(project), str(clone)], check=True)
-    (clone / "dvc.lock").unlink()
+    clone = clone_without_lock(project, folder / "clone")
     done = run(clone, ["dvc", "repro"], folder / "elsewhere")
     assert done.returncode == 0, done.stdout
     assert len(ran(done.stdout)) == 10
+    assert lock(clone) == lock(project)
+
+
+def test_a_clone_with_the_same_cache_plans_and_restores(project: Path, folder: Path) -> None:
+    clone = clone_without_lock(project, folder / "same_cache")
+    run(clone, ["dvc", "cache", "dir", "--local", str(project / ".dvc" / "cache")], folder)
+    done = run(clone, ["dvc", "repro"], folder / "of_same_cache")
+    assert done.returncode == 0, done.stdout
+    assert ran(done.stdout) == ["plan"]
+    assert lock(clone) == lock(project)
+
+
+def test_a_clone_with_the_same_remote_pulls_what_it_lacks(project: Path, folder: Path) -> None:
+    """Metrics and plots are in git and not in the remote: evaluate runs, a matter of seconds."""
+    clone = clone_without_lock(project, folder / "same_remote")
+    for place in (project, clone):
+        run(place, ["dvc", "remote", "add", "--local", "--default", "team", str(folder / "remote")], folder)
+    pushed = run(project, ["dvc", "push", "--run-cache"], folder)
+    assert pushed.returncode == 0, pushed.stdout
+    done = run(clone, ["dvc", "repro", "--pull"], folder / "of_same_remote")
+    assert done.returncode == 0, done.stdout
+    assert ran(done.stdout) == ["plan", "evaluate"]
     assert lock(clone) == lock(project)
 
 
@@ -106,6 +133,8 @@ def test_bad_value_stops_at_the_plan_and_leaves_results(project: Path, folder: P
     assert "bits: must be a valid integer" in failed.stdout
     assert ran(failed.stdout) == ["plan"]
     assert (project / "artifacts" / "model" / "model.safetensors").is_file()
+    found = run(project, ["crosshash", "search", "red circle", "--top", "1", "--json"], folder)
+    assert found.returncode == 0, found.stdout
     # The advice of the message, which git would ignore if the file looked untouched.
     subprocess.run(["git", "checkout", "params.yaml"], cwd=project, check=True)
     again = run(project, ["dvc", "repro"], folder)

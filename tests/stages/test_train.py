@@ -178,7 +178,7 @@ def test_all_that_decides_the_result_is_in_the_key_of_its_checkpoint() -> None:
     plan = read_plan("train", TrainPlan)
     names = {path.name for path in train.files_of(plan, DATA)}
     assert names == {
-        "train.py", "train.yaml", "index.json", "train_labels.npz", "vocabulary.json", "info.json",
+        "train.yaml", "index.json", "train_labels.npz", "vocabulary.json", "info.json",
         "long.npz", "transform_training.npz",
     }  # fmt: skip
     Path("own.safetensors").touch()

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -158,17 +157,6 @@ def test_the_key_does_not_know_where_the_project_lies(files: list[Path], tmp_pat
     key = training_key(moved)
     back = [path.rename(tmp_path / path.name) for path in moved]
     assert training_key(back) == key
-
-
-def test_the_key_follows_the_code_that_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("crosshash.extra")
-    module.__file__ = str(tmp_path / "extra.py")
-    monkeypatch.setitem(sys.modules, "crosshash.extra", module)
-    keys = []
-    for line in ("x = 1", "x = 2", "x = 1"):
-        (tmp_path / "extra.py").write_text(line)
-        keys.append(training_key([]))
-    assert keys[0] == keys[2] != keys[1]
 
 
 # The folder

@@ -77,14 +77,18 @@ class Code:
 
     def settle(self) -> None:
         """Follow all that waits, and what it names in turn."""
+        settled = set()
         while self.waiting:
-            name, bound = self.waiting.pop()
+            name, bound = place = self.waiting.pop()
             self.import_module(name)
             module = self.parsed(name)
-            if module is None or bound in self.reached[name] or bound not in module.bound:
+            if module is None or place in settled or bound not in module.bound:
                 continue
+            settled.add(place)
             self.reached[name].add(bound)
             for statement in module.bound[bound]:
+                for target in _imported(statement):  # a name that the module passes on
+                    self.use_dotted(target, ())
                 self.follow(statement, name, module)
 
     def import_module(self, name: str) -> None:
@@ -99,26 +103,30 @@ class Code:
         for statement in module.loose:
             self.follow(statement, name, module)
         for statement in chain.from_iterable(module.bound.values()):
-            for target in _imported(statement):
-                self.import_module(target)
-                self.import_module(target.rpartition(".")[0])
+            if _imported(statement):
+                self.follow(statement, name, module)
 
     def follow(self, statement: ast.stmt, name: str, module: Module) -> None:
-        """Put everything that a statement names on the list."""
-        for names in _chains(statement):
+        """Put everything that a statement names on the list; an import by itself only runs the module."""
+        for target in _imported(statement):
+            self.import_module(target)
+            self.import_module(target.rpartition(".")[0])
+        for names in () if _imported(statement) else _chains(statement):
             self.use(names, name, module)
         for beginning in _beginnings(statement):
             self.use_by_name(beginning)
 
     def use(self, names: Names, name: str, module: Module) -> None:
         """Resolve what is read in a module; what is no name of the package is left alone."""
-        if names[0] in module.bound:
-            self.waiting.append((name, names[0]))
-            for statement in module.bound[names[0]]:
-                for target in _imported(statement):
-                    package = isinstance(statement, ast.Import) and target.startswith(f"{names[0]}.")
-                    self.use_dotted(names[0] if package else target, names[1:])
-        elif names[0] == PACKAGE:  # an import inside a function, given as its dotted name
+        for statement in module.bound.get(names[0], ()):
+            if not (imported := _imported(statement)):
+                self.waiting.append((name, names[0]))
+            elif name in self.reached:
+                self.reached[name].add(names[0])
+            for target in imported:
+                package = isinstance(statement, ast.Import) and target.startswith(f"{names[0]}.")
+                self.use_dotted(names[0] if package else target, names[1:])
+        if names[0] == PACKAGE:  # also an import inside a function, given as its dotted name
             self.use_dotted(PACKAGE, names[1:])
 
     def use_dotted(self, target: str, attributes: Names) -> None:

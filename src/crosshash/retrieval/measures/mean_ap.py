@@ -1,7 +1,4 @@
-"""mAP over the whole retrieval set and nothing else: what training asks for, epoch by epoch.
-
-It stands apart from the evaluation, so that a new measure or table there trains no network anew.
-"""
+"""mAP over the whole retrieval set and nothing else: what training asks for, epoch by epoch."""
 
 from __future__ import annotations
 
