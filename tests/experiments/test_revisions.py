@@ -100,6 +100,17 @@ def test_no_repository(tmp_path: Path) -> None:
     assert "no folder" in refusal("second", tmp_path)
 
 
+def test_a_remote_that_dvc_lacks_the_package_for_is_named(own: Path) -> None:
+    """hdfs is such a kind: no requirement of the project brings it."""
+    config = own / ".dvc" / "config.local"
+    config.write_text("[core]\n    remote = far\n['remote \"far\"']\n    url = hdfs://host/folder\n")
+    try:
+        with pytest.raises(CrosshashError, match=r"dvc-hdfs.*dvc remote remove NAME"):
+            find_run("HEAD", own)
+    finally:
+        config.unlink()
+
+
 def test_scores_that_the_cache_has_lost(own: Path) -> None:
     """Gone from workspace and cache: the run is read, without scores by query; compare tells the remedy."""
     kept = {path: path.read_bytes() for path in (own / ".dvc/cache/files").rglob("*") if path.is_file()}

@@ -54,20 +54,35 @@ class Revision:
 
         Raises:
             OSError: it is in none of them.
+            CrosshashError: a remote is of a kind that DVC has no package for.
         """
         try:
-            return bytes(self.files.read_bytes(f"/{path}"))
+            with _kinds_of_remotes():
+                return bytes(self.files.read_bytes(f"/{path}"))
         except DvcException as error:
             raise OSError(str(error)) from error
 
     def md5(self, path: str) -> str | None:
         """Give the recorded hash of an output, None for other files and for what the cache has lost."""
         try:
-            info = self.files.info(f"/{path}")
+            with _kinds_of_remotes():
+                info = self.files.info(f"/{path}")
         except (OSError, DvcException, DataIndexDirError):
             return None
         recorded = info.get("dvc_info") or info  # the first where a file of the workspace stands beside it
         return recorded.get("md5")  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _kinds_of_remotes() -> Iterator[None]:
+    """Name a package that DVC lacks for one of the project's remotes; it looks for it at any read."""
+    try:
+        yield
+    except ImportError as error:
+        raise CrosshashError(
+            f"DVC cannot use a remote of this project: {error}. Install it (pip install dvc-ssh, dvc-s3 ...), "
+            "or remove the remote: `dvc remote list`, `dvc remote remove NAME`."
+        ) from None
 
 
 @dataclass(frozen=True)
