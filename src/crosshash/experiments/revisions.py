@@ -80,7 +80,7 @@ def _kinds_of_remotes() -> Iterator[None]:
         yield
     except ImportError as error:
         raise CrosshashError(
-            f"DVC cannot use a remote of this project: {error}. Install it (pip install dvc-ssh, dvc-s3 ...), "
+            f"DVC cannot use a remote of this project: {error}. Install it (pip install dvc-ssh, dvc-s3), "
             "or remove the remote: `dvc remote list`, `dvc remote remove NAME`."
         ) from None
 
