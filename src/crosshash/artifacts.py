@@ -87,7 +87,7 @@ def _enter(place: Path, lock: FileLock) -> None:
     while True:
         with suppress(FileExistsError):
             place.parent.mkdir()
-        with suppress(FileExistsError, FileNotFoundError, Timeout):  # taken away or swept before it was locked
+        with suppress(FileExistsError, FileNotFoundError, Timeout):  # swept before it was locked
             place.mkdir(exist_ok=True)
             try:
                 lock.acquire(blocking=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import sys
 
@@ -15,6 +16,4 @@ def end_with_parent(ending: signal.Signals | None = None) -> None:
     that the parent is DVC itself. Elsewhere the lock on the checkpoint folder keeps two trainings apart.
     """
     if sys.platform == "linux":
-        import ctypes
-
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, ending or signal.SIGKILL)
