@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -15,11 +14,15 @@ from dvc.config import Config
 from dvc.exceptions import NotDvcRepoError
 from dvc.repo import Repo
 from dvc.repo.experiments.refs import ExpRefInfo
+from filelock import FileLock, Timeout
 
 from crosshash.errors import CrosshashError
 
 FOLDER = Path(".dvc/tmp/flows")
 """Where worktrees stand: ignored by git, usually on the disk of DVC's cache, so that outputs are linked."""
+
+LOCK = Path(".dvc/tmp/flow.lock")
+"""In a worktree, ignored by git: held by the run that works there, however that ends."""
 
 
 @contextmanager
@@ -34,20 +37,18 @@ def worktree(checkout: Path, name: str) -> Iterator[Path]:
     local = _local_config(checkout)
     tree = checkout / FOLDER / name
     tree.parent.mkdir(parents=True, exist_ok=True)
-    guard = _lock(tree.parent)
-    try:
+    with FileLock(checkout / FOLDER.with_suffix(".lock")):
         _remove_stale(checkout)
         git(checkout, "worktree", "add", "--quiet", "--detach", "--no-checkout", str(tree), "HEAD")
-        held = _lock(tree)
-    finally:
-        os.close(guard)
+        held = FileLock(tree / LOCK)
+        held.acquire()
     try:
         git(tree, "read-tree", "-u", "--reset", snapshot(checkout))
         _configure(checkout, tree, local)
         yield tree
     finally:
         _remove(checkout, tree)
-        os.close(held)
+        held.release()
 
 
 def snapshot(checkout: Path) -> str:
@@ -139,30 +140,11 @@ def _author(tree: Path) -> dict[str, str]:
     return {}
 
 
-def _lock(folder: Path, wait: bool = True) -> int:
-    """Lock a folder until the descriptor is closed or this process ends, however it ends.
-
-    Raises:
-        BlockingIOError: another process holds it, and `wait` is false.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
 def _remove_stale(checkout: Path) -> None:
     """Remove the worktrees that no living run holds."""
     for tree in (checkout / FOLDER).iterdir():
-        try:
-            held = _lock(tree, wait=False)
-        except BlockingIOError:
-            continue
-        _remove(checkout, tree)
-        os.close(held)
+        with suppress(Timeout, NotADirectoryError), FileLock(tree / LOCK).acquire(blocking=False):
+            _remove(checkout, tree)
 
 
 def _remove(checkout: Path, tree: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from tests.browser import MISSING, chromium, chromium_path
 
@@ -74,8 +74,7 @@ def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     project, ready = folder / "trained", folder / "trained.ready"
-    with (folder / "trained.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / "trained.lock"):
         if not ready.exists():
             done = run_stages(small_project(project), *STAGES)
             assert done.returncode == 0, done.stderr

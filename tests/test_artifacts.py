@@ -133,6 +133,24 @@ with atomic_path(path) as t: t.mkdir()
     assert names(tmp_path) == ["results"]
 
 
+def test_a_folder_that_a_killed_process_had_replaced_does_not_come_back(tmp_path: Path) -> None:
+    """Killed after both renames, with the older folder still aside; then DVC removes the newer one."""
+    path = tmp_path / "results"
+    path.mkdir()
+    (path / "old").write_text("older")
+    script = """
+import shutil
+shutil.rmtree = lambda *names, **how: kill()
+with atomic_path(path) as t: t.mkdir()
+"""
+    run_killed(path, script)
+    assert names(path) == []
+    path.rmdir()
+    with pytest.raises(ValueError):
+        stop_while_filling(path, ValueError)
+    assert names(tmp_path) == []
+
+
 def test_writers_of_one_path_leave_each_other_alone(tmp_path: Path) -> None:
     """The second begins, ends and begins again while the first is alive in another process."""
     path = tmp_path / "result"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import os
 import shutil
@@ -12,12 +12,17 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from crosshash.errors import CrosshashError, full_disk_named
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+LOCK = "lock"
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems say that cannot lock
 NPY_HEADER = 1 << 20  # bytes before an array, at most: zipfile must know beforehand whether sizes fit 32 bits
 
 
@@ -53,59 +58,59 @@ def _move(source: Path, target: Path, aside: Path) -> None:
 
 @contextmanager
 def _workplace(target: Path) -> Iterator[Path]:
-    """Give a folder for one write, inside `.<name>.part`, which all writers of `target` share and lock."""
+    """Give a folder for one write, inside `.<name>.part`, which all writers of `target` share.
+
+    Its lock says that the writer lives. Who comes sweeps what the dead left, who leaves last takes
+    `.<name>.part` away.
+    """
+    from filelock import FileLock  # only writers pay for it, not every command
+
     shared = target.with_name(f".{target.name}.part")
     place = shared / uuid.uuid4().hex[:8]
-    lock = None
+    lock = FileLock(place / LOCK)
     try:  # from the first folder on: Ctrl-C may come while they are made
-        lock = _entered(shared, place, target)
+        _enter(place, lock)
+        for left in shared.iterdir():
+            if left != place:
+                _sweep(left, FileLock(left / LOCK), target)
         yield place
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        _clear(place, lock)
         with suppress(OSError):  # another writer is still at work
             shared.rmdir()
-        if lock is not None:
-            os.close(lock)
 
 
-def _entered(shared: Path, place: Path, target: Path) -> int:
-    """Make `place` and hold a lock on `shared`, which ends with this process however it ends.
+def _enter(place: Path, lock: FileLock) -> None:
+    """Make a folder and hold its lock, which ends with this process however it ends."""
+    from filelock import Timeout
 
-    Who finds nobody else there sweeps first. Who leaves last takes `shared` away: then it begins anew.
-    """
     while True:
         with suppress(FileExistsError):
-            shared.mkdir()
-        with suppress(FileNotFoundError):
-            lock = os.open(shared, os.O_RDONLY | os.O_DIRECTORY)
+            place.parent.mkdir()
+        with suppress(FileExistsError, FileNotFoundError, Timeout):  # swept before it was locked
+            place.mkdir(exist_ok=True)
             try:
-                with suppress(OSError):  # somebody is at work, or this file system knows no locks
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if _stands_at(lock, shared):
-                        _sweep(shared, target)
-                with suppress(OSError):
-                    fcntl.flock(lock, fcntl.LOCK_SH)
-                place.mkdir()
-                if _stands_at(lock, shared):
-                    return lock
-                place.rmdir()
-            except BaseException:
-                os.close(lock)
-                raise
-            os.close(lock)
+                lock.acquire(blocking=False)
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
+            return
 
 
-def _stands_at(opened: int, path: Path) -> bool:
-    """Say whether a folder that was opened is still the one of that name."""
-    return os.path.samestat(os.fstat(opened), path.stat())
-
-
-def _sweep(shared: Path, target: Path) -> None:
-    """Remove what dead processes left; a folder that one had put aside and not replaced comes back."""
-    for left in shared.iterdir():
-        if (left / "old").exists() and not os.path.lexists(target):
+def _sweep(left: Path, lock: FileLock, target: Path) -> None:
+    """Remove what a dead writer left; a folder that it had put aside and not replaced comes back."""
+    with suppress(OSError), lock.acquire(blocking=False):  # refused: it lives, or there are no locks to tell
+        if (left / "new").exists() and (left / "old").exists() and not os.path.lexists(target):
             os.replace(left / "old", target)
-        shutil.rmtree(left, ignore_errors=True)
+        _clear(left, lock)
+
+
+def _clear(place: Path, lock: FileLock) -> None:
+    """Remove a folder that is locked, and give the lock back."""
+    shutil.rmtree(place, ignore_errors=True)
+    lock.release()
+    with suppress(OSError):  # on Windows and NFS, an open file keeps its folder
+        place.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

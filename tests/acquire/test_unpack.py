@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from crosshash.acquire import archives
-from crosshash.acquire.archives import Unsafe, zip_members
+from crosshash.acquire.archives import Unsafe, tar_members, zip_members
 from crosshash.acquire.unpack import BadArchive, unpack
 from crosshash.errors import CrosshashError
 from crosshash.pairs.source import RawFile
@@ -108,6 +108,18 @@ def test_taken_names_are_left_alone(tmp_path: Path) -> None:
 )
 def test_names_that_lead_elsewhere(tmp_path: Path, kind: str, name: str) -> None:
     assert_refused(tmp_path, packed(kind, {"fine.txt": b"1", name: b"2"}), "leads out|path of Windows")
+
+
+def test_what_pythons_own_filter_refuses_is_refused(tmp_path: Path) -> None:
+    """A link in the folder that is written to; names alone do not tell."""
+    (tmp_path / "archive").write_bytes(packed("w:", {"fine.txt": b"1", "linked/out.txt": b"2"}))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (scratch / "linked").symlink_to(tmp_path)
+    members = tar_members(tmp_path / "archive", scratch, 10, 10**6)
+    assert next(members)[0] == "fine.txt"
+    with pytest.raises(Unsafe, match=r"'linked/out\.txt' would be extracted to .* outside the destination"):
+        next(members)
 
 
 @pytest.mark.parametrize("kind", ["zip", "w:"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.experiments.repository import make_experiments
 
@@ -18,8 +18,7 @@ def experiments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     ready = folder / "experiments.ready"
-    with (folder / "experiments.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / "experiments.lock"):
         if not ready.exists():
             make_experiments(folder / "experiments")
             ready.touch()

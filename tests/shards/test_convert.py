@@ -235,7 +235,7 @@ def test_a_set_too_large_for_matlab_goes_without_the_triple(
 ) -> None:
     """The six cells of `text <n>` take 6 * (48 + 16) bytes, the other variables less."""
     for limit, written in ((6 * 64, True), (6 * 64 - 1, False)):
-        monkeypatch.setattr("crosshash.formats.mat.LARGEST", limit)
+        monkeypatch.setattr("crosshash.shards.mat_triple.LARGEST", limit)
         folder = tmp_path / str(limit)
         folder.mkdir()
         source = source_of(items(6))

@@ -97,7 +97,10 @@ class ResumingDownloader:
             os.replace(self.part, output_file)
 
     def persist(self, session: requests.Session, url: str) -> None:
-        """Try again until the part is the whole file."""
+        """Try again until the part is the whole file.
+
+        urllib3.Retry repeats requests, not a body that breaks off, and nothing ends its waits.
+        """
         failures, furthest = 0, self.length()
         while True:
             try:

@@ -1,4 +1,7 @@
-"""MATLAB files: all versions read, version 5 written."""
+"""MATLAB files: all versions read, version 5 written.
+
+pymatreader drops axes of length 1, reads only whole variables, and follows links into other files.
+"""
 
 from __future__ import annotations
 

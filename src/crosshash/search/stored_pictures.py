@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from tarfile import BLOCKSIZE
+from typing import BinaryIO
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
@@ -40,7 +40,7 @@ class ShardPictures:
         shard, start = place
         with _opened(self.folder / FOLDER / shard) as file:
             contents = {
-                name.partition(".")[2]: os.pread(file, size, first)
+                name.partition(".")[2]: _bytes(file, first, size)
                 for name, first, size in islice(_members(file, start), 2)
             }
         try:  # the data set may have been converted anew since the index was made
@@ -62,25 +62,30 @@ class ShardPictures:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """Open a shard; gives its descriptor, from which threads may read side by side.
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a shard, without a buffer: what is read lies far apart.
 
     Raises:
         CrosshashError: it is not there, or holds something else than a shard.
     """
     try:
-        with path.open("rb") as file:
-            yield file.fileno()
+        with open(path, "rb", buffering=0) as file:
+            yield file
     except (OSError, ValueError) as error:
         raise CrosshashError(f"{path}: cannot be read ({error}). Run `dvc repro convert`.") from None
 
 
-def _members(file: int, start: int = 0) -> Iterator[tuple[str, int, int]]:
+def _members(file: BinaryIO, start: int = 0) -> Iterator[tuple[str, int, int]]:
     """Yield name, first byte and size of the files of a shard from a header on, reading headers alone.
 
     tarfile takes many times as long, since it reads every field; shards have short names and plain files.
     """
-    while (header := os.pread(file, BLOCKSIZE, start)).rstrip(b"\0"):
+    while (header := _bytes(file, start, BLOCKSIZE)).rstrip(b"\0"):
         name, size = header[:100].rstrip(b"\0").decode(), int(header[124:135], 8)
         yield name, start + BLOCKSIZE, size
         start += BLOCKSIZE * (1 + -(-size // BLOCKSIZE))
+
+
+def _bytes(file: BinaryIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)

@@ -32,11 +32,9 @@ class Piece:
         Raises:
             OSError: the file is not there or ends too early.
         """
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            data = os.pread(descriptor, self.size, self.start)
-        finally:
-            os.close(descriptor)
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(self.start)
+            data = file.read(self.size)
         if len(data) < self.size:
             raise OSError(f"{self.path} ends before byte {self.start + self.size}")
         return data

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from crosshash.errors import full_disk_named
 
@@ -15,20 +16,22 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def locked(path: Path, busy: str) -> Iterator[None]:
-    """Hold the lock file for this process alone; while another holds it, say `busy` and wait.
+    """Hold the lock file for this thread alone; while another, of any process, holds it, say `busy` and wait.
 
-    The file stays: removing it would let two in.
+    The file stays: whoever removes it while it is held lets two in.
 
     Raises:
-        CrosshashError: the file cannot be written.
+        CrosshashError: the file cannot be written, or the file system has no locks.
+        RuntimeError: this thread holds it already, and would wait for itself.
     """
+    lock = FileLock(path)
     with full_disk_named(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
-    with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock.acquire(blocking=False)
+        except Timeout:
             log.info("%s", busy)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()

@@ -39,9 +39,13 @@ def workers(count: int) -> Iterator[list[Worker]]:
     """Start worker processes; at the end, an error and Ctrl-C included, they are killed, at work or not.
 
     They are started afresh, not forked from a process that may have threads, and import nothing but what
-    their work needs (multiprocessing's own would import the script that this process runs).
+    their work needs (multiprocessing's own would import the script that this process runs). On Windows, where
+    a new process inherits no connection, there are none: this one does the work.
     """
     crew: list[Worker] = []
+    if not hasattr(signal, "pthread_sigmask"):
+        yield crew
+        return
     try:
         with _ctrl_c_waits():
             for _ in range(count):

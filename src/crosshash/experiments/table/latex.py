@@ -1,4 +1,4 @@
-"""The table as LaTeX, with the rules of booktabs."""
+"""The table as LaTeX, with the rules of booktabs. tabulate has no heads over one another."""
 
 from __future__ import annotations
 

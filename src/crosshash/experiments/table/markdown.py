@@ -1,4 +1,4 @@
-"""The table as Markdown."""
+"""The table as Markdown. tabulate leaves `|` in cells, which ends them."""
 
 from __future__ import annotations
 
