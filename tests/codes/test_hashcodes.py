@@ -13,7 +13,7 @@ from crosshash.errors import CrosshashError
 
 
 def names(count: int) -> np.ndarray:
-    return np.array([f"item {i}" for i in range(count)])
+    return np.array([f"item {i}" for i in range(count)], dtype=np.str_)
 
 
 def test_bytes_by_hand() -> None:

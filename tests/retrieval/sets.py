@@ -30,7 +30,7 @@ def code_set(
     """Signs +-1 [N, K] of image and text, labels [N, C]; ids are the prefix and a number."""
     labels = np.asarray(labels, dtype=np.uint8)
     items = len(labels)
-    ids = np.array([f"{prefix}{name}" for name in (range(items) if names is None else names)])
+    ids = np.array([f"{prefix}{name}" for name in (range(items) if names is None else names)], np.str_)
     return CodeSet(
         hash_codes(np.asarray(image), ids),
         hash_codes(np.asarray(text), ids),
