@@ -30,7 +30,7 @@ from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.config.resolve import resolve
 from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, read_code_set
 from crosshash.retrieval.measures.average_precision import AP
-from crosshash.retrieval.measures.bootstrap import interval
+from crosshash.retrieval.measures.bootstrap import intervals
 from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.scoring.significance import random_subsets
 from crosshash.retrieval.scoring.tasks import score_task
@@ -173,7 +173,7 @@ def precisions(query: CodeSet, retrieval: CodeSet, task: str, index: Index) -> N
 def pooled(differences: list[NDArray[np.float64]]) -> str:
     """Write the mean of a paired difference and its interval; a query counts once, with its mean."""
     by_query = np.mean(differences, axis=0)
-    low, high = interval(by_query, 2000, stream(0, "benchmark", "significance"))
+    low, high = intervals(by_query[:, None], 2000, stream(0, "benchmark", "significance"))[:, 0]
     return f"{by_query.mean():+.4f} ({low:+.4f} to {high:+.4f})"
 
 

@@ -6,11 +6,9 @@ import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
-from torch import nn
 
 from crosshash.artifacts import atomic_path, write_json, write_npz
 from crosshash.centers.center_book import CenterBook, read_centers
@@ -28,9 +26,10 @@ from crosshash.inference.bit_choice import choose_bits
 from crosshash.inference.device import make_deterministic, settled_device
 from crosshash.inference.encoding import EncodedItems, encode_items, joined
 from crosshash.inference.model_folder import Model, load_model
+from crosshash.models.method import Method
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.pairs.labels import label_matrix
-from crosshash.protocols import BitScalable, Method, Quantising
+from crosshash.protocols import BitScalable, Quantising
 from crosshash.shards.prepared import prepared
 from crosshash.shards.tar_files import read_items
 from crosshash.workers.parent import end_with_parent
@@ -50,7 +49,7 @@ def main(dataset: str) -> None:
     make_deterministic()
     device = settled_device(plan.device)
     model = load_model(MODEL)
-    cast(nn.Module, model.method).to(device)
+    model.method.to(device)
     book = read_centers(CENTERS)
     info = read_info(data)
     encoded = encode_parts(model, data, info, plan, torch.device(device))

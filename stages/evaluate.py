@@ -12,7 +12,7 @@ from crosshash.codes.bit_index import BitIndex, read_bit_index
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.errors import CrosshashError, listed, run_stage
-from crosshash.retrieval.codefiles.codeset import CodeSet, check_fit, read_code_set
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet, check_fit, read_code_set
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.retrieval.rerank.quantised import read_quantised, read_real
@@ -113,7 +113,7 @@ def _long_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[st
         return None
     return {
         task: round(task_map(query, retrieval, task, plan.ties, plan.undefined), DIGITS)
-        for task in ("i2t", "t2i")
+        for task in CROSS_MODAL
     }
 
 
@@ -123,7 +123,7 @@ def _two_stages(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[
     if found is None or plan.rerank is None or not have_labels(query, retrieval):
         return {}
     real = read_real(CODES / "real.npz", len(retrieval), found.codebook.dictionaries.shape[2])
-    searches = {task: two_stage_search(query, retrieval, found, real, task) for task in ("i2t", "t2i")}
+    searches = {task: two_stage_search(query, retrieval, found, real, task) for task in CROSS_MODAL}
     return compare_tasks(searches, plan.rerank, plan.ties, plan.undefined)
 
 

@@ -17,10 +17,11 @@ from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import run_stage
 from crosshash.inference.device import make_deterministic
 from crosshash.inference.model_folder import ModelCard, build_method, save_model
+from crosshash.models.method import Method
 from crosshash.models.towers import Tower, build_towers, with_fresh_weights
 from crosshash.models.weights.tensors import Tensors
 from crosshash.pairs.info import DatasetInfo, read_info
-from crosshash.protocols import Batches, Method
+from crosshash.protocols import Batches
 from crosshash.seeding import stream_seed
 from crosshash.shards.training_batches import Reading, check_batch, open_batches
 from crosshash.training.checkpoint import locked, remove_checkpoint, state_folder, training_key

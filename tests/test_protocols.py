@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from crosshash.protocols import Batches, Method, PairBatch
+from crosshash.models.method import Method
+from crosshash.protocols import Batches, PairBatch
 from tests.methods.cases import method
 from tests.training.cases import batches
 

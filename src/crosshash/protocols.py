@@ -1,8 +1,8 @@
-"""The shapes that layers agree on: batches, encoders and methods, without importing torch to say so."""
+"""The shapes that layers agree on: batches, losses, what some methods can do; without importing torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -73,43 +73,6 @@ class ParameterGroup:
 
 TrainingPairs = Callable[[], "Iterator[PairBatch]"]
 """Starts a pass over the training set: every item once, in the order of the split, on the model's device."""
-
-
-class Method(Protocol):
-    """A hashing method: two networks, a loss, and how either modality alone becomes a code.
-
-    phases: passes over the training set in each epoch, each with an optimiser of its own. training_only:
-    names of the state that training needs and encoding does not (buffers of the size of the training set,
-    frozen copies); it is in checkpoints, not in the trained model.
-    """
-
-    train_bits: int
-    phases: Sequence[str]
-    training_only: Sequence[str]
-
-    def parameter_groups(self, phase: str) -> list[ParameterGroup]:
-        """Parameters that a phase trains."""
-        ...
-
-    def start_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
-        """What the method does before an epoch; the first is 1, but a resumed training starts later."""
-        ...
-
-    def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
-        """Loss of one batch."""
-        ...
-
-    def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
-        """What the method does after an epoch: refreshing buffers, fitting a codebook."""
-        ...
-
-    def encode_image(self, image: Tensor) -> Tensor:
-        """Soft codes float[B, train_bits]; the sign is the hash code, zero counts as +1."""
-        ...
-
-    def encode_text(self, text: Tensor) -> Tensor:
-        """Soft codes float[B, train_bits] of texts."""
-        ...
 
 
 @runtime_checkable

@@ -12,13 +12,18 @@ from crosshash.errors import CrosshashError
 CLASSES = np.array(["cat", "dog"])
 
 
-def write(folder: Path, **arrays: np.ndarray) -> None:
-    write_npz(folder / "pets" / "train_labels.npz", arrays)
+@pytest.fixture(autouse=True)
+def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
-def test_read(tmp_path: Path) -> None:
-    write(tmp_path, classes=CLASSES, labels=np.array([[1, 0], [1, 1]], dtype=np.uint8))
-    classes, labels = read_training_labels("pets", tmp_path)
+def write(**arrays: np.ndarray) -> None:
+    write_npz(Path("data/pets/train_labels.npz"), arrays)
+
+
+def test_read() -> None:
+    write(classes=CLASSES, labels=np.array([[1, 0], [1, 1]], dtype=np.uint8))
+    classes, labels = read_training_labels("pets")
     assert classes.tolist() == ["cat", "dog"]
     assert labels.tolist() == [[1, 0], [1, 1]]
 
@@ -33,12 +38,12 @@ def test_read(tmp_path: Path) -> None:
         ({"classes": CLASSES, "labels": np.array([[1, 0], [0, 0]], np.uint8)}, "row 1"),
     ],
 )
-def test_files_that_do_not_fit(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
-    write(tmp_path, **arrays)
+def test_files_that_do_not_fit(arrays: dict[str, np.ndarray], said: str) -> None:
+    write(**arrays)
     with pytest.raises(CrosshashError, match=rf"train_labels\.npz: [\s\S]*{said}"):
-        read_training_labels("pets", tmp_path)
+        read_training_labels("pets")
 
 
-def test_missing_file(tmp_path: Path) -> None:
+def test_missing_file() -> None:
     with pytest.raises(CrosshashError, match="not found"):
-        read_training_labels("pets", tmp_path)
+        read_training_labels("pets")

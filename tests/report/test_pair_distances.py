@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosshash.codes.hashcodes import HashCodes
 from crosshash.report.pair_distances import PairDistances, pair_distances
 from crosshash.report.results import read_results
 from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet
 from tests.report.runs import BITS, PARTS
+from tests.retrieval.sets import hash_codes
 
 
 def code_set(seed: int, items: int, bits: int, name: str) -> CodeSet:
     """Random codes in which one item has no text and another no label."""
     random = np.random.default_rng(seed)
     ids = np.array([f"{name}{row}" for row in range(items)])
-    image, text = (HashCodes.from_signs(random.choice([-1, 1], (items, bits)), ids) for _ in range(2))
+    image, text = (hash_codes(random.choice([-1, 1], (items, bits)), ids) for _ in range(2))
     labels = (random.random((items, 5)) < 0.4).astype(np.uint8)
     labels[1] = 0
     has_text, has_labels = np.ones(items, bool), np.ones(items, bool)

@@ -48,23 +48,23 @@ def test_tables_hold_every_figure_of_the_method_once(method: str) -> None:
 
 def test_figures_of_one_data_set() -> None:
     """TwDH prints for MIRFlickr-25K at 16 bits 0.8783 (i2t) and 0.8566 (t2i), as mAP@5000."""
-    (table,) = published_tables("twdh", "mirflickr25k")
+    (table,) = published_tables("twdh")
     assert table.metric == "mAP@5000"
     assert "not a cut at rank 5000" in table.note
     assert table.bits == (16, 32, 64)
-    assert [(dataset, task, values[0]) for dataset, task, values in table.rows] == [
+    rows = [row for row in table.rows if row[0] == "MIRFlickr-25K"]
+    assert [(dataset, task, values[0]) for dataset, task, values in rows] == [
         ("MIRFlickr-25K", "i2t", "0.8783"),
         ("MIRFlickr-25K", "t2i", "0.8566"),
     ]
 
 
 def test_conventions_and_sources_never_share_a_table() -> None:
-    tables = published_tables("dcmht", "coco2017")
+    tables = published_tables("dcmht")
     assert len({(table.source, table.metric) for table in tables}) == len(tables) > 1
 
 
-def test_own_and_generated_data_have_no_published_figures() -> None:
-    assert published_tables("twdh", "scenes") == []
+def test_an_unheard_of_method_has_no_published_figures() -> None:
     assert published_tables("unheard-of") == []
 
 

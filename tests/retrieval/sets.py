@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.artifacts import write_npz
-from crosshash.codes.hashcodes import HashCodes
+from crosshash.codes.hashcodes import HashCodes, pack
 from crosshash.retrieval.codefiles.codeset import CodeSet
+
+
+def hash_codes(signs: NDArray[np.generic], ids: NDArray[np.str_]) -> HashCodes:
+    """Codes of +-1 [N, K]."""
+    return HashCodes(pack(signs), signs.shape[1], ids)
 
 
 def code_set(
@@ -25,10 +30,10 @@ def code_set(
     """Signs +-1 [N, K] of image and text, labels [N, C]; ids are the prefix and a number."""
     labels = np.asarray(labels, dtype=np.uint8)
     items = len(labels)
-    ids = np.array([f"{prefix}{name}" for name in (range(items) if names is None else names)])
+    ids = np.array([f"{prefix}{name}" for name in (range(items) if names is None else names)], np.str_)
     return CodeSet(
-        HashCodes.from_signs(np.asarray(image), ids),
-        HashCodes.from_signs(np.asarray(text), ids),
+        hash_codes(np.asarray(image), ids),
+        hash_codes(np.asarray(text), ids),
         labels,
         np.array([f"class {c}" for c in range(labels.shape[1])]),
         np.array([True] * items if has_text is None else has_text, dtype=bool),

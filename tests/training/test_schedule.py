@@ -19,6 +19,14 @@ def test_without_warm_up_the_first_step_has_the_peak() -> None:
     assert rate_factor(0, 10, 0.0) == 1
 
 
+def test_a_rise_from_zero_by_hand() -> None:
+    """Half of the warm-up gives one half; a quarter of the way 0.5 (1 + cos(pi / 4)) = 0.854."""
+    assert rate_factor(0, 20, 0.1, from_zero=True) == 0
+    assert rate_factor(1, 20, 0.1, from_zero=True) == pytest.approx(0.5)
+    assert rate_factor(5, 20, 0.1, from_zero=True) == pytest.approx(0.8536, abs=1e-4)
+    assert rate_factor(20, 20, 0.1, from_zero=True) == pytest.approx(0)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 7, 1000])
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 0.99])
 def test_every_step_moves_and_none_beyond_the_peak(steps: int, warmup: float) -> None:

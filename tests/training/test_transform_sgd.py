@@ -15,7 +15,6 @@ from crosshash.training.transform_sgd import (
     frequent_sets,
     sgd_transform,
     transform_loss,
-    warmup_cosine,
 )
 
 
@@ -44,14 +43,6 @@ def test_loss_equals_the_equation() -> None:
             away.append((halves[0] - halves[1]) ** 2)
     expected = sum(cross) / len(cross) + 1 - sum(away) / len(away)
     assert float(transform_loss(score, wanted)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_learning_rate_rises_and_falls() -> None:
-    """Half of the warm-up gives one half; a quarter of the way 0.5 (1 + cos(pi / 4)) = 0.854."""
-    assert warmup_cosine(0.0) == 0
-    assert warmup_cosine(0.05) == pytest.approx(0.5)
-    assert warmup_cosine(0.25) == pytest.approx(0.8536, abs=1e-4)
-    assert warmup_cosine(1.0) == pytest.approx(0)
 
 
 def test_most_frequent_sets_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,13 @@ from crosshash.artifacts import read_npz
 from crosshash.errors import CrosshashError, listed
 
 
-def read_training_labels(
-    dataset: str, folder: Path = Path("data")
-) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
+def read_training_labels(dataset: str) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
     """Read data/<dataset>/train_labels.npz: classes `<U`[C] and labels uint8[N, C] with a label in each row.
 
     Raises:
         CrosshashError: the file is missing, has other shapes, no class, or rows without a label.
     """
-    path = folder / dataset / "train_labels.npz"
+    path = Path("data") / dataset / "train_labels.npz"
     arrays = read_npz(path)
     classes, labels = arrays.get("classes"), arrays.get("labels")
     if classes is None or labels is None or labels.shape != (len(labels), len(classes)):

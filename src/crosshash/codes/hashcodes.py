@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,15 +53,6 @@ class HashCodes:
         problems = _problems(self.packed, self.bits, self.ids)
         if problems:
             raise CrosshashError(f"these arrays are no hash codes:\n{listed(problems)}")
-
-    @classmethod
-    def from_signs(cls, values: NDArray[np.generic], ids: Sequence[str] | NDArray[np.str_]) -> HashCodes:
-        """Take the signs of values[N, K]; zero counts as +1.
-
-        Raises:
-            CrosshashError: NaN in a row, or ids that do not fit.
-        """
-        return cls(pack(values), values.shape[1], np.asarray(ids, dtype=np.str_))
 
     def signs(self) -> NDArray[np.int8]:
         """Give the codes as int8[N, K] of +-1."""

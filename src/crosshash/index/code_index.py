@@ -79,11 +79,6 @@ class CodeIndex:
         """What the index is: flat, ivf, hnsw or multihash."""
         return "flat" if self.structure is None else self.structure.kind
 
-    @property
-    def bits_padded(self) -> int:
-        """Length of the codes with their pad bits."""
-        return 8 * int(self.packed.shape[1])
-
     def search(self, queries: Codes, top: int, keep: Rows | None = None) -> Found:
         """Find the `top` nearest items of each query, or all when there are fewer.
 

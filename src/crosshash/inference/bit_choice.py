@@ -12,7 +12,7 @@ from crosshash.codes.hashcodes import HashCodes
 from crosshash.errors import CrosshashError
 from crosshash.inference.encoding import EncodedItems
 from crosshash.pairs.labels import label_matrix
-from crosshash.retrieval.codefiles.codeset import CodeSet
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet
 from crosshash.retrieval.scoring.scores import DIGITS
 from crosshash.retrieval.scoring.significance import subset_maps
 
@@ -56,7 +56,7 @@ def choose_bits(
 def _scores(indexes: dict[str, Index], val: CodeSet, train: CodeSet) -> Scores | None:
     """Score the cut codes, both ways; None where no validation query has anything to find."""
     maps = {}
-    for task in ("i2t", "t2i"):
+    for task in CROSS_MODAL:
         try:
             maps[task] = subset_maps(val, train, task, indexes.values(), "expected", "skip")
         except CrosshashError:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from crosshash.centers.transform import apply_transform
 from crosshash.codes.hashcodes import pack
-from crosshash.protocols import Method
+from crosshash.models.method import Method
 from crosshash.shards.prepared import PreparedItem
 
 Encoder = Callable[[Tensor], Tensor]

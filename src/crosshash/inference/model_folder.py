@@ -5,16 +5,15 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
-
-from torch import nn
+from typing import Any
 
 from crosshash.artifacts import atomic_path, read_json, write_json
 from crosshash.config.plans.base import Settings
 from crosshash.errors import CrosshashError
+from crosshash.models.method import Method
 from crosshash.models.towers import Tower, TowerSpec, build_towers
 from crosshash.models.weights.tensors import Tensors, read_tensors, write_tensors
-from crosshash.protocols import Method, Prepare, TrainingInputs
+from crosshash.protocols import Prepare, TrainingInputs
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 REMEDY = "Run `dvc repro train`."
@@ -45,7 +44,8 @@ class Model:
 def build_method(card: ModelCard, towers: tuple[Tower, Tower], inputs: TrainingInputs | None) -> Method:
     """Make the method around its networks, by the module of its name."""
     module = importlib.import_module(f"crosshash.methods.{card.method}")
-    return cast(Method, module.build(*towers, card.train_bits, inputs, **card.settings))
+    method: Method = module.build(*towers, card.train_bits, inputs, **card.settings)
+    return method
 
 
 def save_model(folder: Path, card: ModelCard, state: Tensors) -> None:
@@ -69,15 +69,14 @@ def load_model(folder: Path) -> Model:
         method = build_method(card, towers, None)
     except (ModuleNotFoundError, TypeError) as error:
         raise _of_another_version(folder / CARD, error) from None
-    network = cast(nn.Module, method)
     weights = folder / WEIGHTS
     try:
-        network.load_state_dict(read_tensors(weights, REMEDY))
+        method.load_state_dict(read_tensors(weights, REMEDY))
     except RuntimeError as error:
         raise CrosshashError(
             f"{weights}: does not fit {CARD} ({str(error).splitlines()[0]}). {REMEDY}"
         ) from None
-    network.eval()
+    method.eval()
     image, text = towers
     return Model(card, method, image.prepare, text.prepare)
 

@@ -1,4 +1,7 @@
-"""The pairwise likelihood of shared labels given inner products, in blocks: no B x N matrix is kept."""
+"""The likelihood of shared labels given inner products; against buffers in blocks: no B x N matrix is kept.
+
+Shapes: B items, N others, C classes, K bits, L codes of the same items, n rows of a block of the others.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,25 @@ from crosshash.losses.similarity import similar
 BLOCK = 8192  # rows of the buffer at once
 
 
-def pair_likelihood(codes: Tensor, others: Tensor, shared: Tensor, alpha: float) -> Tensor:
-    """Mean over i, j of softplus(t) - s t, t = codes_i . others_j / alpha, with gradients for both sides.
+def unlikelihood(products: Tensor, shared: Tensor) -> Tensor:
+    """Negative logarithm of the likelihood of s given t: softplus(t) - s t, for tensors of one shape."""
+    return softplus(products) - shared * products
 
-    codes: float[B, K]; others: float[N, K]; shared: float[B, N] of 0 and 1.
-    """
-    products = codes @ others.T / alpha
-    return (softplus(products) - shared * products).mean()
+
+def pair_likelihood(codes_BK: Tensor, others_NK: Tensor, shared_BN: Tensor, alpha: float) -> Tensor:
+    """Mean over i, j of softplus(t) - s t, t = codes_i . others_j / alpha, with gradients for both sides."""
+    products_BN = codes_BK @ others_NK.T / alpha
+    return unlikelihood(products_BN, shared_BN).mean()
 
 
 def buffer_likelihood(
-    codes: Tensor, buffer: Tensor, labels: Tensor, buffer_labels: Tensor, alpha: float
+    codes_LBK: Tensor, buffer_NK: Tensor, labels_BC: Tensor, buffer_labels_NC: Tensor, alpha: float
 ) -> Tensor:
     """The same mean against a buffer of constants, for any number of rows.
 
-    codes: float[L, B, K], several codes of the same items; buffer: float[N, K]; labels: float[B, C];
-    buffer_labels: [N, C]. Memory: a few blocks of L B x BLOCK, whatever N; the gradient is made beside the
-    value.
+    Memory: a few blocks of L B x BLOCK, whatever N; the gradient is made beside the value.
     """
-    value: Tensor = _BufferLikelihood.apply(codes, buffer, labels, buffer_labels, alpha)  # type: ignore[no-untyped-call]
+    value: Tensor = _BufferLikelihood.apply(codes_LBK, buffer_NK, labels_BC, buffer_labels_NC, alpha)  # type: ignore[no-untyped-call]
     return value
 
 
@@ -42,26 +45,26 @@ class _BufferLikelihood(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401 - torch's own
-        codes: Tensor,
-        buffer: Tensor,
-        labels: Tensor,
-        buffer_labels: Tensor,
+        codes_LBK: Tensor,
+        buffer_NK: Tensor,
+        labels_BC: Tensor,
+        buffer_labels_NC: Tensor,
         alpha: float,
     ) -> Tensor:
-        count = codes.shape[0] * codes.shape[1] * len(buffer)
-        total = codes.new_zeros(())
-        gradient = torch.zeros_like(codes)
-        for start in range(0, len(buffer), BLOCK):
-            rows = buffer[start : start + BLOCK]
-            shared = similar(labels, buffer_labels[start : start + BLOCK]).to(codes.dtype)
-            products = codes @ rows.T / alpha
-            total += (softplus(products) - shared * products).sum()
-            gradient += (torch.sigmoid(products) - shared) @ rows
-        ctx.save_for_backward(gradient / (alpha * count))
+        count = codes_LBK.shape[0] * codes_LBK.shape[1] * len(buffer_NK)
+        total = codes_LBK.new_zeros(())
+        gradient_LBK = torch.zeros_like(codes_LBK)
+        for start in range(0, len(buffer_NK), BLOCK):
+            rows_nK = buffer_NK[start : start + BLOCK]
+            shared_Bn = similar(labels_BC, buffer_labels_NC[start : start + BLOCK]).to(codes_LBK.dtype)
+            products_LBn = codes_LBK @ rows_nK.T / alpha
+            total += unlikelihood(products_LBn, shared_Bn).sum()
+            gradient_LBK += (torch.sigmoid(products_LBn) - shared_Bn) @ rows_nK
+        ctx.save_for_backward(gradient_LBK / (alpha * count))
         return total / count
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - torch's own
-        (gradient,) = ctx.saved_tensors
-        return upstream * gradient, None, None, None, None
+        (gradient_LBK,) = ctx.saved_tensors
+        return upstream * gradient_LBK, None, None, None, None

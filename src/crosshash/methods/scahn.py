@@ -2,11 +2,12 @@
 
 Source: Self-constraining and attention-based hashing network for bit-scalable cross-modal retrieval,
 Neurocomputing 2020, doi 10.1016/j.neucom.2020.03.019.
+Shapes: B items of a batch, b and c of its two halves, N training items, C classes, K bits, L levels, F codes:
+those of the levels and their fusion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -16,6 +17,7 @@ from crosshash.errors import CrosshashError
 from crosshash.losses.alignment import bit_alignment
 from crosshash.losses.likelihood import buffer_likelihood, pair_likelihood
 from crosshash.losses.similarity import similar
+from crosshash.models.method import Method, encoding
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 
@@ -40,20 +42,20 @@ class LevelCodes(nn.Module):
         self.fusion = nn.Parameter(torch.randn(LEVELS, bits) / bits + 1 / LEVELS)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Give float[5, B, K]: the codes of the levels, then the fused one."""
+        """Give float[F, B, K]: the codes of the levels, then the fused one."""
         levels = self.network.levels(inputs)
-        codes = torch.stack(
+        codes_LBK = torch.stack(
             [torch.tanh(layer(level).float()) for layer, level in zip(self.hashing, levels, strict=True)]
         )
-        fused = torch.tanh((self.fusion[:, None] * codes).sum(0))
-        return torch.cat([codes, fused[None]])
+        fused_BK = torch.tanh((self.fusion[:, None] * codes_LBK).sum(0))
+        return torch.cat([codes_LBK, fused_BK[None]])
 
 
-class Scahn(nn.Module):
+class Scahn(Method):
     """Two networks trained in turn against buffers of the fused codes of all training items."""
 
-    phases: Sequence[str] = ("image", "text")
-    training_only: Sequence[str] = ("buffer_",)
+    phases = ("image", "text")
+    training_only = ("buffer_",)
     labels: Tensor
     target: Tensor
     image_activity: Tensor
@@ -65,12 +67,12 @@ class Scahn(nn.Module):
         image: Tower,
         text: Tower,
         train_bits: int,
+        inputs: TrainingInputs | None,
         alpha: float,
         pair_weight: float,
         quan_weight: float,
     ) -> None:
-        super().__init__()
-        self.train_bits = train_bits
+        super().__init__(train_bits)
         self.alpha = alpha * train_bits / 32
         self.pair_weight = pair_weight
         self.quan_weight = quan_weight
@@ -79,17 +81,19 @@ class Scahn(nn.Module):
         self.register_buffer("image_activity", torch.zeros(LEVELS, train_bits))
         self.register_buffer("text_activity", torch.zeros(LEVELS, train_bits))
         self.register_buffer("alignment", torch.zeros(train_bits))
+        if inputs is not None:
+            self.make_buffers(torch.from_numpy(inputs.labels))
 
-    def make_buffers(self, labels: Tensor) -> None:
-        """Make room for the fused codes of all training items, per modality; labels: uint8[N, C].
+    def make_buffers(self, labels_NC: Tensor) -> None:
+        """Make room for the fused codes of all training items, per modality; labels: uint8.
 
         Labels and targets are known again at the start of an epoch, so checkpoints are spared them.
         """
-        self.register_buffer("labels", labels, persistent=False)
-        signs = torch.ones(len(labels), self.train_bits, dtype=torch.int8)
-        self.register_buffer("target", signs, persistent=False)
+        self.register_buffer("labels", labels_NC, persistent=False)
+        signs_NK = torch.ones(len(labels_NC), self.train_bits, dtype=torch.int8)
+        self.register_buffer("target", signs_NK, persistent=False)
         for name in ("buffer_image", "buffer_text"):  # two tensors, not one of two names
-            self.register_buffer(name, torch.zeros(len(labels), self.train_bits))
+            self.register_buffer(name, torch.zeros(len(labels_NC), self.train_bits))
 
     def parameter_groups(self, phase: str) -> list[ParameterGroup]:
         """Give the network of the phase's modality as `backbone`, hash layers and fusion as `head`."""
@@ -115,10 +119,10 @@ class Scahn(nn.Module):
         if len(batch.index) < 2:
             raise CrosshashError("SCAHN compares the two halves of a batch: it needs two items or more.")
         modality: Modality = "image" if phase == "image" else "text"
-        codes = self._codes(modality)(batch.image if modality == "image" else batch.text)
-        self._buffer(modality)[batch.index] = codes[-1].detach()
-        with torch.autocast(codes.device.type, enabled=False):
-            parts = self._losses(codes, batch, modality)
+        codes_FBK = self._codes(modality)(batch.image if modality == "image" else batch.text)
+        self._buffer(modality)[batch.index] = codes_FBK[-1].detach()
+        with torch.autocast(codes_FBK.device.type, enabled=False):
+            parts = self._losses(codes_FBK, batch, modality)
         total = parts["inter"] + parts["intra"] + self.pair_weight * parts["pair"]
         total = total + self.quan_weight * 2 / self.train_bits * parts["quantisation"]
         return StepLoss(total, {f"{phase}_{name}": part.detach() for name, part in parts.items()})
@@ -126,8 +130,8 @@ class Scahn(nn.Module):
     def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
         """Refresh the buffers, and how much each bit matters."""
         self._refresh(pairs)
-        image, text = self._buffer("image")[:SAMPLE], self._buffer("text")[:SAMPLE]
-        self.alignment.copy_(bit_alignment(image, text, self.labels[:SAMPLE]))
+        image_NK, text_NK = self._buffer("image")[:SAMPLE], self._buffer("text")[:SAMPLE]
+        self.alignment.copy_(bit_alignment(image_NK, text_NK, self.labels[:SAMPLE]))
 
     def significances(self) -> dict[str, Tensor]:
         """How much each bit matters, by three measures float[K]; a larger one is kept first.
@@ -135,11 +139,11 @@ class Scahn(nn.Module):
         weights: sum over modalities and levels of |w|. activity: the same with each |w| times the mean |h| of
         its level. alignment: how long the bit stays while those are left out that the others can do without.
         """
-        image, text = self.image.fusion.detach().abs(), self.text.fusion.detach().abs()
-        activity = image * self.image_activity + text * self.text_activity
+        image_LK, text_LK = self.image.fusion.detach().abs(), self.text.fusion.detach().abs()
+        activity_LK = image_LK * self.image_activity + text_LK * self.text_activity
         return {
-            "weights": (image + text).sum(0),
-            "activity": activity.sum(0),
+            "weights": (image_LK + text_LK).sum(0),
+            "activity": activity_LK.sum(0),
             "alignment": self.alignment,
         }
 
@@ -159,50 +163,30 @@ class Scahn(nn.Module):
     def _buffer(self, modality: Modality) -> Tensor:
         return self.get_buffer(f"buffer_{modality}")
 
-    def _losses(self, codes: Tensor, batch: PairBatch, modality: Modality) -> dict[str, Tensor]:
-        """The four terms; codes: float[5, B, K], of which the two halves of B are B1 and B2."""
-        other = self._buffer("text" if modality == "image" else "image")
-        half = len(batch.index) // 2
-        shared = similar(batch.labels[:half], batch.labels[half:])
-        pair = [pair_likelihood(level[:half], level[half:], shared, self.alpha) for level in codes]
+    def _losses(self, codes_FBK: Tensor, batch: PairBatch, modality: Modality) -> dict[str, Tensor]:
+        """The four terms; pairs are the rows of the first half of the batch with those of the second."""
+        own_NK, other_NK = self._buffer(modality), self._buffer("text" if modality == "image" else "image")
+        labels_BC, half = batch.labels, len(batch.index) // 2
+        shared_bc = similar(labels_BC[:half], labels_BC[half:])
+        pair_F = [pair_likelihood(code[:half], code[half:], shared_bc, self.alpha) for code in codes_FBK]
         return {
-            "inter": buffer_likelihood(codes, other, batch.labels, self.labels, self.alpha),
-            "intra": buffer_likelihood(codes, self._buffer(modality), batch.labels, self.labels, self.alpha),
-            "pair": torch.stack(pair).mean(),
-            "quantisation": (self.target[batch.index] - codes[-1]).square().sum(1).mean(),
+            "inter": buffer_likelihood(codes_FBK, other_NK, labels_BC, self.labels, self.alpha),
+            "intra": buffer_likelihood(codes_FBK, own_NK, labels_BC, self.labels, self.alpha),
+            "pair": torch.stack(pair_F).mean(),
+            "quantisation": (self.target[batch.index] - codes_FBK[-1]).square().sum(1).mean(),
         }
 
     def _refresh(self, pairs: TrainingPairs) -> None:
         """Encode the whole training set as it would be encoded later, by rows."""
-        learning = self.training
-        self.eval()
-        sums = {modality: torch.zeros_like(self.image_activity) for modality in ("image", "text")}
-        with torch.no_grad():
+        sums_LK = {modality: torch.zeros_like(self.image_activity) for modality in ("image", "text")}
+        with encoding(self):
             for batch in pairs():
                 for modality, inputs in (("image", batch.image), ("text", batch.text)):
-                    codes = self._codes(modality)(inputs)  # type: ignore[arg-type]
-                    self._buffer(modality)[batch.index] = codes[-1]  # type: ignore[arg-type]
-                    sums[modality] += codes[:LEVELS].abs().sum(1)
-        self.image_activity.copy_(sums["image"] / len(self.labels))
-        self.text_activity.copy_(sums["text"] / len(self.labels))
-        self.train(learning)
+                    codes_FBK = self._codes(modality)(inputs)  # type: ignore[arg-type]
+                    self._buffer(modality)[batch.index] = codes_FBK[-1]  # type: ignore[arg-type]
+                    sums_LK[modality] += codes_FBK[:LEVELS].abs().sum(1)
+        self.image_activity.copy_(sums_LK["image"] / len(self.labels))
+        self.text_activity.copy_(sums_LK["text"] / len(self.labels))
 
 
-def build(
-    image: Tower,
-    text: Tower,
-    train_bits: int,
-    inputs: TrainingInputs | None,
-    alpha: float,
-    pair_weight: float,
-    quan_weight: float,
-) -> Scahn:
-    """Make the method, for training with buffers for all training items.
-
-    Raises:
-        CrosshashError: an encoder that does not show four levels.
-    """
-    method = Scahn(image, text, train_bits, alpha, pair_weight, quan_weight)
-    if inputs is not None:
-        method.make_buffers(torch.from_numpy(inputs.labels))
-    return method
+build = Scahn

@@ -1,4 +1,7 @@
-"""The heads that TwDH and DCMHT share: an embedding chooses each bit from a pair of outputs."""
+"""The heads that TwDH and DCMHT share: an embedding chooses each bit from a pair of outputs.
+
+Shapes: B items, D numbers of an embedding, K bits.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +23,14 @@ class SelectingHead(nn.Module):
 
     def __init__(self, dim: int, bits: int, norm: Literal["batch", "layer"]) -> None:
         super().__init__()
-        self.bits = bits
         self.value = nn.Linear(dim, dim)
         self.out = nn.Linear(dim, dim)
         self.norm = nn.BatchNorm1d(dim) if norm == "batch" else nn.LayerNorm(dim)
         self.pairs = nn.Linear(dim, 2 * bits)
 
-    def forward(self, embedding: Tensor) -> Tensor:
+    def forward(self, embedding_BD: Tensor) -> Tensor:
         """Give the margins, in float32 whatever the precision of the layers."""
-        pairs = torch.relu(self.pairs(self.norm(self.out(self.value(embedding))))).float()
-        return pairs[:, self.bits :] - pairs[:, : self.bits]
+        return margins(torch.relu(self.pairs(self.norm(self.out(self.value(embedding_BD))))).float())
 
 
 class MlpHead(nn.Module):
@@ -39,25 +40,34 @@ class MlpHead(nn.Module):
 
     def __init__(self, dim: int, bits: int) -> None:
         super().__init__()
-        self.bits = bits
         self.inner = nn.Linear(dim, self.WIDTH)
         self.pairs = nn.Linear(self.WIDTH, 2 * bits)
 
-    def forward(self, embedding: Tensor) -> Tensor:
+    def forward(self, embedding_BD: Tensor) -> Tensor:
         """Give the margins, in float32 whatever the precision of the layers."""
-        pairs: Tensor = self.pairs(torch.relu(self.inner(embedding))).float()
-        return pairs[:, self.bits :] - pairs[:, : self.bits]
+        return margins(self.pairs(torch.relu(self.inner(embedding_BD))).float())
 
 
-def pair_entropy(margin: Tensor, target: Tensor) -> Tensor:
+def margins(pairs_B2K: Tensor) -> Tensor:
+    """Take the negative half of the pairs from the positive one: float[B, K]."""
+    bits = pairs_B2K.shape[1] // 2
+    return pairs_B2K[:, bits:] - pairs_B2K[:, :bits]
+
+
+def soft_code(margin_BK: Tensor) -> Tensor:
+    """Soft codes 2p - 1 = tanh(d / 2) in [-1, 1] of the margins d."""
+    return torch.tanh(margin_BK / 2)
+
+
+def pair_entropy(margin_BK: Tensor, target_BK: Tensor) -> Tensor:
     """Binary cross-entropy of the pairs against +-1 targets, mean over items and bits.
 
-    margin: float[B, K]; target: +-1 [B, K]. Both halves of a pair give the same term, so that the published
-    mean over 2K outputs is the mean over K of -log sigmoid(t d), written as softplus, which cannot overflow.
+    Both halves of a pair give the same term, so that the published mean over 2K outputs is the mean over K
+    of -log sigmoid(t d), written as softplus, which cannot overflow.
     """
-    return nn.functional.softplus(-margin * target).mean()
+    return nn.functional.softplus(-margin_BK * target_BK).mean()
 
 
-def quantisation(margin: Tensor) -> Tensor:
+def quantisation(margin_BK: Tensor) -> Tensor:
     """Q(p) = 1 - mean((2p - 1)^2), 2p - 1 = +-tanh(d / 2): 0 when every bit is decided, 1 when none is."""
-    return 1 - torch.tanh(margin / 2).square().mean()
+    return 1 - soft_code(margin_BK).square().mean()

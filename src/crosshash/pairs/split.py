@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosshash.artifacts import read_json, write_json
+from crosshash.artifacts import write_json
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.source import SplitSizes
 from crosshash.pairs.table import NAME as PAIRS
-from crosshash.pairs.table import read_ids
 from crosshash.seeding import stream_seed
 
 NAME = "split.json"
@@ -148,31 +147,6 @@ def write_split(folder: Path, split: Split) -> None:
         "pairs_sha256": _sha256(folder / PAIRS),
     }
     write_json(folder / NAME, value)
-
-
-def read_split(folder: Path) -> Split:
-    """Read the split of `data/<dataset>`; `retrieval` is in the order of the pair table.
-
-    Raises:
-        CrosshashError: a file is missing, the sets overlap, or the pair table is not the one that was split.
-    """
-    value = read_json(folder / NAME)
-    ids = read_ids(folder)
-    if value["pairs_sha256"] != _sha256(folder / PAIRS):
-        raise CrosshashError(
-            f"{folder / NAME}: belongs to another {PAIRS} (the checksums differ). Run `dvc repro convert`."
-        )
-    query = tuple(value["query"])
-    asking = set(query)
-    try:
-        return Split(
-            query=query,
-            train=tuple(value["train"]),
-            val_query=tuple(value["val_query"]),
-            retrieval=tuple(item for item in ids if item not in asking),
-        )
-    except CrosshashError as error:
-        raise CrosshashError(f"{folder / NAME}: {error} Run `dvc repro convert`.") from None
 
 
 def _sha256(path: Path) -> str:

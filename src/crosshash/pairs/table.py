@@ -66,16 +66,6 @@ def read_pairs(folder: Path) -> list[Pair]:
     return found
 
 
-def read_ids(folder: Path) -> list[str]:
-    """Read the ids of `pairs.parquet` alone, in row order.
-
-    Raises:
-        CrosshashError: the file is missing, cut or of another layout.
-    """
-    ids: list[str] = _read(folder / NAME, ["id"])["id"].to_pylist()
-    return ids
-
-
 def _read(path: Path, columns: Sequence[str]) -> pyarrow.Table:
     try:
         return pyarrow.parquet.read_table(path, columns=list(columns), schema=SCHEMA)

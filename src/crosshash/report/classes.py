@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosshash.report.pair_distances import PairDistances
 from crosshash.report.results import Results
-from crosshash.retrieval.codefiles.codeset import TASKS
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ClassScore:
     @property
     def mean(self) -> float | None:
         """Mean over i2t and t2i, by which classes are sorted."""
-        both = [score for task in ("i2t", "t2i") if (score := self.mean_ap[task]) is not None]
+        both = [score for task in CROSS_MODAL if (score := self.mean_ap[task]) is not None]
         return sum(both) / len(both) if both else None
 
 

@@ -80,13 +80,12 @@ def comparable_figures(method: str, dataset: str, bits: int, measures: Collectio
     return list(found.values())
 
 
-def published_tables(method: str, dataset: str | None = None) -> list[PublishedTable]:
-    """Give a method's published figures, in the order of the file: on one data set, or on all of them."""
+def published_tables(method: str) -> list[PublishedTable]:
+    """Give a method's published figures, in the order of the file."""
     name = METHODS.get(method, method)
-    wanted = None if dataset is None else DATASETS.get(dataset, ())
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in _rows():
-        if row["method"] == name and (wanted is None or row["dataset"] in wanted):
+        if row["method"] == name:
             key = (row["source"], row["metric"], row["protocol"], row["backbone"])
             groups.setdefault(key, []).append(row)
     return [_table(key, rows) for key, rows in groups.items()]

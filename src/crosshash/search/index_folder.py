@@ -56,11 +56,6 @@ class IndexFolder:
     quantiser: Quantiser | None
     statistics: dict[str, Any]
 
-    @property
-    def of_collection(self) -> bool:
-        """Say whether it grows with `crosshash encode`."""
-        return BASE in self.statistics
-
     def picture(self, name: str) -> bytes | None:
         """Give a picture of the collection's own by its name; None where the file is gone."""
         try:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from crosshash.search.index_folder import IndexFolder, StaleCollection, index_fo
 from crosshash.search.items import PICTURE, Hit, Item, ItemTable
 from crosshash.search.stored_pictures import ShardPictures
 
-Task = Literal["i2t", "t2i", "i2i", "t2t"]
 EMPTY = "the query is empty: write what you look for"
 
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from crosshash.errors import CrosshashError
+from crosshash.models.method import Method
 from crosshash.models.weights.tensors import Tensors
-from crosshash.protocols import Batches, Method, PairBatch, StepLoss
+from crosshash.protocols import Batches, PairBatch, StepLoss
 from crosshash.seeding import stream_seed
 from crosshash.training.checkpoint import Epoch, Progress, cpu_copy, load_checkpoint, save_checkpoint
 from crosshash.training.optimizers import Rates, make_optimizer, set_rates
@@ -56,11 +57,10 @@ def fit(
     Raises:
         CrosshashError: a loss, gradient or weight is no longer a number; epoch, step and part are named.
     """
-    network = cast(nn.Module, method)
     optimizers = [make_optimizer(method, phase, rates) for phase in method.phases]
-    wrapped, *stepped = fabric.setup(network, *optimizers)
+    wrapped, *stepped = fabric.setup(method, *optimizers)
     wrapped.mark_forward_method("training_step")
-    best, progress = _beginning(network, optimizers, folder, epochs)
+    best, progress = _beginning(method, optimizers, folder, epochs)
     for number, row in enumerate(progress.history, start=1):
         on_epoch(number, row)
     started, resumed_after = time.perf_counter(), progress.epochs_done
@@ -72,9 +72,9 @@ def fit(
         # Without scores, later is better.
         value = sum(scores.values()) / len(scores) if scores and select == "best" else float(epoch)
         if value > progress.best_value:
-            best, progress = cpu_copy(network.state_dict()), Progress(epoch, progress.history, epoch, value)
+            best, progress = cpu_copy(method.state_dict()), Progress(epoch, progress.history, epoch, value)
         progress = Progress(epoch, (*progress.history, row), progress.best_epoch, progress.best_value)
-        save_checkpoint(folder, network.state_dict(), best, optimizers, progress)
+        save_checkpoint(folder, method.state_dict(), best, optimizers, progress)
         on_epoch(epoch, row)
         _tell((epoch, epochs), row, (time.perf_counter() - started) / (epoch - resumed_after))
     return Fitted(best, progress.best_epoch, progress.history)
@@ -124,7 +124,7 @@ def _train_epoch(
     for phase, optimizer in zip(method.phases, optimizers, strict=True):
         means = _train_phase(fabric, wrapped, batches, optimizer, phase, place, rates)
         row |= means | {"loss": row.get("loss", 0.0) + means["loss"]}
-    for name, value in cast(nn.Module, method).state_dict().items():
+    for name, value in method.state_dict().items():
         if value.is_floating_point() and not value.isfinite().all():
             raise _no_number("a weight or buffer", epoch, len(batches), name)
     method.end_epoch(epoch, pairs)

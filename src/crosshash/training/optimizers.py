@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch.optim import SGD, AdamW, Optimizer
 
-from crosshash.protocols import Method, ParameterGroup
+from crosshash.models.method import Method
+from crosshash.protocols import ParameterGroup
 from crosshash.training.schedule import Schedule, rate_factor
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
-from typing import cast
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from crosshash.codes.hashcodes import pack
-from crosshash.protocols import Batches, Method, PairBatch
+from crosshash.models.method import Method, encoding
+from crosshash.protocols import Batches, PairBatch
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 
 DATABASE = 10_000  # items searched at most: the first of the training set, whose order is drawn by seed
@@ -48,15 +47,12 @@ def validation(
 
 def pair_codes(fabric: Fabric, method: Method, batches: Iterable[PairBatch]) -> tuple[np.ndarray, np.ndarray]:
     """Encode batches; gives packed image and text codes uint8[N, ceil(K/8)]."""
-    module = cast(nn.Module, method)
-    module.eval()
     images: list[np.ndarray] = []
     texts: list[np.ndarray] = []
-    with torch.no_grad(), fabric.autocast():
+    with encoding(method), fabric.autocast():
         for batch in batches:
             images.append(_packed(method.encode_image(batch.image.to(fabric.device))))
             texts.append(_packed(method.encode_text(batch.text.to(fabric.device))))
-    module.train()
     return np.concatenate(images), np.concatenate(texts)
 
 

@@ -1,8 +1,10 @@
-"""The transform from long to short hash codes by gradient, as TwDH publishes it."""
+"""The transform from long to short hash codes by gradient, as TwDH publishes it.
+
+Shapes: B label sets of a step, S of all, C classes, K bits of the long code, k of the short one, P the two
+halves of a pair.
+"""
 
 from __future__ import annotations
-
-from math import cos, pi
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from torch.nn import functional as F
 from crosshash.centers.center_book import CenterBook
 from crosshash.centers.transform import Matrix, apply_transform
 from crosshash.seeding import stream, stream_seed
+from crosshash.training.schedule import rate_factor
 
 SPARSITY = 0.001
 """Weight of the sum of absolute entries."""
@@ -59,7 +62,7 @@ def _fitted(
     seed: int,
 ) -> Matrix:
     """Learn from label sets bool[S, C]."""
-    inputs, wanted = _halves(long.targets(sets)), _halves(short.targets(sets))
+    inputs_S2K, wanted_S2k = _halves(long.targets(sets)), _halves(short.targets(sets))
     rng = stream(seed, "transform", "order")
     generator = torch.Generator().manual_seed(stream_seed(seed, "transform", "start"))
     matrix = torch.empty(2 * long.bits, 2 * short.bits).uniform_(-1, 1, generator=generator).requires_grad_()
@@ -70,9 +73,10 @@ def _fitted(
         order = torch.from_numpy(rng.permutation(len(sets)))
         for start in range(0, len(sets), batch):
             rows = order[start : start + batch]
-            loss = transform_loss(inputs[rows] @ matrix, wanted[rows]) + SPARSITY * matrix.abs().sum()
+            loss = transform_loss(inputs_S2K[rows] @ matrix, wanted_S2k[rows]) + SPARSITY * matrix.abs().sum()
             (gradient,) = torch.autograd.grad(loss, matrix)
-            adam_step(matrix.detach(), gradient, moments, lr * warmup_cosine(step / steps))
+            rate = lr * rate_factor(step, steps, WARMUP, from_zero=True)
+            adam_step(matrix.detach(), gradient, moments, rate)
             step += 1
         found: Matrix = matrix.detach().numpy()
         if (apply_transform(long.centers, found) == short.centers).all():
@@ -87,11 +91,6 @@ def frequent_sets(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
     return most
 
 
-def warmup_cosine(progress: float) -> float:
-    """Give the learning rate's factor at this share of the steps: a linear rise, then a cosine to zero."""
-    return progress / WARMUP if progress < WARMUP else 0.5 * (1 + cos(pi * progress))
-
-
 def adam_step(matrix: Tensor, gradient: Tensor, moments: tuple[Tensor, Tensor], lr: float) -> None:
     """Change `matrix` and `moments` in place: Adam without bias correction, decay, gradient cut to norm 1.
 
@@ -104,13 +103,13 @@ def adam_step(matrix: Tensor, gradient: Tensor, moments: tuple[Tensor, Tensor], 
     matrix -= lr * (first / (second.sqrt() + EPSILON) + DECAY * matrix)
 
 
-def transform_loss(score: Tensor, wanted: Tensor) -> Tensor:
-    """Compare scores of pairs [B, 2k] with one-hot pairs: cross-entropy plus 1 - mean((y0 - y1)^2)."""
-    likelihood = score.view(len(score), 2, -1).softmax(dim=1)
-    away = 1 - (likelihood[:, 0] - likelihood[:, 1]).square().mean()
-    return F.binary_cross_entropy(likelihood.flatten(1), wanted) + away
+def transform_loss(score_B2k: Tensor, wanted_B2k: Tensor) -> Tensor:
+    """Compare scores of pairs with one-hot pairs: cross-entropy plus 1 - mean((y0 - y1)^2)."""
+    likelihood_BPk = score_B2k.view(len(score_B2k), 2, -1).softmax(dim=1)
+    away = 1 - (likelihood_BPk[:, 0] - likelihood_BPk[:, 1]).square().mean()
+    return F.binary_cross_entropy(likelihood_BPk.flatten(1), wanted_B2k) + away
 
 
-def _halves(codes: NDArray[np.int8]) -> Tensor:
-    """Write codes [B, K] of +-1 as one-hot pairs float32[B, 2K], negative halves first."""
-    return torch.from_numpy(np.concatenate([codes < 0, codes > 0], axis=1)).float()
+def _halves(codes_BK: NDArray[np.int8]) -> Tensor:
+    """Write codes of +-1 as one-hot pairs float32[B, 2K], negative halves first."""
+    return torch.from_numpy(np.concatenate([codes_BK < 0, codes_BK > 0], axis=1)).float()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crosshash.experiments.table.cells import Cell
-from crosshash.experiments.table.leaderboard import TASKS, Group, Leaderboard
+from crosshash.experiments.table.leaderboard import Group, Leaderboard
 from crosshash.experiments.table.words import columns, conditions, label, notes, score, source, sources
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -76,10 +77,10 @@ def _head(groups: Iterable[Group]) -> list[str]:
         datasets.append(rf"\multicolumn{{{width}}}{{c}}{{{escaped(group.title)}}}")
         rules[0] += rf"\cmidrule(lr){{{first}-{first + width - 1}}}"
         for bits in group.bits:
-            lengths.append(rf"\multicolumn{{{len(TASKS)}}}{{c}}{{{bits} bits}}")
-            rules[1] += rf"\cmidrule(lr){{{first}-{first + len(TASKS) - 1}}}"
-            tasks += TASKS
-            first += len(TASKS)
+            lengths.append(rf"\multicolumn{{{len(CROSS_MODAL)}}}{{c}}{{{bits} bits}}")
+            rules[1] += rf"\cmidrule(lr){{{first}-{first + len(CROSS_MODAL) - 1}}}"
+            tasks += CROSS_MODAL
+            first += len(CROSS_MODAL)
     return [_line(datasets), rules[0], _line(lengths), rules[1], _line(tasks)]
 
 

@@ -14,8 +14,7 @@ from crosshash.experiments.runs import Run
 from crosshash.experiments.settings import row_settings, telling
 from crosshash.experiments.table.cells import Cell, task_cells
 from crosshash.report.printed_scores import METHODS, comparable_figures
-
-TASKS = ("i2t", "t2i")
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def build_leaderboard(
     if unknown := [name for name in datasets if name not in there]:
         raise CrosshashError(f"no run on {', '.join(unknown)}; there are runs on: {', '.join(there)}.")
     wanted = [run for run in runs if not datasets or run.dataset in datasets]
-    having = [run for run in wanted if any(run.mean(task, measure) is not None for task in TASKS)]
+    having = [run for run in wanted if any(run.mean(task, measure) is not None for task in CROSS_MODAL)]
     if not having:
         raise CrosshashError(_no_measure(wanted, measure))
     lacking = [LeftOut(run.name, f"has no {measure}") for run in wanted if run not in having]
@@ -98,7 +97,7 @@ def build_leaderboard(
 
 
 def _no_measure(runs: Iterable[Run], measure: str) -> str:
-    known = dict.fromkeys(name for run in runs for task in TASKS for name in run.measures(task))
+    known = dict.fromkeys(name for run in runs for task in CROSS_MODAL for name in run.measures(task))
     return f"no run has the measure {measure}{did_you_mean(measure, known)} There are: {', '.join(known)}."
 
 
@@ -125,7 +124,7 @@ def _rows(runs: Sequence[Run], groups: Sequence[Group], members: Sequence[int], 
         for run, of, key in sorted(zip(runs, members, keys, strict=True), key=lambda one: _order(one[0])):
             if of == group:
                 places.setdefault((run.bits, found.index(key)), []).append(run)
-        for task in TASKS:
+        for task in CROSS_MODAL:
             for row, cell in task_cells(places, group, task, measure):
                 cells[row].append(cell)
     rows = []

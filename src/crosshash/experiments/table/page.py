@@ -8,8 +8,9 @@ from importlib.resources import files
 from markupsafe import Markup, escape
 
 from crosshash.experiments.table import words
-from crosshash.experiments.table.leaderboard import TASKS, Leaderboard
+from crosshash.experiments.table.leaderboard import Leaderboard
 from crosshash.report.templates import environment_of
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
 
 def leaderboard_page(board: Leaderboard) -> str:
@@ -19,7 +20,7 @@ def leaderboard_page(board: Leaderboard) -> str:
     style = (files("crosshash.experiments.table") / "page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
         board=board,
-        tasks=TASKS,
+        tasks=CROSS_MODAL,
         words=words,
         style=Markup(style),  # noqa: S704 - a file of this package
     )

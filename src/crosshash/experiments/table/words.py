@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from crosshash.experiments.conditions import in_words
 from crosshash.experiments.table.cells import Cell
 from crosshash.experiments.table.leaderboard import Group, Leaderboard, Printed, Row
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
 LEGEND = (
     "Mean over seeds ± standard deviation (number of seeds). Bold: the best of its column, and those that a "
@@ -61,4 +62,4 @@ def sources(board: Leaderboard) -> list[str]:
 
 def columns(group: Group) -> Sequence[tuple[int, str]]:
     """Give length and task of each column of a group."""
-    return [(bits, task) for bits in group.bits for task in ("i2t", "t2i")]
+    return [(bits, task) for bits in group.bits for task in CROSS_MODAL]

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from crosshash.report.classes import ClassScore
 from crosshash.report.figures.canvas import INK, MARKERS, SERIES, SIZE, canvas, svg
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
 NAMED_CLASSES = 30
 """With more classes their names no longer fit beside the points."""
@@ -50,16 +51,16 @@ def score_intervals(
         return svg(figure, "scores", f"mAP with its 95 % interval: {words}; chance {chance:.3f}")
 
 
-def class_figure(classes: Sequence[ClassScore], tasks: Sequence[str] = ("i2t", "t2i")) -> Markup:
+def class_figure(classes: Sequence[ClassScore]) -> Markup:
     """Draw the mAP of each class beside its chance: by name, or by rank where there are many."""
-    return _named_classes(classes, tasks) if len(classes) <= NAMED_CLASSES else _many_classes(classes, tasks)
+    return _named_classes(classes) if len(classes) <= NAMED_CLASSES else _many_classes(classes)
 
 
-def _named_classes(classes: Sequence[ClassScore], tasks: Sequence[str]) -> Markup:
+def _named_classes(classes: Sequence[ClassScore]) -> Markup:
     places = np.arange(len(classes))
     with canvas((SIZE[0], 1.2 + 0.22 * len(classes))) as (figure, axes):
         axes.plot(_chances(classes), places, "|", color=INK, alpha=0.6, markersize=9, label="chance")
-        for task, colour, marker in zip(tasks, SERIES, MARKERS, strict=False):
+        for task, colour, marker in zip(CROSS_MODAL, SERIES, MARKERS, strict=False):
             axes.plot(_scores(classes, task), places, marker, color=colour, label=task, markersize=5)
         names = [one.name if len(one.name) <= 24 else one.name[:23] + "…" for one in classes]
         axes.set(yticks=places, ylim=(len(classes) - 0.4, -0.6), xlim=(0, 1.01))
@@ -71,11 +72,11 @@ def _named_classes(classes: Sequence[ClassScore], tasks: Sequence[str]) -> Marku
         )
 
 
-def _many_classes(classes: Sequence[ClassScore], tasks: Sequence[str]) -> Markup:
+def _many_classes(classes: Sequence[ClassScore]) -> Markup:
     places = np.arange(1, len(classes) + 1)
     with canvas() as (figure, axes):
         axes.plot(places, _chances(classes), "-", color=INK, alpha=0.6, linewidth=1, label="chance")
-        for task, colour, marker in zip(tasks, SERIES, MARKERS, strict=False):
+        for task, colour, marker in zip(CROSS_MODAL, SERIES, MARKERS, strict=False):
             axes.plot(places, _scores(classes, task), marker, color=colour, label=task, markersize=2)
         axes.set(ylim=(0, 1.03), xlabel="class, best first", ylabel="mAP of its queries")
         figure.legend(loc="outside upper left", ncols=3)

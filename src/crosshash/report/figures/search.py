@@ -10,6 +10,7 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from crosshash.report.figures.canvas import DASHES, INK, MARKERS, PANEL, SERIES, canvas, svg
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
 SIGNIFICANCES = ("weights", "activity", "alignment")
 
@@ -41,7 +42,7 @@ def two_stages(rerank: pd.DataFrame, section: Mapping[str, Any]) -> Markup:
     section: of metrics.json, with the scores of quantised and real vectors.
     """
     with canvas() as (figure, axes):
-        for task, colour in zip(("i2t", "t2i"), SERIES, strict=False):
+        for task, colour in zip(CROSS_MODAL, SERIES, strict=False):
             curve = rerank[rerank["task"] == task]
             axes.plot(curve["r_h"], curve["AP@50[hits]"], "-o", color=colour, label=task, markersize=4)
             for way, dash in (("quantised", "--"), ("real", ":")):

@@ -22,6 +22,8 @@ TASKS: dict[str, tuple[Modality, Modality]] = {
     "t2t": ("text", "text"),
 }
 """Which modality asks and which answers."""
+CROSS_MODAL = ("i2t", "t2i")
+"""The tasks in which one modality asks and the other answers."""
 
 KEYS = ("image", "text", "labels", "ids", "bits", "classes", "has_text", "has_labels")
 

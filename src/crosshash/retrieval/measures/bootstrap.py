@@ -1,4 +1,7 @@
-"""How far a mean over queries may be from that of other queries of the same kind."""
+"""How far a mean over queries may be from that of other queries of the same kind.
+
+Shapes: Q queries, M measures, R resamplings, r those of a block. Source: Efron & Tibshirani 1993, chapter 13.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +12,38 @@ from numpy.typing import NDArray
 BLOCK = 1 << 20  # drawn queries held at once
 
 
-def interval(
-    values: NDArray[np.float64], resamplings: int, generator: np.random.Generator
-) -> tuple[float, float]:
-    """Give the 95 % percentile interval of the mean of values[Q], by drawing Q queries with replacement.
-
-    Without resamplings (0) both ends are the mean itself. Source: Efron & Tibshirani 1993, chapter 13.
-    """
-    low, high = intervals(values[:, None], resamplings, generator)[:, 0].tolist()
-    return low, high
-
-
 def intervals(
-    values: NDArray[np.float64], resamplings: int, generator: np.random.Generator
+    values_QM: NDArray[np.float64], resamplings: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Give such intervals for the means of all columns of values[Q, M], from the same draws: [2, M]."""
+    """Give the 95 % percentile intervals of the means of all columns, from the same draws: float64[2, M].
+
+    Without resamplings (0) both ends are the mean itself.
+    """
     if resamplings == 0:
-        return np.stack([values.mean(axis=0)] * 2)
-    queries, means, table = len(values), [], np.ascontiguousarray(values)
+        return np.stack([values_QM.mean(axis=0)] * 2)
+    means_RM = resampled_means(values_QM, resamplings, generator)
+    return np.asarray(np.percentile(means_RM, [2.5, 97.5], axis=0))
+
+
+def resampled_means(
+    values_QM: NDArray[np.float64], resamplings: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw Q queries with replacement, again and again; give the means of all columns: float64[R, M]."""
+    queries, means, table_QM = len(values_QM), [], np.ascontiguousarray(values_QM)
     step = max(1, BLOCK // queries)
     for start in range(0, resamplings, step):
         rows = min(step, resamplings - start)
-        means.append(_means(table, generator.integers(queries, size=(rows, queries))))
-    return np.asarray(np.percentile(np.concatenate(means), [2.5, 97.5], axis=0))
+        means.append(_means(table_QM, generator.integers(queries, size=(rows, queries))))
+    return np.concatenate(means)
 
 
 @njit(nogil=True)
-def _means(values: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Means of the drawn rows of values[Q, M], for each row of drawn[B, Q]: float64[B, M]."""
-    sums = np.zeros((len(drawn), values.shape[1]))
-    for b in range(len(drawn)):
-        for q in drawn[b]:
-            for m in range(values.shape[1]):
-                sums[b, m] += values[q, m]
-    sums /= drawn.shape[1]
-    return sums
+def _means(values_QM: NDArray[np.float64], drawn_rQ: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Means of the drawn rows: float64[r, M]; summed in the order of the draw, so the same everywhere."""
+    sums_rM = np.zeros((len(drawn_rQ), values_QM.shape[1]))
+    for r in range(len(drawn_rQ)):
+        for q in drawn_rQ[r]:
+            for m in range(values_QM.shape[1]):
+                sums_rM[r, m] += values_QM[q, m]
+    sums_rM /= drawn_rQ.shape[1]
+    return sums_rM

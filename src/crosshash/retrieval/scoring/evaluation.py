@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, Modality, check_fit
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet, Modality, check_fit
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.instance import partner_scores
 from crosshash.retrieval.measures.mean_ap import Undefined, mean_average_precision
@@ -51,7 +51,7 @@ def evaluate(
         base_rate = found["i2i"][0].relevant_pairs / pairs
         tasks = {task: report for task, (_, report) in found.items()}
     else:
-        tasks = {task: _by_partner(query, retrieval, task, ties) for task in ("i2t", "t2i")}
+        tasks = {task: _by_partner(query, retrieval, task, ties) for task in CROSS_MODAL}
     sides = (query, retrieval)
     return RetrievalReport(
         bits=query.bits,

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crosshash.codes.bit_index import MEASURES, BitIndex, Index, most_significant
-from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet
 from crosshash.retrieval.measures.mean_ap import Undefined, mean_average_precision
 from crosshash.retrieval.ranking.tied_ranking import Ties
 from crosshash.retrieval.scoring.evaluation import have_labels
@@ -37,7 +37,7 @@ def significance_section(
         return None
     subsets = [chosen.index, *random_subsets(query.bits, len(chosen.index), seed)]
     section: dict[str, Any] = {"measure": chosen.chosen}
-    for task in ("i2t", "t2i"):
+    for task in CROSS_MODAL:
         delivered, *others = subset_maps(query, retrieval, task, subsets, ties, undefined)
         section[task] = {
             "mAP": round(float(delivered), DIGITS),

@@ -16,7 +16,7 @@ from rich.table import Table
 from crosshash.codes.hamming import distances
 from crosshash.codes.quantiser import Codebook
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, Modality
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet, Modality
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import Undefined, scored_queries
 from crosshash.retrieval.measures.ranking_measures import Measure
@@ -156,7 +156,7 @@ def two_stage_table(section: Mapping[str, Any]) -> Table:
     names = list(section["i2t"]["hash"])
     title = f"hash code, then the first {section['r_h']} by quantised vectors"
     table = Table("task", "ranked by", *(escape(name) for name in names), box=SIMPLE_HEAD, title=title)
-    for task in ("i2t", "t2i"):
+    for task in CROSS_MODAL:
         for way, scores in section[task].items():
             table.add_row(task, way, *(f"{scores[name]:.4f}" for name in names))
     return table
