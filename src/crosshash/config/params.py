@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 import crosshash.config.datasets
 import crosshash.config.methods
 from crosshash.config import stage_sections as stages
+from crosshash.config.method_settings import MethodSettings
 from crosshash.config.section import Section
 from crosshash.errors import CrosshashError, listed
 
@@ -42,9 +43,10 @@ class CommonParams(Section):
     report: stages.ReportSection
 
     @property
-    def method_section(self) -> Any:  # noqa: ANN401 - the section's type depends on the method's name
+    def method_section(self) -> MethodSettings:
         """The chosen method's own settings."""
-        return getattr(self, self.method)
+        section: MethodSettings = getattr(self, self.method)
+        return section
 
     @property
     def dataset_section(self) -> Any:  # noqa: ANN401 - the section's type depends on the data set's name

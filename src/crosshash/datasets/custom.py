@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crosshash.datasets.readers.given_folder import given_folder
 from crosshash.datasets.readers.image_folder import image_folder_files, read_image_folder
-from crosshash.errors import CrosshashError
 from crosshash.pairs.raw_record import describe_files
 from crosshash.pairs.source import RawFile, RawItems, SplitSizes
 
@@ -19,14 +19,7 @@ def folder(raw: Path, path: str) -> Path:
     Raises:
         CrosshashError: it is not there, or no folder.
     """
-    place = Path(path)
-    if not place.is_dir():
-        finding = "is a file" if place.is_file() else "is not there"
-        raise CrosshashError(
-            f"params.yaml: custom.path: '{path}' {finding}. Give a folder with pairs.csv and the images "
-            "that it names."
-        )
-    return place
+    return given_folder("custom.path", path, "pairs.csv and the images that it names")
 
 
 def fetch(raw: Path, path: str) -> list[RawFile]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from crosshash.datasets.readers.given_folder import given_folder
 from crosshash.datasets.readers.mat_files import INDEX, read_mat_triple
 from crosshash.errors import CrosshashError
 from crosshash.formats.mat import list_mat
@@ -35,14 +36,8 @@ def folder(raw: Path, path: str) -> Path:
     Raises:
         CrosshashError: it is not there, or no folder.
     """
-    place = Path(path)
-    if not place.is_dir():
-        finding = "is a file" if place.exists() else "is not there"
-        raise CrosshashError(
-            f"params.yaml: mat_triple.path: '{path}' {finding}. Give a folder with index.mat, caption.mat, "
-            "label.mat and the images that index.mat names."
-        )
-    return place
+    holding = "index.mat, caption.mat, label.mat and the images that index.mat names"
+    return given_folder("mat_triple.path", path, holding)
 
 
 def fetch(raw: Path, path: str) -> list[RawFile]:

@@ -79,11 +79,7 @@ def image_spec(
             "that holds them as well."
         )
     settled = {"jpeg": OFFLINE, "vector": "mlp"}[kind] if name == "auto" else name
-    if (settled == "mlp") != (kind == "vector"):
-        held = "vectors: use mlp or auto" if kind == "vector" else f"pictures: use auto, {PICTURES}"
-        raise CrosshashError(
-            f"params.yaml: model.image: '{settled}' cannot be used, for this data set has {held}."
-        )
+    _check_kind("model.image", settled, kind, f"pictures: use auto, {PICTURES}")
     if settled == "mlp":
         return TowerSpec("mlp", settled, hidden, dim or 0, layers=layers)
     return _image_only_spec(settled, pretrained) if image_only(settled) else _clip_spec(settled, pretrained)
@@ -106,11 +102,7 @@ def text_spec(
     """
     auto = "mlp" if kind == "vector" else "bow" if image_kind == "vector" else OFFLINE
     settled = auto if name == "auto" else name
-    if (settled == "mlp") != (kind == "vector"):
-        held = "vectors: use mlp or auto" if kind == "vector" else f"captions: use auto, {CAPTIONS}"
-        raise CrosshashError(
-            f"params.yaml: model.text: '{settled}' cannot be used, for this data set has {held}."
-        )
+    _check_kind("model.text", settled, kind, f"captions: use auto, {CAPTIONS}")
     if settled == "mlp":
         return TowerSpec("mlp", settled, hidden, dim or 0, layers=layers)
     if settled in ("bow", MULTISCALE):
@@ -159,6 +151,16 @@ def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = Non
     else:
         image_tower = _plain_tower(image)
     return image_tower, _clip_tower(clip[text.name], "text") if text.kind == "clip" else _plain_tower(text)
+
+
+def _check_kind(key: str, name: str, kind: str, otherwise: str) -> None:
+    """Refuse `mlp` on other data than vectors, and another network on vectors.
+
+    otherwise: what the data set has where it has no vectors, in words.
+    """
+    if (name == "mlp") != (kind == "vector"):
+        held = "vectors: use mlp or auto" if kind == "vector" else otherwise
+        raise CrosshashError(f"params.yaml: {key}: '{name}' cannot be used, for this data set has {held}.")
 
 
 def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:

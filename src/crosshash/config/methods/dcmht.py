@@ -6,17 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from crosshash.config.method_settings import MethodSettings
 from crosshash.config.published_protocol import Published
-from crosshash.config.section import NonNegative, Real, Section
+from crosshash.config.section import NonNegative, Real
 
 
-class MethodSection(Section):
+class MethodSection(MethodSettings):
     """DCMHT's own settings (doi 10.1145/3503161.3548187); each field is explained in params.yaml."""
 
-    supervised: ClassVar[bool] = True
-    uses_centers: ClassVar[bool] = False
-    four_levels: ClassVar[bool] = False
-    after_training: ClassVar[tuple[str, ...]] = ()
     published: ClassVar[Published] = Published(
         k=None,
         norm="min",
@@ -28,11 +25,3 @@ class MethodSection(Section):
     vartheta: Annotated[Real, Field(gt=0, le=1)]
     quan_weight: NonNegative
     head: Literal["attention", "mlp"]
-
-    def trained_bits(self, bits: int) -> int:
-        """Length that the network learns: the one delivered."""
-        return bits
-
-    def training_knows_bits(self) -> bool:
-        """No loss looks at a transform: there is none."""
-        return False

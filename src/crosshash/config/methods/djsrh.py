@@ -6,19 +6,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from crosshash.config.method_settings import MethodSettings
 from crosshash.config.published_protocol import Published
-from crosshash.config.section import NonNegative, Positive, Real, Section
+from crosshash.config.section import NonNegative, Positive, Real
 
 Share = Annotated[Real, Field(ge=0, le=1)]
 
 
-class MethodSection(Section):
+class MethodSection(MethodSettings):
     """DJSRH's own settings (ICCV 2019); each field is explained in params.yaml."""
 
     supervised: ClassVar[bool] = False
-    uses_centers: ClassVar[bool] = False
-    four_levels: ClassVar[bool] = False
-    after_training: ClassVar[tuple[str, ...]] = ()
     published: ClassVar[Published] = Published(
         k=50,
         norm="hits",
@@ -32,11 +30,3 @@ class MethodSection(Section):
     lambda1: NonNegative
     lambda2: NonNegative
     alpha: Literal["growing", "fixed"]
-
-    def trained_bits(self, bits: int) -> int:
-        """Length that the network learns: the one delivered."""
-        return bits
-
-    def training_knows_bits(self) -> bool:
-        """No loss looks at a transform: there is none."""
-        return False

@@ -7,22 +7,20 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from crosshash.config.method_settings import MethodSettings
 from crosshash.config.published_protocol import Published
-from crosshash.config.section import Count, NonNegative, Positive, Real, Section
+from crosshash.config.section import Count, NonNegative, Positive, Real
 from crosshash.errors import CrosshashError
 
 MOST_WORDS = 8192  # in all: they are fitted at once, with a matrix of this number squared
 
 
-class MethodSection(Section):
+class MethodSection(MethodSettings):
     """HQ's own settings (arXiv 2202.10232); each field is explained in params.yaml.
 
     rerank: at least 50 or all items, at most all of them; checked where their number is known.
     """
 
-    supervised: ClassVar[bool] = True
-    uses_centers: ClassVar[bool] = False
-    four_levels: ClassVar[bool] = False
     after_training: ClassVar[tuple[str, ...]] = ("rerank",)
     published: ClassVar[Published] = Published(
         k=50,
@@ -65,10 +63,6 @@ class MethodSection(Section):
                 f"choose {' or '.join(map(str, _nearest_divisors(bits, self.dictionaries)))}."
             )
         return bits
-
-    def training_knows_bits(self) -> bool:
-        """No loss looks at a transform: there is none."""
-        return False
 
 
 def _nearest_divisors(bits: int, wanted: int) -> list[int]:

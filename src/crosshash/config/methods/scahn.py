@@ -6,15 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from crosshash.config.method_settings import MethodSettings
 from crosshash.config.published_protocol import Published
-from crosshash.config.section import NonNegative, Positive, Section
+from crosshash.config.section import NonNegative, Positive
 
 
-class MethodSection(Section):
+class MethodSection(MethodSettings):
     """SCAHN's own settings (doi 10.1016/j.neucom.2020.03.019); each field is explained in params.yaml."""
 
-    supervised: ClassVar[bool] = True
-    uses_centers: ClassVar[bool] = False
     four_levels: ClassVar[bool] = True
     after_training: ClassVar[tuple[str, ...]] = ("significance",)
     published: ClassVar[Published] = Published(
@@ -33,7 +32,3 @@ class MethodSection(Section):
     def trained_bits(self, bits: int) -> int:
         """Length that the network learns: its own, whatever length is delivered."""
         return self.train_bits
-
-    def training_knows_bits(self) -> bool:
-        """No loss looks at the delivered length."""
-        return False

@@ -6,17 +6,15 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from crosshash.config.method_settings import MethodSettings
 from crosshash.config.published_protocol import Published
-from crosshash.config.section import NonNegative, Section
+from crosshash.config.section import NonNegative
 
 
-class MethodSection(Section):
+class MethodSection(MethodSettings):
     """TwDH's own settings (doi 10.1109/TMM.2024.3381828); each field is explained in params.yaml."""
 
-    supervised: ClassVar[bool] = True
     uses_centers: ClassVar[bool] = True
-    four_levels: ClassVar[bool] = False
-    after_training: ClassVar[tuple[str, ...]] = ()
     published: ClassVar[Published] = Published(
         k=5_000,
         norm="first",

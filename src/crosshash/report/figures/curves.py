@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from crosshash.report.figures.canvas import DASHES, INK, SERIES, canvas, svg
@@ -20,11 +21,7 @@ def pr_curve(pr: pd.DataFrame, chance: float | None, by: str) -> Markup:
     by: what a point stands for, `radius` or `rank`.
     """
     with canvas() as (figure, axes):
-        for task, colour, dash in zip(TASKS, SERIES, DASHES, strict=True):
-            curve = pr[pr["task"] == task]
-            axes.plot(curve["recall"], curve["precision"], dash, color=colour, label=task)
-        if chance is not None:
-            axes.axhline(chance, color=INK, linewidth=1, alpha=0.6, label="chance")
+        _plot_precision(axes, pr, "recall", chance)
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.03))
         figure.legend(loc="outside upper left", ncols=5)
         return svg(figure, f"pr-{by}", f"Precision over recall by {by}, for each task, beside chance")
@@ -33,16 +30,21 @@ def pr_curve(pr: pd.DataFrame, chance: float | None, by: str) -> Markup:
 def precision_curve(precision: pd.DataFrame, chance: float | None) -> Markup:
     """Draw precision among the first n (columns task, n, precision) beside chance."""
     with canvas() as (figure, axes):
-        for task, colour, dash in zip(TASKS, SERIES, DASHES, strict=True):
-            curve = precision[precision["task"] == task]
-            axes.plot(curve["n"], curve["precision"], dash, color=colour, label=task)
-        if chance is not None:
-            axes.axhline(chance, color=INK, linewidth=1, alpha=0.6, label="chance")
+        _plot_precision(axes, precision, "n", chance)
         axes.set(xlabel="n, items looked at", ylabel="precision among the first n")
         axes.set(xscale="log", ylim=(0, 1.03))
         axes.xaxis.set_major_formatter("{x:g}")
         figure.legend(loc="outside upper left", ncols=5)
         return svg(figure, "precision", "Precision among the first n items, for each task, beside chance")
+
+
+def _plot_precision(axes: Axes, table: pd.DataFrame, over: str, chance: float | None) -> None:
+    """Draw the column precision over another one, a line for each task, beside chance."""
+    for task, colour, dash in zip(TASKS, SERIES, DASHES, strict=True):
+        curve = table[table["task"] == task]
+        axes.plot(curve[over], curve["precision"], dash, color=colour, label=task)
+    if chance is not None:
+        axes.axhline(chance, color=INK, linewidth=1, alpha=0.6, label="chance")
 
 
 def training_curves(

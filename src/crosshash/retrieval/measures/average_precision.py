@@ -1,4 +1,7 @@
-"""Average precision in the four conventions that are in print."""
+"""Average precision in the four conventions that are in print.
+
+Shapes: Q queries.
+"""
 
 from __future__ import annotations
 
@@ -34,19 +37,19 @@ class AP:
 
     def __call__(self, ranking: Ranking) -> NDArray[np.float64]:
         """Give the average precision of each query: float64[Q]."""
-        relevant = ranking.all_relevant
+        relevant_Q = ranking.all_relevant
         if self.k is None or self.k >= ranking.size:  # nothing is cut off: all conventions are one
-            return np.asarray(ranking.precisions[:, -1] / relevant)
+            return np.asarray(ranking.precisions[:, -1] / relevant_Q)
         if self.norm == "first":
-            return np.asarray(_first_sums(ranking, self.k) / np.minimum(self.k, relevant))
+            return np.asarray(_first_sums(ranking, self.k) / np.minimum(self.k, relevant_Q))
         cut = ranking.cut(self.k)
         if self.norm == "hits":
             return _per_hit(ranking, cut)
-        inside = precisions_inside(
+        inside_Q = precisions_inside(
             harmonic(ranking.size), cut.before, cut.found, cut.items, cut.relevant, cut.places
         )
-        divisor = relevant if self.norm == "all" else np.minimum(self.k, relevant)
-        return np.asarray((_before(ranking, cut.group) + inside) / divisor)
+        divisor_Q = relevant_Q if self.norm == "all" else np.minimum(self.k, relevant_Q)
+        return np.asarray((_before(ranking, cut.group) + inside_Q) / divisor_Q)
 
     def __str__(self) -> str:
         return "AP" if self.k is None else f"AP@{self.k}[{self.norm}]"
@@ -69,14 +72,14 @@ def _per_hit(ranking: Ranking, cut: Cut) -> NDArray[np.float64]:
 def _first_sums(ranking: Ranking, k: int) -> NDArray[np.float64]:
     """Expected sum of the precisions at the first k relevant items, or at all where there are fewer."""
     cut = ranking.cut_before((ranking.found[:, 1:] <= k).sum(axis=1), 0)
-    complete = cut.group == ranking.items.shape[1]
-    wanted = np.where(complete, 0.0, k - cut.found)
-    inside = precisions_of_first(
-        harmonic(ranking.size), cut.before, cut.found, cut.items, cut.relevant, wanted
+    complete_Q = cut.group == ranking.items.shape[1]
+    wanted_Q = np.where(complete_Q, 0.0, k - cut.found)
+    inside_Q = precisions_of_first(
+        harmonic(ranking.size), cut.before, cut.found, cut.items, cut.relevant, wanted_Q
     )
-    return np.asarray(_before(ranking, cut.group) + inside)
+    return np.asarray(_before(ranking, cut.group) + inside_Q)
 
 
-def _before(ranking: Ranking, group: NDArray[np.integer]) -> NDArray[np.float64]:
+def _before(ranking: Ranking, group_Q: NDArray[np.integer]) -> NDArray[np.float64]:
     """Expected sum of the precisions before a group of each query: float64[Q]."""
-    return np.asarray(ranking.precisions[np.arange(len(group)), group])
+    return np.asarray(ranking.precisions[np.arange(len(group_Q)), group_Q])

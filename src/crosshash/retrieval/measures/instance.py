@@ -1,4 +1,7 @@
-"""Scores of sets without labels: does a query find its own partner, the other half of its pair?"""
+"""Scores of sets without labels: does a query find its own partner, the other half of its pair?
+
+Shapes: Q queries, q those of a block, N items of the pool, W bytes of a code.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +18,35 @@ BLOCK = 1 << 24  # distances held at once
 
 
 def partner_scores(
-    query: NDArray[np.uint8], pool: NDArray[np.uint8], measures: Sequence[Measure], *, ties: Ties
+    query_QW: NDArray[np.uint8], pool_NW: NDArray[np.uint8], measures: Sequence[Measure], *, ties: Ties
 ) -> dict[str, NDArray[np.float64]]:
     """Score each query by its partner, the only relevant item: by measure, float64[Q].
 
-    query: packed uint8[Q, W]; pool: packed uint8[N, W], its first Q rows are the partners in the same order.
+    Packed codes; the first Q rows of the pool are the partners in the same order.
     """
     rankings = []
-    step = max(1, BLOCK // len(pool))
-    for start in range(0, len(query), step):
-        partner = np.arange(start, min(start + step, len(query)))
-        rankings.append(_ranking(distances(query[partner], pool), partner, ties))
+    step = max(1, BLOCK // len(pool_NW))
+    for start in range(0, len(query_QW), step):
+        partner_q = np.arange(start, min(start + step, len(query_QW)))
+        rankings.append(_ranking(distances(query_QW[partner_q], pool_NW), partner_q, ties))
     return {str(measure): np.concatenate([measure(ranking) for ranking in rankings]) for measure in measures}
 
 
-def _ranking(table: NDArray[np.uint16], partner: NDArray[np.intp], ties: Ties) -> Ranking:
+def _ranking(distance_qN: NDArray[np.uint16], partner_q: NDArray[np.intp], ties: Ties) -> Ranking:
     """Rank as three groups: nearer than the partner, tied with it, farther; rules for ties move the tied."""
-    own = table[np.arange(len(table)), partner][:, None]
-    nearer, tied = (table < own).sum(axis=1), (table == own).sum(axis=1)
+    queries, pool = distance_qN.shape
+    own_q1 = distance_qN[np.arange(queries), partner_q][:, None]
+    nearer_q, tied_q = (distance_qN < own_q1).sum(axis=1), (distance_qN == own_q1).sum(axis=1)
     if ties != "expected":
-        earlier = {
-            "optimistic": np.zeros_like(tied),
-            "pessimistic": tied - 1,
-            "by_id": ((table == own) & (np.arange(table.shape[1]) < partner[:, None])).sum(axis=1),
+        before_qN = np.arange(pool) < partner_q[:, None]
+        earlier_q = {
+            "optimistic": np.zeros_like(tied_q),
+            "pessimistic": tied_q - 1,
+            "by_id": ((distance_qN == own_q1) & before_qN).sum(axis=1),
         }[ties]
-        nearer, tied = nearer + earlier, np.ones_like(tied)
-    items = np.stack([nearer, tied, table.shape[1] - nearer - tied], axis=1).astype(np.float64)
-    relevant = np.zeros_like(items)
-    relevant[:, 1] = 1
-    grades = np.tile(np.array([table.shape[1] - 1, 1]), (len(table), 1))
-    return Ranking(items, relevant, relevant, grades)
+        nearer_q, tied_q = nearer_q + earlier_q, np.ones_like(tied_q)
+    items_q3 = np.stack([nearer_q, tied_q, pool - nearer_q - tied_q], axis=1).astype(np.float64)
+    relevant_q3 = np.zeros_like(items_q3)
+    relevant_q3[:, 1] = 1
+    grades_q2 = np.tile(np.array([pool - 1, 1]), (queries, 1))
+    return Ranking(items_q3, relevant_q3, relevant_q3, grades_q2)

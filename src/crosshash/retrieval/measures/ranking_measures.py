@@ -1,6 +1,7 @@
 """Measures of a ranking, per query; within a group of ties each is the exact mean over all orders.
 
 Every query must have a relevant item; `crosshash.retrieval.scoring.tasks` sees to that.
+Shapes: Q queries, G numbers of shared labels, N items.
 """
 
 from __future__ import annotations
@@ -97,16 +98,16 @@ class NDCG:
     def __call__(self, ranking: Ranking) -> Values:
         """Give the normalised discounted gain of each query: float64[Q]."""
         falling = np.arange(ranking.grades.shape[1])[::-1]
-        items = ranking.grades[:, falling].astype(np.float64)
-        ideal = Ranking(items, items * (falling > 0), items * falling, ranking.grades)
+        items_QG = ranking.grades[:, falling].astype(np.float64)
+        ideal = Ranking(items_QG, items_QG * (falling > 0), items_QG * falling, ranking.grades)
         return self._gain(ranking) / self._gain(ideal)
 
     def _gain(self, ranking: Ranking) -> Values:
         cut = ranking.cut(self.k)
-        before = ranking.discounted[np.arange(len(cut.group)), cut.group]
-        weights = discounts(ranking.size)
-        inside = weights[cut.before + cut.places] - weights[cut.before]
-        return np.asarray(before + ratio(cut.gain, cut.items) * inside)
+        before_Q = ranking.discounted[np.arange(len(cut.group)), cut.group]
+        sums_N = discounts(ranking.size)
+        inside_Q = sums_N[cut.before + cut.places] - sums_N[cut.before]
+        return np.asarray(before_Q + ratio(cut.gain, cut.items) * inside_Q)
 
     def __str__(self) -> str:
         return f"nDCG@{self.k}"

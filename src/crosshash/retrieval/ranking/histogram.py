@@ -2,6 +2,7 @@
 
 The two loops are compiled by numba in each process (about a second), never cached: its cache is pickled,
 and a checkout may be read-only or gone tomorrow. They hold no lock, so plain threads can share the queries.
+Shapes: Q queries, N items, n those of a chunk, W words of a code, L of the labels, D distances.
 """
 
 from __future__ import annotations
@@ -96,23 +97,23 @@ def _cells(
 
     One plain loop per word, over slices: that is what compilers turn into vector instructions.
     """
-    query_codes, query_labels, codes, labels = sides
-    stop = min(start + CHUNK, codes.shape[1])
-    cell, shared = cell[: stop - start], shared[: stop - start]
-    cell[:] = 0
-    shared[:] = 0
-    for w in range(codes.shape[0]):
-        word, column = query_codes[w, q], codes[w, start:stop]
-        for j in range(len(cell)):
-            cell[j] += np.uint32(_popcount(word ^ column[j]))
-    for w in range(labels.shape[0]):
-        word, column = query_labels[w, q], labels[w, start:stop]
-        for j in range(len(cell)):
-            shared[j] += np.uint32(_popcount(word & column[j]))
+    query_codes_WQ, query_labels_LQ, codes_WN, labels_LN = sides
+    stop = min(start + CHUNK, codes_WN.shape[1])
+    cell_n, shared_n = cell[: stop - start], shared[: stop - start]
+    cell_n[:] = 0
+    shared_n[:] = 0
+    for w in range(codes_WN.shape[0]):
+        word, words_n = query_codes_WQ[w, q], codes_WN[w, start:stop]
+        for j in range(len(cell_n)):
+            cell_n[j] += np.uint32(_popcount(word ^ words_n[j]))
+    for w in range(labels_LN.shape[0]):
+        word, words_n = query_labels_LQ[w, q], labels_LN[w, start:stop]
+        for j in range(len(cell_n)):
+            shared_n[j] += np.uint32(_popcount(word & words_n[j]))
     last = np.uint32(grades - 1)
-    for j in range(len(cell)):
-        cell[j] = cell[j] * grades + min(shared[j], last)
-    return cell
+    for j in range(len(cell_n)):
+        cell_n[j] = cell_n[j] * grades + min(shared_n[j], last)
+    return cell_n
 
 
 @njit(nogil=True)

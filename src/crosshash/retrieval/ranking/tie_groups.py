@@ -2,6 +2,7 @@
 
 Source: McSherry & Najork, "Computing information retrieval performance measures efficiently in the presence
 of tied scores", ECIR 2008; for groups that are cut, docs/protocol.md derives what is summed here.
+Shapes: Q queries, M groups of equal distance, N ranks; what a loop takes out of them are plain numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def ratio(a: Values | Places, b: Values | Places) -> Values:
 
 @njit(nogil=True)
 def _precisions(
-    sums: Values, before: int, found: float, items: float, relevant: float, places: float
+    sums_N: Values, before: int, found: float, items: float, relevant: float, places: float
 ) -> float:
     """Expected sum of the precisions at the relevant items among the first `places` of one group.
 
@@ -50,45 +51,46 @@ def _precisions(
     if relevant == 0.0:
         return 0.0
     slope = (relevant - 1.0) / (items - 1.0) if items > 1.0 else 0.0
-    inverse_ranks = sums[before + int(places)] - sums[before]
+    inverse_ranks = sums_N[before + int(places)] - sums_N[before]
     total: float = (found + 1.0 - slope * (before + 1.0)) * inverse_ranks + slope * places
     return relevant / items * total
 
 
 @njit(nogil=True)
-def precisions_before(sums: Values, items: Values, relevant: Values) -> Values:
+def precisions_before(sums_N: Values, items_QM: Values, relevant_QM: Values) -> Values:
     """Expected sum of the precisions before each of M groups, and of all: float64[Q, M + 1]."""
-    queries, groups = items.shape
+    queries, groups = items_QM.shape
     earlier = np.zeros((queries, groups + 1))
     for q in range(queries):
         before, found = 0, 0.0
         for group in range(groups):
-            n, r = items[q, group], relevant[q, group]
-            earlier[q, group + 1] = earlier[q, group] + _precisions(sums, before, found, n, r, n)
+            n, r = items_QM[q, group], relevant_QM[q, group]
+            earlier[q, group + 1] = earlier[q, group] + _precisions(sums_N, before, found, n, r, n)
             before, found = before + int(n), found + r
     return earlier
 
 
 @njit(nogil=True)
 def precisions_inside(
-    sums: Values, before: Places, found: Values, items: Values, relevant: Values, places: Places
+    sums_N: Values, before_Q: Places, found_Q: Values, items_Q: Values, relevant_Q: Values, places_Q: Places
 ) -> Values:
     """Expected sum of the precisions among the first `places` of one group of each query: float64[Q]."""
-    inside = np.zeros(len(before))
-    for q in range(len(before)):
-        inside[q] = _precisions(sums, before[q], found[q], items[q], relevant[q], float(places[q]))
-    return inside
+    inside_Q = np.zeros(len(before_Q))
+    for q in range(len(before_Q)):
+        n, r, places = items_Q[q], relevant_Q[q], float(places_Q[q])
+        inside_Q[q] = _precisions(sums_N, before_Q[q], found_Q[q], n, r, places)
+    return inside_Q
 
 
 @njit(nogil=True)
 def precision_per_hit(
-    sums: Values,
-    earlier: Values,
-    before: Places,
-    found: Values,
-    items: Values,
-    relevant: Values,
-    places: Places,
+    sums_N: Values,
+    earlier_Q: Values,
+    before_Q: Places,
+    found_Q: Values,
+    items_Q: Values,
+    relevant_Q: Values,
+    places_Q: Places,
 ) -> Values:
     """Expected mean of the precisions at the hits, for rankings that end in a group cut off: float64[Q].
 
@@ -96,16 +98,16 @@ def precision_per_hit(
     hypergeometric; given h, the places that count are a group of their own, with h relevant items. Weights
     are multiplied up and down from the most probable h. Without any hit: 0.
     """
-    means = np.zeros(len(before))
-    for q in range(len(before)):
-        n, r, m, f = items[q], relevant[q], float(places[q]), found[q]
+    means_Q = np.zeros(len(before_Q))
+    for q in range(len(before_Q)):
+        n, r, m, f, before = items_Q[q], relevant_Q[q], float(places_Q[q]), found_Q[q], before_Q[q]
         low, high = max(0.0, m - (n - r)), min(m, r)
         start = min(max(np.floor((m + 1.0) * (r + 1.0) / (n + 2.0)), low), high)
         weights, total = 0.0, 0.0
         h, weight = start, 1.0
         while h <= high and weight > NEGLIGIBLE:
             if f + h > 0.0:
-                total += weight * (earlier[q] + _precisions(sums, before[q], f, m, h, m)) / (f + h)
+                total += weight * (earlier_Q[q] + _precisions(sums_N, before, f, m, h, m)) / (f + h)
             weights += weight
             weight *= (r - h) * (m - h) / ((h + 1.0) * (n - r - m + h + 1.0))
             h += 1.0
@@ -116,25 +118,25 @@ def precision_per_hit(
             if weight <= NEGLIGIBLE:
                 break
             if f + h > 0.0:
-                total += weight * (earlier[q] + _precisions(sums, before[q], f, m, h, m)) / (f + h)
+                total += weight * (earlier_Q[q] + _precisions(sums_N, before, f, m, h, m)) / (f + h)
             weights += weight
-        means[q] = total / weights
-    return means
+        means_Q[q] = total / weights
+    return means_Q
 
 
 @njit(nogil=True)
 def precisions_of_first(
-    sums: Values, before: Places, found: Values, items: Values, relevant: Values, wanted: Values
+    sums_N: Values, before_Q: Places, found_Q: Values, items_Q: Values, relevant_Q: Values, wanted_Q: Values
 ) -> Values:
     """Expected sum of the precisions at the first `wanted` relevant items of each group: float64[Q].
 
-    wanted: float64[Q], from 0 to below `relevant`. The place x of the last of them has a negative
+    wanted: from 0 to below `relevant`. The place x of the last of them has a negative
     hypergeometric distribution; given x, the x - 1 places before it are a group of their own, with
     wanted - 1 relevant items. Weights are multiplied up and down from the most probable x.
     """
-    expected = np.zeros(len(before))
-    for q in range(len(before)):
-        n, r, j, f = items[q], relevant[q], wanted[q], found[q]
+    expected_Q = np.zeros(len(before_Q))
+    for q in range(len(before_Q)):
+        n, r, j, f, before = items_Q[q], relevant_Q[q], wanted_Q[q], found_Q[q], before_Q[q]
         if j == 0.0:
             continue
         low, high = j, n - r + j
@@ -142,8 +144,8 @@ def precisions_of_first(
         weights, total = 0.0, 0.0
         x, weight = start, 1.0
         while x <= high and weight > NEGLIGIBLE:
-            last = (f + j) / (before[q] + x)
-            total += weight * (_precisions(sums, before[q], f, x - 1.0, j - 1.0, x - 1.0) + last)
+            last = (f + j) / (before + x)
+            total += weight * (_precisions(sums_N, before, f, x - 1.0, j - 1.0, x - 1.0) + last)
             weights += weight
             weight *= x * (n - x - r + j) / ((x - j + 1.0) * (n - x))
             x += 1.0
@@ -153,8 +155,8 @@ def precisions_of_first(
             x -= 1.0
             if weight <= NEGLIGIBLE:
                 break
-            last = (f + j) / (before[q] + x)
-            total += weight * (_precisions(sums, before[q], f, x - 1.0, j - 1.0, x - 1.0) + last)
+            last = (f + j) / (before + x)
+            total += weight * (_precisions(sums_N, before, f, x - 1.0, j - 1.0, x - 1.0) + last)
             weights += weight
-        expected[q] = total / weights
-    return expected
+        expected_Q[q] = total / weights
+    return expected_Q

@@ -1,4 +1,7 @@
-"""Rankings as groups of items in random order: a shape in which all rules for ties are one arithmetic."""
+"""Rankings as groups of items in random order: a shape in which all rules for ties are one arithmetic.
+
+Shapes: Q queries, N items, M groups of them, G numbers of shared labels, n ranks that are asked for.
+"""
 
 from __future__ import annotations
 
@@ -49,20 +52,23 @@ class Ranking:
     grades: NDArray[np.int64]
 
     @classmethod
-    def of_counts(cls, counts: NDArray[np.int32]) -> Ranking:
-        """Take groups from counts[Q, M, G] of items by group and number of shared labels."""
-        numbers, grade = counts.astype(np.float64), np.arange(counts.shape[2], dtype=np.float64)
-        items = np.einsum("qmg->qm", numbers)
-        gain = np.einsum("qmg,g->qm", numbers, grade)  # no matrix product, which starts threads of its own
-        return cls(items, items - numbers[:, :, 0], gain, np.einsum("qmg->qg", numbers).astype(np.int64))
+    def of_counts(cls, counts_QMG: NDArray[np.int32]) -> Ranking:
+        """Take groups from counts of items by group and number of shared labels."""
+        numbers_QMG, grade_G = counts_QMG.astype(np.float64), np.arange(counts_QMG.shape[2], dtype=np.float64)
+        items_QM = np.einsum("qmg->qm", numbers_QMG)
+        # no matrix product, which starts threads of its own
+        gain_QM = np.einsum("qmg,g->qm", numbers_QMG, grade_G)
+        grades_QG = np.einsum("qmg->qg", numbers_QMG).astype(np.int64)
+        return cls(items_QM, items_QM - numbers_QMG[:, :, 0], gain_QM, grades_QG)
 
     @classmethod
-    def of_grades(cls, counts: NDArray[np.int32], *, falling: bool) -> Ranking:
-        """Cut each group of counts[Q, M, G] into G, by falling or rising number of shared labels."""
-        grade = np.arange(counts.shape[2])[:: -1 if falling else 1]
-        items = counts[:, :, grade].reshape(len(counts), -1).astype(np.float64)
-        shared = np.tile(grade, counts.shape[1])
-        return cls(items, items * (shared > 0), items * shared, counts.sum(axis=1, dtype=np.int64))
+    def of_grades(cls, counts_QMG: NDArray[np.int32], *, falling: bool) -> Ranking:
+        """Cut each group of the counts into G, by falling or rising number of shared labels: P = M G."""
+        grade_G = np.arange(counts_QMG.shape[2])[:: -1 if falling else 1]
+        items_QP = counts_QMG[:, :, grade_G].reshape(len(counts_QMG), -1).astype(np.float64)
+        shared_P = np.tile(grade_G, counts_QMG.shape[1])
+        grades_QG = counts_QMG.sum(axis=1, dtype=np.int64)
+        return cls(items_QP, items_QP * (shared_P > 0), items_QP * shared_P, grades_QG)
 
     @cached_property
     def edges(self) -> NDArray[np.int64]:
@@ -82,8 +88,8 @@ class Ranking:
     @cached_property
     def discounted(self) -> NDArray[np.float64]:
         """Expected discounted gain of the groups before each one, and of all: float64[Q, M + 1]."""
-        weights = np.diff(discounts(self.size)[self.edges], axis=1)
-        return _sums(ratio(self.gain, self.items) * weights)
+        weights_QM = np.diff(discounts(self.size)[self.edges], axis=1)
+        return _sums(ratio(self.gain, self.items) * weights_QM)
 
     @property
     def all_relevant(self) -> NDArray[np.int64]:
@@ -95,9 +101,9 @@ class Ranking:
         """Items in the retrieval set."""
         return int(self.grades[0].sum()) if len(self.grades) else 0
 
-    def take(self, rows: NDArray[np.bool_]) -> Ranking:
+    def take(self, kept_Q: NDArray[np.bool_]) -> Ranking:
         """Keep some of the queries."""
-        return Ranking(self.items[rows], self.relevant[rows], self.gain[rows], self.grades[rows])
+        return Ranking(self.items[kept_Q], self.relevant[kept_Q], self.gain[kept_Q], self.grades[kept_Q])
 
     @cached_property
     def _cuts(self) -> dict[int, Cut]:
@@ -111,31 +117,31 @@ class Ranking:
             self._cuts[k] = self.cut_before(np.count_nonzero(self.edges[:, 1:] <= rank, axis=1), rank)
         return self._cuts[k]
 
-    def cut_before(self, group: NDArray[np.int64], k: int) -> Cut:
-        """Cut the ranking off before a group of each query, int64[Q], or within it after rank k."""
-        row = np.arange(len(group))
-        inside = row, np.minimum(group, self.items.shape[1] - 1)
-        before = self.edges[row, group]
+    def cut_before(self, group_Q: NDArray[np.int64], k: int) -> Cut:
+        """Cut the ranking off before a group of each query, or within it after rank k."""
+        row_Q = np.arange(len(group_Q))
+        inside = row_Q, np.minimum(group_Q, self.items.shape[1] - 1)
+        before_Q = self.edges[row_Q, group_Q]
         return Cut(
-            group,
-            before,
-            self.found[row, group],
+            group_Q,
+            before_Q,
+            self.found[row_Q, group_Q],
             self.items[inside],
             self.relevant[inside],
             self.gain[inside],
-            np.maximum(k - before, 0),
+            np.maximum(k - before_Q, 0),
         )
 
-    def hits(self, ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    def hits(self, ranks_n: NDArray[np.int64]) -> NDArray[np.float64]:
         """Expected number of relevant items among the first n, for rising n up to the size: float64[Q, n].
 
         Within a group it grows in proportion. The queries are set one behind the other for one interpolation.
         """
         if not len(self.edges):
-            return np.empty((0, len(ranks)))
-        rows = (self.size + 1) * np.arange(len(self.edges))[:, None]
-        at = np.interp((ranks + rows).ravel(), (self.edges + rows).ravel(), self.found.ravel())
-        return np.asarray(at.reshape(len(rows), -1))
+            return np.empty((0, len(ranks_n)))
+        rows_Q1 = (self.size + 1) * np.arange(len(self.edges))[:, None]
+        at = np.interp((ranks_n + rows_Q1).ravel(), (self.edges + rows_Q1).ravel(), self.found.ravel())
+        return np.asarray(at.reshape(len(rows_Q1), -1))
 
 
 def blocks(query: Side, retrieval: Side, ties: Ties, grades: int) -> list[range]:
@@ -152,19 +158,19 @@ def rank(query: Side, retrieval: Side, rows: range, ties: Ties, grades: int) -> 
     order each group into smaller ones of equal items: `optimistic` by falling, `pessimistic` by rising number
     of shared labels, `by_id` by position in the retrieval set.
     """
-    counts = counts_by_distance(query, retrieval, rows, grades)
-    by_distance = Ranking.of_counts(counts)
+    counts_QMG = counts_by_distance(query, retrieval, rows, grades)
+    by_distance = Ranking.of_counts(counts_QMG)
     if ties == "expected":
         return by_distance, by_distance
     if ties == "by_id":
-        gain = grades_by_rank(query, retrieval, rows, grades).astype(np.float64)
-        relevant = (gain > 0).astype(np.float64)
-        return by_distance, Ranking(np.ones_like(gain), relevant, gain, by_distance.grades)
-    return by_distance, Ranking.of_grades(counts, falling=ties == "optimistic")
+        gain_QN = grades_by_rank(query, retrieval, rows, grades).astype(np.float64)
+        relevant_QN = (gain_QN > 0).astype(np.float64)
+        return by_distance, Ranking(np.ones_like(gain_QN), relevant_QN, gain_QN, by_distance.grades)
+    return by_distance, Ranking.of_grades(counts_QMG, falling=ties == "optimistic")
 
 
-def _sums(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of the parts before each one, and of all: [Q, M] to [Q, M + 1]."""
-    sums = np.zeros((len(parts), parts.shape[1] + 1))
-    np.cumsum(parts, axis=1, out=sums[:, 1:])
+def _sums(parts_QM: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of the parts before each one, and of all: float64[Q, M + 1]."""
+    sums = np.zeros((len(parts_QM), parts_QM.shape[1] + 1))
+    np.cumsum(parts_QM, axis=1, out=sums[:, 1:])
     return sums
