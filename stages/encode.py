@@ -47,7 +47,7 @@ def main(dataset: str) -> None:
     end_with_parent()
     plan = read_plan("encode", EncodePlan)
     data = Path("data") / dataset
-    make_deterministic()
+    make_deterministic(plan.threads)
     device = settled_device(plan.device)
     model = load_model(MODEL)
     cast(nn.Module, model.method).to(device)
