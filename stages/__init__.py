@@ -5,6 +5,8 @@ code of the checkout that was installed.
 
 OpenMP's threads sleep while they wait for one another (torch reads the setting when it is loaded): spinning,
 two trainings on the same cores took several times as long as one after the other.
+
+numpy's linear algebra has one thread: its sums depend on the number, and plans record that of torch alone.
 """
 
 import os
@@ -13,3 +15,4 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -46,7 +46,7 @@ def main(dataset: str) -> None:
     end_with_parent()
     plan = read_plan("encode", EncodePlan)
     data = Path("data") / dataset
-    make_deterministic()
+    make_deterministic(plan.threads)
     device = settled_device(plan.device)
     model = load_model(MODEL)
     model.method.to(device)

@@ -61,6 +61,7 @@ def main() -> None:
         "bits": plan.bits,
         "train_bits": plan.train_bits,
         "protocol": plan.protocol,
+        "threads": plan.threads,
         **report.counts(),
         "target_mAP": _target_map(query, retrieval, plan),
         "train_bits_mAP": _long_map(*long, plan),

@@ -45,22 +45,21 @@ def main(dataset: str) -> None:
     """Write artifacts/model and dvclive."""
     end_with_parent()
     plan = read_plan("train", TrainPlan)
+    make_deterministic(plan.threads)
     data = Path("data") / dataset
     fabric = open_fabric(plan.device, plan.precision)
     info = read_info(data)
     check_batch(info.counts["train"], plan.batch)
     inputs = read_inputs(data, CENTERS, SHORT, plan.supervised)
     image, text = settle_specs(plan, info, data)
-    make_deterministic()
     torch.manual_seed(stream_seed(plan.seed, "weights"))
     towers = build_towers(image, text, plan.model.pretrained)
-    card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0)
+    card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0, plan.threads)
     method = build_method(card, towers, inputs)
     train, val = open_parts(data, info, plan, towers)
     rates = rates_of(plan, with_fresh_weights(image, text, plan.model.pretrained))
     networks = json.dumps([image.as_json(), text.as_json()], sort_keys=True)
-    words = (fabric.device.type, str(torch.get_num_threads()), torch.__version__, networks)
-    key = training_key(files_of(plan, data), *words)
+    key = training_key(files_of(plan, data), torch.__version__, networks)
     started = time.perf_counter()
     with locked(state_folder() / key) as folder:
         with Curves(CURVES) as curves:

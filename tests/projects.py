@@ -48,6 +48,7 @@ def environment(folder: Path) -> dict[str, str]:
         "GIT_COMMITTER_NAME": "test",
         "GIT_COMMITTER_EMAIL": "test@example.org",
         "OMP_NUM_THREADS": "1",
+        "CROSSHASH_THREADS": "1",
     }
 
 

@@ -76,6 +76,8 @@ def test_the_file_of_the_project_is_accepted(load: Load) -> None:
         ({"download__mirror": "data.example/coco"}, "download.mirror: must begin with http:// or https://"),
         ({"download__mirror": "https://me:pw@data.example"}, "download.mirror: must begin with http://"),
         ({"device": "gpu"}, "device: must be 'auto', 'cpu' or 'cuda' (found 'gpu')"),
+        ({"threads": 0}, "threads: must be 'auto', or must be greater than or equal to 1 (found 0)"),
+        ({"threads": "two"}, "threads: must be 'auto', or must be a valid integer (found 'two')"),
         ({"split__query": 1.5}, "split.query: must be a valid integer, or must be less than 1 (found 1.5)"),
         ({"split__val": 1}, "split.val: must be less than 1 (found 1)"),
         ({"train__batch": 1}, "train.batch: must be greater than or equal to 2 (found 1)"),

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from crosshash.config.params import load_params
@@ -17,6 +19,7 @@ from crosshash.errors import CrosshashError
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = {"download", "convert", "centers", "transform", "train", "encode", "evaluate", "index", "report"}
 Plans = Callable[..., dict[str, Plan]]
+CUDA = torch.cuda.is_available()
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_a_loss_on_the_delivered_code_makes_the_transform_an_input_of_training(p
         ({"custom__path": "examples/features"}, set()),
         ({"seed": 123}, {"centers", "transform", "train", "evaluate", "index"}),
         ({"index__kind": "auto"}, {"index"}),
-        ({"device": "cpu"}, {"train", "encode"}),
+        ({"threads": 123}, set() if CUDA else {"train", "encode", "evaluate"}),
         ({"twdh__train_bits": 64}, {"centers", "train", "encode", "evaluate", "report"}),
         ({"dataset": "custom"}, {"download", "convert", "evaluate", "report"}),
     ],
@@ -120,12 +123,42 @@ def test_no_tag_of_published_weights_looks_like_a_path() -> None:
 
 
 def test_cuda_where_there_is_none_is_refused(plans: Plans) -> None:
-    torch = importlib.import_module("torch")
-    if torch.cuda.is_available():
+    if CUDA:
         assert plans(device="cuda")["train"].device == "cuda"  # type: ignore[attr-defined]
         return
     with pytest.raises(CrosshashError, match=r"params\.yaml: device: cuda, but .* no CUDA device\. Use auto"):
         plans(device="cuda")
+
+
+def test_auto_is_settled_to_the_device_that_is_there(plans: Plans) -> None:
+    """Named or not: what has the same device trains once."""
+    assert plans(device="auto") == plans(device="cuda" if CUDA else "cpu")
+
+
+def threads_of(found: dict[str, Plan]) -> set[int | None]:
+    return {found[stage].threads for stage in ("train", "encode", "evaluate")}  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux tells which cores may be used")
+def test_the_threads_are_those_of_the_settings_else_of_the_variable_else_all_cores(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSHASH_THREADS", "3")
+    assert threads_of(plans(device="cpu", threads=5)) == {5}
+    assert threads_of(plans(device="cpu", threads="auto")) == {3}
+    monkeypatch.delenv("CROSSHASH_THREADS")
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert threads_of(plans(device="cpu", threads="auto")) == {1}
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not CUDA, reason="no CUDA device")
+def test_threads_have_no_part_on_cuda(plans: Plans) -> None:
+    assert threads_of(plans(device="auto", threads=5)) == {None}
 
 
 @pytest.mark.parametrize("sizes", [{"split__query": 5}, {"split__train": 0.5}])

@@ -21,6 +21,7 @@ SMALL = (
     "model.hidden=16",
     "evaluate.bootstrap=10",
     "device=cpu",
+    "threads=1",
 )
 
 

@@ -132,6 +132,20 @@ def test_no_scores_by_query() -> None:
     assert "dvc exp apply gone" in text
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        ({"threads": 1}, {"threads": 2}, "a ran on 1 CPU thread, those of b on 2 CPU threads"),
+        ({"threads": None}, {"threads": 2}, "a ran on CUDA, those of b on 2 CPU threads"),
+        ({}, {"threads": 2}, "a ran on an unrecorded number of threads, those of b on 2 CPU threads"),
+    ],
+)
+def test_other_threads_are_compared_and_told(a: dict, b: dict, words: str) -> None:
+    (note,) = compare(made_run(A, **a), made_run(B, "b", **b), 100).notes
+    assert words in note
+    assert compare(made_run(A, **b), made_run(B, "b", **b), 100).notes == ()
+
+
 def test_settings_that_differ_and_notes() -> None:
     b = made_run(B, "b", settings={"seed": 1, "train.epochs": 9})
     found = compare(made_run(A), dataclasses.replace(b, unfinished="params.yaml says bits 8"), 100)

@@ -145,6 +145,7 @@ def test_scores_that_the_cache_has_lost(own: Path) -> None:
             lambda text: text.replace("epochs: 8", "epochs: 9"),
             "says train.epochs 9, stage plan",
         ),
+        ("params.yaml", lambda text: text.replace("threads: 1", "threads: 2"), "says threads 2, stage plan"),
         ("metrics.json", lambda text: text.replace("400", "401"), "is not the one that dvc.lock records"),
     ],
 )
@@ -221,3 +222,14 @@ def test_the_newest_of_equal_settings_counts(own: Path) -> None:
     finally:
         git(own, "checkout", "--quiet", "--force", "main")
     assert (own / "dvc.lock").read_text() == lock
+
+
+def test_of_equal_settings_on_other_threads_the_newest_counts(tmp_path: Path) -> None:
+    """A second one would count a seed twice."""
+    project = scored_project(tmp_path / "project")
+    experiment(project, "wider", "threads=2")
+    runs, left = collect_runs(project)
+    assert [(run.name, run.metrics["threads"]) for run in runs] == [("workspace", 2)]
+    place = "it ran on 2 CPU threads, not 1 CPU thread"
+    reason = f"workspace has the same settings, other scores ({place}), and is newer"
+    assert [(one.name, one.reason) for one in left] == [("main", reason)]

@@ -66,11 +66,21 @@ def test_the_cpu_computes_in_float32_unless_told_otherwise(precision: str, dtype
 
 
 def test_determinism_is_asked_for() -> None:
-    make_deterministic()
+    make_deterministic(None)
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.is_deterministic_algorithms_warn_only_enabled()
     assert not torch.backends.cudnn.benchmark
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_the_threads_are_those_asked_for_or_stay() -> None:
+    before = torch.get_num_threads()
+    try:
+        for asked, there in ((3, 3), (None, 3), (1, 1)):
+            make_deterministic(asked)
+            assert torch.get_num_threads() == there
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")

@@ -47,6 +47,7 @@ def test_headline_names_what_was_measured(default_page: str) -> None:
         "bits delivered 16",
         "bits trained 32",
         "epoch kept 3",
+        "networks ran on 2 CPU threads",
         "seed 5",
     ):
         assert expected in words
@@ -182,7 +183,7 @@ def test_provenance_holds_settings_and_data(default_page: str, write_run: Callab
     assert len(digest) == 64
     assert digest in words
     assert "plan/train.yaml" in words
-    assert "dvc exp run -S method=twdh -S dataset=scenes -S bits=16 -S seed=5" in words
+    assert "dvc exp run -S method=twdh -S dataset=scenes -S bits=16 -S seed=5 -S threads=2" in words
 
 
 def test_long_captions_are_cut_and_laid_in_one_line() -> None:

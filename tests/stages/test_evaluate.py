@@ -55,6 +55,7 @@ def prepare(labelled: bool = True, used: bool = True, **changes: Any) -> None:  
         "undefined": "skip",
         "bootstrap": 100,
         "seed": 0,
+        "threads": 2,
     }
     Path("plan").mkdir(exist_ok=True)
     Path("plan/evaluate.yaml").write_text(yaml.safe_dump({**plan, **changes}), encoding="utf-8")
@@ -74,9 +75,9 @@ def test_the_keys_of_metrics_json() -> None:
     main()
     found = metrics()
     assert list(found) == [
-        "method", "dataset", "bits", "train_bits", "protocol", "n_query", "n_retrieval", "n_undefined",
-        "n_unlabelled", "n_captionless", "base_rate", "headline", "ties", "undefined", "target_mAP",
-        "train_bits_mAP", "significance", "rerank", "i2t", "t2i", "i2i", "t2t",
+        "method", "dataset", "bits", "train_bits", "protocol", "threads", "n_query", "n_retrieval",
+        "n_undefined", "n_unlabelled", "n_captionless", "base_rate", "headline", "ties", "undefined",
+        "target_mAP", "train_bits_mAP", "significance", "rerank", "i2t", "t2i", "i2i", "t2t",
     ]  # fmt: skip
     for task in ("i2t", "t2i", "i2i", "t2t"):
         assert list(found[task]) == [
@@ -85,6 +86,7 @@ def test_the_keys_of_metrics_json() -> None:
         ]  # fmt: skip
     assert [found[key] for key in ("protocol", "headline", "undefined")] == ["strict", "mAP", "skip"]
     assert (found["n_query"], found["n_retrieval"], found["bits"], found["train_bits"]) == (12, 130, 16, 64)
+    assert found["threads"] == 2
 
 
 def test_the_figures_are_those_of_the_codes_that_they_name() -> None:

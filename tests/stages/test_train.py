@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+import torch
 
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.train import TrainPlan
@@ -64,6 +65,19 @@ def test_a_training_leaves_model_and_curves_and_no_checkpoint() -> None:
     assert (card.method, card.train_bits) == ("twdh", BITS)
     assert (card.image.kind, card.text.kind) == ("mlp", "bow")
     assert 1 <= card.best_epoch <= 3
+
+
+def test_the_threads_of_the_plan_are_used_and_stand_in_the_card() -> None:
+    """Whatever OMP_NUM_THREADS says, which is 1 here."""
+    before = torch.get_num_threads()
+    write_plans(threads=2)
+    try:
+        trained()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert json.loads((train.MODEL / "model.json").read_text())["threads"] == 2
+    assert load_model(train.MODEL).card.threads == 2
 
 
 def test_a_second_training_has_the_same_bytes() -> None:

@@ -76,10 +76,16 @@ def write_plans(**changes: Any) -> None:  # noqa: ANN401
         epochs=3, batch=8, lr_head=0.01, lr_backbone=0.01, lr_text=1.0,
         optimizer="adamw", momentum=0.9, schedule="cosine", lr_end=0.0,
         weight_decay=0.2, warmup=0.1, clip_norm=1.0,
-        precision="auto", caption="random", select="best", memory_mb=100.0, seed=0, device="cpu",
+        precision="auto", caption="random", select="best", memory_mb=100.0, seed=0, device="cpu", threads=1,
     ).model_dump()  # fmt: skip
     encode = EncodePlan(
-        bits=SHORT, train_bits=BITS, significance=None, caption="first", batch=16, device="cpu"
+        bits=SHORT,
+        train_bits=BITS,
+        significance=None,
+        caption="first",
+        batch=16,
+        device="cpu",
+        threads=1,
     ).model_dump()
     Path("plan").mkdir(exist_ok=True)
     for name, plan in (("train", train), ("encode", encode)):

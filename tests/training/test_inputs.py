@@ -100,7 +100,7 @@ def plan(**model: Any) -> TrainPlan:  # noqa: ANN401
         epochs=1, batch=2, lr_head=1.0, lr_backbone=1.0, lr_text=1.0,
         optimizer="adamw", momentum=0.9, schedule="cosine", lr_end=0.0,
         weight_decay=0.0, warmup=0.0, clip_norm=1.0,
-        precision="auto", caption="first", select="best", memory_mb=1.0, seed=0, device="cpu",
+        precision="auto", caption="first", select="best", memory_mb=1.0, seed=0, device="cpu", threads=1,
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ class CommonParams(Section):
     seed: Annotated[int, Field(ge=0)]
     protocol: Literal["strict", "published"]
     device: Literal["auto", "cpu", "cuda"]
+    threads: Literal["auto"] | Annotated[int, Field(ge=1)]
     download: stages.DownloadSection
     split: stages.SplitSection
     convert: stages.ConvertSection

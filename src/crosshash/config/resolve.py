@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from crosshash.config.params import DATASETS, CommonParams
 from crosshash.config.plans.base import Plan, Settings
@@ -17,6 +19,7 @@ from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.config.plans.transform import TransformPlan
 from crosshash.config.published_protocol import Published, follow_protocol
 from crosshash.errors import CrosshashError, listed
+from crosshash.workers.cores import cores
 
 
 def resolve(params: CommonParams) -> dict[str, Plan]:
@@ -28,7 +31,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
     _check_paths(params)
     _check_split(params)
     params = follow_protocol(params)
-    _check_device(params.device)
+    place = _place(params)
     train_bits = params.method_section.trained_bits(params.bits)
     if train_bits < params.bits:
         raise CrosshashError(
@@ -40,9 +43,9 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
         "convert": _convert(params),
         "centers": _centers(params, train_bits),
         "transform": _transform(params),
-        "train": _train(params, train_bits),
-        "encode": _encode(params, train_bits),
-        "evaluate": _evaluate(params, train_bits),
+        "train": _train(params, train_bits, place),
+        "encode": _encode(params, train_bits, place),
+        "evaluate": _evaluate(params, train_bits, place["threads"]),
         "index": IndexPlan(bits=params.bits, seed=params.seed, **params.index.model_dump()),
         "report": _report(params, train_bits),
     }
@@ -91,7 +94,7 @@ def _transform(params: CommonParams) -> TransformPlan:
     )
 
 
-def _train(params: CommonParams, train_bits: int) -> TrainPlan:
+def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> TrainPlan:
     train = params.train.model_dump()
     if params.train.schedule == "exponential" and not params.train.lr_end:
         raise CrosshashError(
@@ -112,22 +115,22 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
         ),
         model=ModelPlan(**model),
         seed=params.seed,
-        device=params.device,
+        **place,
         **train,
     )
 
 
-def _encode(params: CommonParams, train_bits: int) -> EncodePlan:
+def _encode(params: CommonParams, train_bits: int, place: dict[str, Any]) -> EncodePlan:
     return EncodePlan(
         bits=params.bits,
         train_bits=train_bits,
         significance=getattr(params.method_section, "significance", None),
-        device=params.device,
+        **place,
         **params.encode.model_dump(),
     )
 
 
-def _evaluate(params: CommonParams, train_bits: int) -> EvaluatePlan:
+def _evaluate(params: CommonParams, train_bits: int, threads: int | None) -> EvaluatePlan:
     paper: Published | None = params.method_section.published if params.protocol == "published" else None
     return EvaluatePlan(
         method=params.method,
@@ -139,6 +142,7 @@ def _evaluate(params: CommonParams, train_bits: int) -> EvaluatePlan:
         headline_k=paper.k if paper else None,
         headline_norm=paper.norm if paper else "min",
         seed=params.seed,
+        threads=threads,
         **params.evaluate.model_dump(),
     )
 
@@ -184,13 +188,22 @@ def _check_split(params: CommonParams) -> None:
         )
 
 
-def _check_device(device: str) -> None:
-    """Refuse CUDA where there is none; torch is imported only to answer this."""
-    if device != "cuda":
-        return
-    import torch
-
-    if not torch.cuda.is_available():
+def _place(params: CommonParams) -> dict[str, Any]:
+    """Settle where the networks run: the device and, on the CPU, the number of threads."""
+    there = params.device != "cpu" and _cuda_is_there()
+    if params.device == "cuda" and not there:
         raise CrosshashError(
             "params.yaml: device: cuda, but this machine shows no CUDA device. Use auto or cpu."
         )
+    if there:
+        return {"device": "cuda", "threads": None}
+    return {"device": "cpu", "threads": cores() if params.threads == "auto" else params.threads}
+
+
+def _cuda_is_there() -> bool:
+    """Ask torch, which is imported for this alone: seconds, spared where its build is one for the CPU."""
+    if version("torch").endswith("+cpu"):
+        return False
+    import torch
+
+    return torch.cuda.is_available()

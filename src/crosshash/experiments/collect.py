@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crosshash.errors import CrosshashError
-from crosshash.experiments.conditions import conditions_of, split_of
+from crosshash.experiments.conditions import conditions_of, ran_on, split_of
 from crosshash.experiments.files import PARAMS
 from crosshash.experiments.revisions import Listed, Revision, list_experiments
 from crosshash.experiments.runs import Run, read_run
@@ -68,7 +68,9 @@ def _newest(runs: Iterable[Run]) -> tuple[list[Run], list[LeftOut]]:
     for run in runs:
         first = kept.setdefault(_identity(run), run)
         if first.metrics != run.metrics:
-            left.append(LeftOut(run.name, f"{first.name} has the same settings, other scores, and is newer"))
+            place = "" if ran_on(first) == ran_on(run) else f" (it ran on {ran_on(first)}, not {ran_on(run)})"
+            reason = f"{first.name} has the same settings, other scores{place}, and is newer"
+            left.append(LeftOut(run.name, reason))
     return list(kept.values()), left
 
 

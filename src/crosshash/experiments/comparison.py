@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crosshash.errors import CrosshashError, listed
-from crosshash.experiments.conditions import REMEDIES, WORDS, conditions_of, differing
+from crosshash.experiments.conditions import REMEDIES, WORDS, conditions_of, differing, ran_on
 from crosshash.experiments.files import SCORES
 from crosshash.experiments.paired import RESAMPLINGS, paired_bootstrap
 from crosshash.experiments.runs import Run
@@ -73,8 +73,18 @@ def compare(a: Run, b: Run, resamplings: int = RESAMPLINGS, seed: int = 0) -> Co
         },
         resamplings=resamplings,
         differences=tuple(differences),
-        notes=tuple(f"{run.name}: {run.unfinished}" for run in (a, b) if run.unfinished),
+        notes=(*(f"{run.name}: {run.unfinished}" for run in (a, b) if run.unfinished), *_elsewhere(a, b)),
     )
+
+
+def _elsewhere(a: Run, b: Run) -> list[str]:
+    """Say where the networks ran, if not on the same: that alone makes a difference."""
+    if ran_on(a) == ran_on(b):
+        return []
+    return [
+        f"the networks of {a.name} ran on {ran_on(a)}, those of {b.name} on {ran_on(b)}: that alone gives "
+        "other figures (docs/reproducibility.md says by how much). Train both alike: -S threads=..."
+    ]
 
 
 def _problems(a: Run, b: Run) -> list[str]:

@@ -58,6 +58,14 @@ def split_of(run: Run) -> dict[str, Any]:
     return {key: run.settings.get(key) for key in ("split.seed", "split.file")}
 
 
+def ran_on(run: Run) -> str:
+    """Say what the networks ran on: no condition, but equal settings score otherwise elsewhere."""
+    if "threads" not in run.metrics:
+        return "an unrecorded number of threads"
+    threads = run.metrics["threads"]
+    return "CUDA" if threads is None else f"{threads} CPU thread{'' if threads == 1 else 's'}"
+
+
 def differing(conditions: Sequence[Conditions]) -> list[str]:
     """List the keys whose values are not the same in all."""
     keys = dict.fromkeys(key for one in conditions for key in one)

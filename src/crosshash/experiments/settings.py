@@ -11,10 +11,10 @@ NO_PART = ("device", "download", "index", "report")
 """Where the work was done, and what comes after the scores."""
 
 ELSEWHERE = (
-    *("method", "dataset", "bits", "seed", "protocol", "evaluate"),
+    *("method", "dataset", "bits", "seed", "protocol", "evaluate", "threads"),
     *("split.seed", "split.file", "split.query"),
 )
-"""What rows, columns and conditions of the table say."""
+"""What rows, columns, conditions and notes of the table say."""
 
 
 def has_part(key: str, method: str, dataset: str) -> bool:

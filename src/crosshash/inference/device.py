@@ -21,13 +21,19 @@ def settled_device(device: Device) -> Literal["cpu", "cuda"]:
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
         raise CrosshashError(
-            "params.yaml: device: cuda, but this machine shows no CUDA device. Use auto or cpu."
+            "params.yaml: device: cuda, but this machine shows no CUDA device. Use auto or cpu. Where it is "
+            "auto, the plan was made on another machine: `dvc repro --force plan` makes it anew."
         )
     return "cuda" if there and device != "cpu" else "cpu"
 
 
-def make_deterministic() -> None:
-    """Ask torch for the same bytes on every run of the same machine and thread count."""
+def make_deterministic(threads: int | None) -> None:
+    """Ask torch for the same bytes on every run on the same processor with the same number of threads.
+
+    threads: of operations on the CPU; None leaves torch's own number, for CUDA.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
     os.environ.setdefault(
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
     )  # without it cuBLAS may differ from run to run

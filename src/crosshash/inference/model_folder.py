@@ -21,7 +21,10 @@ REMEDY = "Run `dvc repro train`."
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What `model.json` says: how to build the networks again, and what was kept."""
+    """What `model.json` says: how to build the networks again, and what was kept.
+
+    threads: of the CPU that it was trained on; None on CUDA, or where that was not recorded.
+    """
 
     method: str
     train_bits: int
@@ -29,6 +32,7 @@ class ModelCard:
     image: TowerSpec
     text: TowerSpec
     best_epoch: int
+    threads: int | None = None
 
 
 @dataclass(frozen=True)

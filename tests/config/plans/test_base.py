@@ -25,7 +25,7 @@ def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
         lr_head=3e-3, lr_backbone=1e-5, lr_text=1.0,
         optimizer="adamw", momentum=0.9, schedule="cosine", lr_end=0.0,
         weight_decay=0.2, warmup=0.1, clip_norm=1.0, precision="auto",
-        caption="random", select="best", memory_mb=4096.0, seed=0, device="auto",
+        caption="random", select="best", memory_mb=4096.0, seed=0, device="cpu", threads=2,
     )  # fmt: skip
     write(tmp_path, "train", yaml.safe_dump(train.model_dump()))
     assert read_plan("train", TrainPlan, tmp_path) == train

@@ -10,6 +10,7 @@ from crosshash.experiments.collect import LeftOut
 from crosshash.experiments.runs import Run
 from crosshash.experiments.table.cells import Cell
 from crosshash.experiments.table.leaderboard import Leaderboard, build_leaderboard
+from crosshash.experiments.table.words import notes
 from crosshash.seeding import stream
 from tests.experiments.made_runs import made_run
 
@@ -91,6 +92,30 @@ def test_settings_without_a_part_in_the_run_make_no_row() -> None:
     board = build_leaderboard([plain, other])
     assert len(board.rows) == 1
     assert cell(board, 0).seeds == (0, 1)
+
+
+def test_other_threads_are_one_row_and_told() -> None:
+    """Seeds that were trained elsewhere are averaged, and the notes say which ran on what."""
+    runs = [
+        scored(0.5, "here", threads=2, settings={"threads": "auto"}),
+        scored(0.5, "there", seed=1, threads=8, settings={"threads": 8}),
+        scored(0.5, "old", seed=2),
+        scored(0.5, "gpu", seed=3, threads=None),
+    ]
+    board = build_leaderboard(runs)
+    assert cell(board, 0).seeds == (0, 1, 2, 3)
+    assert board.ran_on == {
+        "2 CPU threads": ("here",),
+        "8 CPU threads": ("there",),
+        "CUDA": ("gpu",),
+        "an unrecorded number of threads": ("old",),
+    }
+    told = next(note for note in notes(board) if note.startswith("Not all networks ran on the same"))
+    assert (
+        "2 CPU threads (here); 8 CPU threads (there); CUDA (gpu); an unrecorded number of threads (old)."
+        in told
+    )
+    assert "All networks ran on 2 CPU threads." in notes(build_leaderboard(runs[:1]))
 
 
 def test_other_conditions_are_other_columns_that_say_what_differs() -> None:

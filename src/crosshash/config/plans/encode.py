@@ -8,11 +8,12 @@ from crosshash.config.plans.base import Plan
 
 
 class EncodePlan(Plan):
-    """Length to deliver, and how."""
+    """Length to deliver, and how; threads: of torch on the CPU, None on CUDA."""
 
     bits: int
     train_bits: int
     significance: Literal["auto", "weights", "activity", "alignment"] | None
     caption: Literal["first", "all"]
     batch: int
-    device: Literal["auto", "cpu", "cuda"]
+    device: Literal["cpu", "cuda"]
+    threads: int | None

@@ -12,6 +12,7 @@ class EvaluatePlan(Plan):
 
     rerank: candidates that a method which quantises orders anew; None for the others. headline_k and
     headline_norm: the average precision that the protocol compares methods by; None: over all ranks.
+    threads: of the networks on the CPU, None on CUDA.
     """
 
     method: str
@@ -26,3 +27,4 @@ class EvaluatePlan(Plan):
     undefined: Literal["skip", "zero", "error"]
     bootstrap: int
     seed: int
+    threads: int | None

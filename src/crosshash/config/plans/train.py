@@ -20,7 +20,8 @@ class ModelPlan(Plan):
 class TrainPlan(Plan):
     """Method, networks and loop; not the delivered `bits`: a loss that looks at them sees the transform.
 
-    lr_backbone: `auto` is settled for each network by where its weights come from.
+    lr_backbone: `auto` is settled for each network by where its weights come from. threads: of torch on the
+    CPU, None on CUDA.
     """
 
     method: str
@@ -45,4 +46,5 @@ class TrainPlan(Plan):
     select: Literal["best", "last"]
     memory_mb: float
     seed: int
-    device: Literal["auto", "cpu", "cuda"]
+    device: Literal["cpu", "cuda"]
+    threads: int | None

@@ -8,7 +8,7 @@ from typing import Any
 
 from crosshash.errors import CrosshashError
 from crosshash.experiments.collect import LeftOut
-from crosshash.experiments.conditions import conditions_of, differing, in_words, split_of
+from crosshash.experiments.conditions import conditions_of, differing, in_words, ran_on, split_of
 from crosshash.experiments.near import did_you_mean
 from crosshash.experiments.runs import Run
 from crosshash.experiments.settings import row_settings, telling
@@ -65,12 +65,13 @@ class Printed:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The table; left_out: experiments that are not in it."""
+    """The table; ran_on: names of its runs by what their networks ran on; left_out: who is not in it."""
 
     measure: str
     groups: tuple[Group, ...]
     rows: tuple[Row, ...]
     printed: tuple[Printed, ...]
+    ran_on: dict[str, tuple[str, ...]]
     left_out: tuple[LeftOut, ...]
 
 
@@ -93,7 +94,10 @@ def build_leaderboard(
     groups, members = _groups(having)
     rows = _rows(having, groups, members, measure)
     printed = _printed(rows, groups, measure)
-    return Leaderboard(measure, tuple(groups), tuple(rows), tuple(printed), (*left_out, *lacking))
+    places: dict[str, tuple[str, ...]] = {}
+    for run in sorted(having, key=lambda one: (ran_on(one), one.name)):
+        places[ran_on(run)] = (*places.get(ran_on(run), ()), run.name)
+    return Leaderboard(measure, tuple(groups), tuple(rows), tuple(printed), places, (*left_out, *lacking))
 
 
 def _no_measure(runs: Iterable[Run], measure: str) -> str:

@@ -14,6 +14,7 @@ LEGEND = (
     "paired bootstrap over the queries, averaged over seeds first, does not tell from it (p at least 0.05)."
 )
 UNTESTED = "†: could not be tested against the best for want of scores by query; not bold."
+ELSEWHERE = "Not all networks ran on the same, which alone gives other figures (docs/reproducibility.md)"
 PUBLISHED = (
     "Published figures stand as their papers print them: same measure, data set and length, but a split and "
     "a training of their own. They take no part in bold."
@@ -47,7 +48,19 @@ def conditions(group: Group) -> str:
 def notes(board: Leaderboard) -> list[str]:
     """Say what the marks of the table mean."""
     untested = any(cell.verdict == "untested" for row in board.rows for cell in row.cells)
-    return [LEGEND, *([UNTESTED] if untested else []), *([PUBLISHED] if board.printed else [])]
+    return [
+        *(LEGEND, _ran_on(board)),
+        *([UNTESTED] if untested else []),
+        *([PUBLISHED] if board.printed else []),
+    ]
+
+
+def _ran_on(board: Leaderboard) -> str:
+    """Say what the networks ran on."""
+    if len(board.ran_on) == 1:
+        return f"All networks ran on {next(iter(board.ran_on))}."
+    runs = "; ".join(f"{place} ({', '.join(names)})" for place, names in board.ran_on.items())
+    return f"{ELSEWHERE}: {runs}."
 
 
 def source(one: Printed) -> str:

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+THREADS = """
+import stages, numpy, json
+from threadpoolctl import threadpool_info
+print(json.dumps([one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]))
+"""
+
+
+def blas_threads(**variables: str) -> list[int]:
+    """How many threads numpy's linear algebra has in a stage."""
+    inherited = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], cwd=ROOT, env=inherited | variables, capture_output=True, check=True
+    )
+    return list(json.loads(done.stdout))
+
+
+def test_numpy_adds_up_on_one_thread_unless_told_otherwise() -> None:
+    assert blas_threads() == [1]
+    assert blas_threads(OPENBLAS_NUM_THREADS="2") == [2]
