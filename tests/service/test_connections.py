@@ -43,8 +43,9 @@ def test_who_does_not_end_a_header_is_hung_up_on(hasty: Running, start: bytes) -
         assert until_closed(client) == b""
 
 
-def test_bytes_that_trickle_in_win_no_time(hasty: Running) -> None:
-    """uvicorn's own clock stands still at each byte."""
+def test_bytes_that_trickle_in_win_no_time(hasty: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that each byte starts anew would never ring."""
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
     with sent(hasty, HALF) as client:
         client.settimeout(0.01)
         for _ in range(3000):
