@@ -6,9 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -33,6 +33,10 @@ def test_it_tells_its_address_answers_there_and_ends_by_ctrl_c(trained_project: 
         "0",
         "--project",
         trained_project,
+        "--allow-host",
+        "search.example.org",
+        "--allow-host",
+        "192.0.2.7",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -40,8 +44,9 @@ def test_it_tells_its_address_answers_there_and_ends_by_ctrl_c(trained_project: 
         try:
             found = re.match(r"(http://127\.0\.0\.1:\d+/) ", process.stdout.readline())
             assert found is not None, process.stderr.read()
-            with urllib.request.urlopen(f"{found[1]}healthz") as answer:  # noqa: S310
-                assert answer.status == 200
+            for host, status in (("search.example.org", 200), ("192.0.2.7", 200), ("other.example.org", 400)):
+                assert httpx.get(f"{found[1]}healthz", headers={"Host": host}).status_code == status
+            assert httpx.get(f"{found[1]}healthz").status_code == 200
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
@@ -62,6 +67,11 @@ def test_an_address_of_nobody_here_is_named(host: str) -> None:
     message = refused("--host", host)
     assert host in message
     assert "--host" in message
+
+
+def test_what_is_no_name_of_a_host_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    message = refused("--project", str(tmp_path), "--allow-host", "https://search.example.org")
+    assert "--allow-host https://search.example.org: is no host name" in message
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:

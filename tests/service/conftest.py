@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from crosshash.search import Searcher
@@ -29,6 +30,7 @@ class Running:
     base: str
     app: FastAPI
     client: httpx.Client
+    server: uvicorn.Server
 
     @property
     def service(self) -> Service:
@@ -41,9 +43,9 @@ class Running:
 
 
 @contextmanager
-def running(searcher: Searcher, upload_mb: float = 10) -> Iterator[Running]:
+def running(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = ()) -> Iterator[Running]:
     """Serve from a thread."""
-    app = make_app(searcher, upload_mb)
+    app = make_app(searcher, upload_mb, hosts)
     server = server_of(app)
     with bound("127.0.0.1", 0) as listener:
         listener.listen()
@@ -53,7 +55,7 @@ def running(searcher: Searcher, upload_mb: float = 10) -> Iterator[Running]:
         try:
             with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
                 client.get("healthz").raise_for_status()
-                yield Running(base, app, client)
+                yield Running(base, app, client, server)
         finally:
             server.should_exit = True
             thread.join()

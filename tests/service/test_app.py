@@ -4,65 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry
-from starlette.types import Message, Receive, Scope, Send
 
-from crosshash.service.measured import Measured, Metrics
+from tests.service.clients import get, occupied, sent, until, upload, value
 from tests.service.conftest import Running, running
 
 COLOURS = ("red", "blue", "green", "yellow", "purple")
 SHAPES = ("circle", "square", "star", "heart", "ring")
 GROUNDS = ("white", "grey", "mint", "beige")
 TEXTS = [f"a {c} {s} on a {g} ground" for c in COLOURS for s in SHAPES for g in GROUNDS]
-
-
-def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
-    return registry.get_sample_value(name, labels) or 0.0
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for what another thread does soon."""
-    for _ in range(1000):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come to pass")
-
-
-def sent(service: Running, request: bytes) -> socket.socket:
-    """A client that has sent this and listens no further."""
-    address = httpx.URL(service.base)
-    client = socket.create_connection((address.host, address.port))
-    client.sendall(request)
-    return client
-
-
-def get(text: str) -> bytes:
-    return f"GET /search?q={text} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-
-
-@contextmanager
-def occupied(service: Running) -> Iterator[None]:
-    """The thread that searches has something else to do, and a query to answer then; all others queue."""
-    registry, free = service.service.metrics.registry, threading.Event()
-    batches = value(registry, "crosshash_batch_size_count")
-    task = service.service.batches.thread.submit(free.wait)
-    until(task.running)
-    with sent(service, get("red")) as first:
-        until(lambda: value(registry, "crosshash_batch_size_count") == batches + 1)
-        try:
-            yield
-        finally:
-            free.set()
-        assert first.recv(15) == b"HTTP/1.1 200 OK"
 
 
 def test_a_hundred_clients_at_once_each_get_their_own_answer(service: Running) -> None:
@@ -131,8 +83,7 @@ def test_a_client_that_hangs_up_while_it_sends_leaves_nothing_behind(service: Ru
     registry, room = service.service.metrics.registry, service.service.room
     left = {"route": "/search", "method": "POST", "status": "499"}
     before, free = value(registry, "crosshash_requests_total", **left), room.free
-    head = b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 1000000\r\n\r\n"
-    client = sent(service, head + bytes(1000))
+    client = sent(service, upload(1_000_000) + bytes(1000))
     until(lambda: room.free == free - 1_000_000)
     client.close()
     until(lambda: value(registry, "crosshash_requests_total", **left) == before + 1)
@@ -224,45 +175,3 @@ def test_the_interface_page_says_what_the_description_says(service: Running) -> 
     schemas = api["components"]["schemas"]
     assert set(schemas["Found"]["properties"]) == set(answer)
     assert set(schemas["FoundItem"]["properties"]) == set(answer["hits"][0])
-
-
-def test_what_nobody_caught_is_a_plain_answer() -> None:
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        raise RuntimeError("/secret/path")
-
-    messages: list[Message] = []
-
-    async def keep(message: Message) -> None:
-        messages.append(message)
-
-    async def nothing() -> Message:
-        return {"type": "http.disconnect"}
-
-    metrics = Metrics()
-    scope = {"type": "http", "method": "GET", "path": "/x"}
-    asyncio.run(Measured(broken, metrics)(scope, nothing, keep))
-    assert messages[0]["status"] == 500
-    assert b"secret" not in messages[1]["body"]
-    labels = {"route": "none", "method": "GET", "status": "500"}
-    assert value(metrics.registry, "crosshash_requests_total", **labels) == 1
-
-
-def test_a_request_is_counted_before_its_answer_leaves() -> None:
-    """Else who has read an answer may not find it in /metrics yet."""
-    metrics = Metrics()
-    labels = {"route": "none", "method": "GET", "status": "204"}
-    counts: list[float] = []
-
-    async def empty(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def keep(message: Message) -> None:
-        counts.append(value(metrics.registry, "crosshash_requests_total", **labels))
-
-    async def nothing() -> Message:
-        return {"type": "http.disconnect"}
-
-    asyncio.run(Measured(empty, metrics)({"type": "http", "method": "GET", "path": "/x"}, nothing, keep))
-    assert counts == [1, 1]
-    assert value(metrics.registry, "crosshash_request_seconds_count", route="none") == 1

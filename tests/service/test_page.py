@@ -153,6 +153,20 @@ def test_an_error_is_shown_as_text_and_the_next_search_works(page: Page) -> None
     expect(page.locator("#hits li")).to_have_count(24)
 
 
+def test_what_is_no_picture_is_told_before_it_is_sent(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("image,caption\n")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.set_input_files("#file", path)
+    expect(page.locator("#error")).to_have_text(
+        "table.csv is not a picture. Choose a JPEG, PNG, WebP, GIF, TIFF or BMP file."
+    )
+    assert "POST" not in asked
+    ask(page, "a red circle")
+    expect(page.locator("#error")).to_be_hidden()
+
+
 def test_an_empty_question_is_answered_with_a_hint(page: Page) -> None:
     page.click("button[type=submit]")
     expect(page.locator("#status")).to_contain_text("Write what")
@@ -199,6 +213,18 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
     caption = page.locator("#hits .caption").nth(2).inner_text()
     keys.press("Enter")
     expect(page.locator("#status")).to_contain_text(f"nearest to the picture “{caption}”")
+    assert page.evaluate(focused) == 0  # the list is another one
+    keys.press("ArrowRight")
+    assert page.evaluate(focused) == 1
+
+
+def test_the_focus_goes_to_the_words_where_a_hit_leads_to_no_others(page: Page) -> None:
+    ask(page, "a red circle")
+    page.route("**/picture?*", lambda route: route.fulfill(status=404, json={"detail": "gone"}))
+    page.locator("#hits button").nth(2).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#error")).to_have_text("gone")
+    expect(page.locator("#q")).to_be_focused()
 
 
 def test_a_hit_becomes_the_query_and_the_way_back_works(page: Page, service: Running) -> None:

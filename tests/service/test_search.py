@@ -254,7 +254,10 @@ def test_a_picture_whose_shard_is_gone_is_not_found_and_no_path_told(project: Pa
 
 def test_unknown_addresses_and_methods_are_refused(service: Running) -> None:
     refusal(service.client.get("/nothing"), 404, service)
-    refusal(service.client.delete("/search"), 405, service)
+    for path, methods in (("/search", "GET, HEAD, POST"), ("/items/a/b", "GET, HEAD"), ("/", "GET, HEAD")):
+        answer = service.client.delete(path)
+        refusal(answer, 405, service)
+        assert answer.headers["allow"] == methods
 
 
 def test_captions_are_told_as_they_are(service: Running, project: Path) -> None:

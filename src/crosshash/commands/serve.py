@@ -20,6 +20,13 @@ def serve(
         str, typer.Option(help="Address to listen at; others than the default reach others.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name that clients may call this service by, beside localhost and --host; repeatable.",
+            metavar="NAME",
+        ),
+    ] = None,
     max_upload_mb: Annotated[float, typer.Option(min=0.001, max=1000, help="Largest picture taken.")] = 10,
 ) -> None:
     """Serve search over HTTP, with a web page."""
@@ -27,5 +34,5 @@ def serve(
         from crosshash.service.run import serve as run
 
         with suppress(KeyboardInterrupt):  # by which uvicorn tells of a Ctrl-C after its clean end
-            run(project, index, host, port, max_upload_mb)
+            run(project, index, host, port, max_upload_mb, allow_host or ())
         print("stopped")

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crosshash import __version__
 from crosshash.errors import CrosshashError
 from crosshash.search import Searcher
-from crosshash.service import pages, routes
+from crosshash.service import connections, pages, routes
 from crosshash.service.answers import answer
 from crosshash.service.batches import Batches, BusyError
 from crosshash.service.measured import Measured, Metrics
+from crosshash.service.refusals import refused
 from crosshash.service.service import Service
+from crosshash.service.unread import Unread
 from crosshash.service.uploads import Room
 
 BATCH = 32
@@ -34,11 +38,17 @@ UPLOADS = 256e6
 DECODERS = 2
 """Uploads decoded at the same time; one of them may take a few hundred MB."""
 
+DISCARDED = 16
+"""How many times the limit is read of a body that is refused."""
 
-def make_app(searcher: Searcher, upload_mb: float = 10) -> FastAPI:
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+def make_app(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = ()) -> FastAPI:
     """Make the service over a model and its index.
 
-    upload_mb: size of the largest picture that is taken, MB.
+    upload_mb: size of the largest picture that is taken, MB; hosts: names that it answers to beside those of
+    loopback: under any name, a page from elsewhere could let its own point here and read the answers.
     """
     metrics = Metrics()
     batches = Batches(partial(answer, searcher), BATCH, LONGEST_QUEUE, metrics.batch.observe)
@@ -46,6 +56,7 @@ def make_app(searcher: Searcher, upload_mb: float = 10) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(connections.failed)
         async with batches.working():
             yield
 
@@ -62,7 +73,11 @@ def make_app(searcher: Searcher, upload_mb: float = 10) -> FastAPI:
     app.state.service = Service(searcher, batches, room, metrics, largest, decoders)
     app.include_router(routes.router)
     app.include_router(pages.router)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *hosts], www_redirect=False)
+    app.add_middleware(Unread, most=DISCARDED * largest)
     app.add_middleware(Measured, metrics=metrics)
+    app.add_middleware(_head_as_get)  # the last one is the outermost
+    app.add_exception_handler(405, _other_method)
     app.exception_handler(RequestValidationError)(_not_valid)
     app.add_exception_handler(CrosshashError, _unanswerable)
     app.add_exception_handler(BusyError, _busy)
@@ -70,25 +85,38 @@ def make_app(searcher: Searcher, upload_mb: float = 10) -> FastAPI:
     return app
 
 
-def _refused(status: int, detail: str, **headers: str) -> JSONResponse:
-    return JSONResponse({"detail": detail}, status, headers)
+def _head_as_get(app: ASGIApp) -> ASGIApp:
+    """Answer HEAD as GET; the server leaves the body out."""
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+        await app(asked, receive, send)
+
+    return answered
+
+
+async def _other_method(request: Request, _: Exception) -> JSONResponse:
+    """Name all methods of an address; the framework names those of its first route."""
+    path = request.scope["route"].path_format
+    methods = {"HEAD", *(name.upper() for name in request.app.openapi()["paths"].get(path, {"get": None}))}
+    return refused(405, "this address takes another method", Allow=", ".join(sorted(methods)))
 
 
 async def _not_valid(_: Request, error: RequestValidationError) -> JSONResponse:
     """Name each parameter and what is wrong with it, in one line."""
     problems = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
-    return _refused(422, "; ".join(problems))
+    return refused(422, "; ".join(problems))
 
 
 async def _unanswerable(_: Request, error: Exception) -> JSONResponse:
     """Say what is wrong with a query: files are read at the start alone, so that none is named here."""
-    return _refused(422, str(error))
+    return refused(422, str(error))
 
 
 async def _busy(_: Request, __: Exception) -> JSONResponse:
-    return _refused(503, "too many requests are waiting; try again in a second", **{"Retry-After": "1"})
+    return refused(503, "too many requests are waiting; try again in a second", **{"Retry-After": "1"})
 
 
 async def _gone(_: Request, __: Exception) -> JSONResponse:
     """Answer a client that no longer listens; the number stands in the metrics."""
-    return _refused(499, "the client hung up")
+    return refused(499, "the client hung up")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -54,7 +55,8 @@ class Metrics:
 class Measured:
     """ASGI middleware: counts and times requests, adds headers, turns what nobody caught into a plain 500.
 
-    A request is counted before its answer leaves: who has read an answer finds it in /metrics.
+    A request is counted before its answer leaves: who has read an answer finds it in /metrics. One that is
+    broken off, since the service ends, is answered with 503.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -78,10 +80,13 @@ class Measured:
 
         try:
             await self.app(scope, receive, counted)
+        except asyncio.CancelledError:  # by uvicorn, at the end of the time that it gives
+            if not answered:
+                await _failed(counted, 503, "the service ends; try again later", (b"retry-after", b"1"))
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
             if not answered:
-                await _internal_error(counted)
+                await _failed(counted, 500, "something went wrong inside the service; its log says what")
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
@@ -90,8 +95,8 @@ class Measured:
         self.metrics.seconds.labels(route).observe(seconds)
 
 
-async def _internal_error(send: Send) -> None:
-    body = json.dumps({"detail": "something went wrong inside the service; its log says what"}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
+async def _failed(send: Send, status: int, reason: str, *headers: tuple[bytes, bytes]) -> None:
+    body = json.dumps({"detail": reason}).encode()
+    sizes = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*sizes, *headers]})
     await send({"type": "http.response.body", "body": body})

@@ -69,8 +69,15 @@ function tell(text) {
   of("status").textContent = text;
 }
 
+// Who has come to a hit by the keyboard stays among the hits.
+function replaceHits(...cards) {
+  const among = hits.contains(document.activeElement);
+  hits.replaceChildren(...cards);
+  if (among) (hits.querySelector("button") ?? words).focus({ preventScroll: true });
+}
+
 function refuse(reason) {
-  hits.replaceChildren();
+  replaceHits();
   of("status").textContent = "";
   of("error").textContent = reason;
   of("error").hidden = false;
@@ -79,7 +86,7 @@ function refuse(reason) {
 function show(found, wanted, asked, milliseconds) {
   const kind = found.task.endsWith("i") ? "pictures" : "captions";
   const cards = found.hits.map((hit) => card(hit, wanted));
-  hits.replaceChildren(...cards);
+  replaceHits(...cards);
   const sentences = [`The ${cards.length} ${kind} nearest to ${asked}, in ${Math.round(milliseconds)} ms.`];
   if (wanted && cards.length) {
     const right = cards.filter((one) => one.className === "hit").length;
@@ -138,6 +145,8 @@ function figures(hit) {
 // A picture as the query
 
 async function take(blob, name, { item = null, itsLabels = null, remember = true } = {}) {
+  if (blob.type && !blob.type.startsWith("image/"))
+    return refuse(`${name} is not a picture. Choose a JPEG, PNG, WebP, GIF, TIFF or BMP file.`);
   if (blob.size > largest) return refuse(`This picture is larger than ${largest / 1e6} MB, the most that is taken.`);
   picture = { blob, name, item, labels: itsLabels };
   words.value = "";

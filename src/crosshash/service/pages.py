@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from crosshash.service.refusals import WHEN
 from crosshash.service.service import service_of
 
 HERE = Path(__file__).parent
@@ -28,9 +29,8 @@ async def search_page(request: Request) -> HTMLResponse:
 @router.get("/docs")
 async def interface_page(request: Request) -> HTMLResponse:
     """Show what /openapi.json says, readable without a script."""
-    return HTMLResponse(
-        TEMPLATES.get_template("docs.html").render(api=request.app.openapi(), type_of=_type_of)
-    )
+    page = TEMPLATES.get_template("docs.html")
+    return HTMLResponse(page.render(api=request.app.openapi(), type_of=_type_of, refusals=WHEN))
 
 
 @router.get("/page.css")

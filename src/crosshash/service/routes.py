@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from crosshash.errors import CrosshashError
 from crosshash.service import batches
 from crosshash.service.answers import Found, Hits, picture_address, told
+from crosshash.service.refusals import refusals
 from crosshash.service.service import service_of
 from crosshash.service.uploads import announced, body_of
 
@@ -51,7 +52,7 @@ ByPicture = Annotated[
 ]
 
 log = logging.getLogger("crosshash.service")
-router = APIRouter()
+router = APIRouter(responses=refusals(503))
 
 
 class Health(BaseModel):
@@ -73,7 +74,9 @@ class ItemTold(BaseModel):
     picture: str | None
 
 
-@router.get("/search", response_model=Found, summary="Find what is nearest to a text")
+@router.get(
+    "/search", response_model=Found, responses=refusals(422), summary="Find what is nearest to a text"
+)
 async def by_text(
     request: Request,
     q: Annotated[str, Query(max_length=LONGEST_TEXT, description="The text.")],
@@ -90,6 +93,7 @@ async def by_text(
 @router.post(
     "/search",
     response_model=Found,
+    responses=refusals(408, 413, 415, 422),
     summary="Find what is nearest to a picture",
     openapi_extra={"requestBody": {"required": True, "content": {"image/*": {}}}},
 )
@@ -113,7 +117,12 @@ async def by_picture(
     return await _found(request, batches.Query(small, task, top, tuple(label or ())))
 
 
-@router.get("/items/{id:path}", response_model=ItemTold, summary="One item of the index")
+@router.get(
+    "/items/{id:path}",
+    response_model=ItemTold,
+    responses=refusals(404, 422),
+    summary="One item of the index",
+)
 def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
     """Caption, labels and address of the picture; ids may hold slashes."""
     found = service_of(request).searcher.item(id)
@@ -123,7 +132,12 @@ def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the
     return _json(ItemTold(id=found.id, caption=found.caption, labels=list(found.labels), picture=picture))
 
 
-@router.get("/picture", response_class=Response, summary="The picture of an item, JPEG")
+@router.get(
+    "/picture",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, **refusals(404, 422)},
+    summary="The picture of an item, JPEG",
+)
 def picture(request: Request, id: Annotated[str, Query(description="Of the item.")]) -> Response:  # noqa: A002
     """Pictures are looked up by the id of an item of the index; no path is taken from anybody."""
     try:
@@ -145,7 +159,12 @@ async def health(request: Request) -> Response:
     )
 
 
-@router.get("/metrics", response_class=Response, summary="Counters for Prometheus")
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+    summary="Counters for Prometheus",
+)
 async def metrics(request: Request) -> Response:
     """Requests by route and status, their times, batch sizes, the queue."""
     return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

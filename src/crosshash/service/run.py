@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import socket
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -14,6 +17,7 @@ from fastapi import FastAPI
 from crosshash.errors import CrosshashError
 from crosshash.search import Searcher
 from crosshash.service.app import make_app
+from crosshash.service.connections import Connection, seldom
 from crosshash.workers.cores import cores
 
 SECONDS_TO_FINISH = 5
@@ -22,33 +26,40 @@ SECONDS_TO_FINISH = 5
 log = logging.getLogger("crosshash.service")
 
 
-def serve(project: Path, index: Path | None, host: str, port: int, upload_mb: float) -> None:
+def serve(
+    project: Path, index: Path | None, host: str, port: int, upload_mb: float, allowed: Sequence[str] = ()
+) -> None:
     """Load model and index, and answer requests until Ctrl-C or SIGTERM.
 
-    port: 0 takes any free one; upload_mb: size of the largest picture that is taken, MB.
+    port: 0 takes any free one; upload_mb: size of the largest picture that is taken, MB; allowed: names that
+    the service answers to, beside those of this machine for itself and the address it listens at.
 
     Raises:
-        CrosshashError: the address cannot be had, or the project has no model and index that fit together.
+        CrosshashError: the address cannot be had, what is allowed is no name of a host, or the project has no
+            model and index that fit together.
     """
+    names = [host_name(one) for one in allowed]
     listener = bound(host, port)  # before the model, which takes seconds
     with listener:
         torch.set_num_threads(cores())
-        app = make_app(Searcher.open(project, index), upload_mb)
+        app = make_app(Searcher.open(project, index), upload_mb, [*names, own_name(listener)])
         listener.listen()
         logging.basicConfig(format="%(levelname)s: %(message)s")
         print(f"{address(listener)}  (Ctrl-C ends it)", flush=True)
         if reaches_others(listener):
             log.warning(
                 "other machines can reach this service, and it asks nobody who they are: "
-                "put a server in front that does"
+                "put a server in front that does. It answers to its own address and --allow-host alone"
             )
         server_of(app).run([listener])
 
 
 def server_of(app: FastAPI) -> uvicorn.Server:
     """Make the HTTP server that runs an application; it writes no line per request."""
+    logging.getLogger("uvicorn.error").addFilter(seldom)
     config = uvicorn.Config(
         app,
+        http=Connection,
         ws="none",
         log_level="warning",
         server_header=False,
@@ -85,7 +96,31 @@ def reaches_others(listener: socket.socket) -> bool:
     return not ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
+def host_name(name: str) -> str:
+    """Check a name of a host: `search.example.org`, `*.example.org`, an IP address, or `*` for any.
+
+    Raises:
+        CrosshashError: it is none.
+    """
+    with suppress(ValueError):
+        return _written(str(ipaddress.ip_address(name.strip("[]"))))
+    if not re.fullmatch(r"\*|(\*\.)?[\w-]+(\.[\w-]+)*", name, re.ASCII):
+        raise CrosshashError(
+            f"--allow-host {name}: is no host name. Give it as it stands in the address, without http:// and "
+            "port: search.example.org, *.example.org for all below it, or * for any."
+        )
+    return name
+
+
+def own_name(listener: socket.socket) -> str:
+    """Give the address that a service listens at, as a client writes it."""
+    return _written(listener.getsockname()[0])
+
+
 def address(listener: socket.socket) -> str:
     """Write where a browser finds the service."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"http://{own_name(listener)}:{listener.getsockname()[1]}/"
+
+
+def _written(ip: str) -> str:
+    return f"[{ip}]" if ":" in ip else ip

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import HTTPException, Request
 
 from crosshash.service.batches import BusyError
-
-DISCARDED = 16
-"""How many times the limit is read and thrown away, so that a client reads the answer and no broken pipe."""
 
 SECONDS = 30
 """In which an upload must have come."""
@@ -40,9 +37,16 @@ class Room:
 
 
 def announced(request: Request, largest: int) -> int:
-    """Say how many bytes a body may turn out to have: what its header says, at most the limit."""
+    """Say how many bytes a body may turn out to have: what its header says, else the most that is taken.
+
+    Raises:
+        HTTPException: 413, its header says more than that.
+    """
     header = request.headers.get("content-length", "")
-    return min(int(header), largest) if header.isdecimal() else largest
+    size = int(header) if header.isdecimal() else largest
+    if size > largest:
+        raise _too_large(largest)
+    return size
 
 
 async def body_of(request: Request, largest: int) -> bytes:
@@ -52,27 +56,19 @@ async def body_of(request: Request, largest: int) -> bytes:
         HTTPException: 413, it is longer; 408, it took too long; 422, it is empty.
         ClientDisconnect: the client hung up.
     """
+    body = bytearray()
     try:
         async with asyncio.timeout(SECONDS):
-            body = await _at_most(request.stream(), largest)
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > largest:
+                    raise _too_large(largest)
     except TimeoutError:
         raise HTTPException(408, f"the picture did not come within {SECONDS} seconds") from None
-    if body is None:
-        raise HTTPException(413, f"the picture is larger than {largest / 1e6:g} MB, the most that is taken")
     if not body:
         raise HTTPException(422, "the body is empty: send the bytes of a picture file")
-    return body
+    return bytes(body)
 
 
-async def _at_most(chunks: AsyncIterator[bytes], largest: int) -> bytes | None:
-    """Join chunks; None if there are more bytes, which are thrown away as they come."""
-    kept, count = bytearray(), 0
-    async for chunk in chunks:
-        count += len(chunk)
-        if count <= largest:
-            kept += chunk
-        elif count > DISCARDED * largest:
-            return None
-        else:
-            kept.clear()
-    return bytes(kept) if count <= largest else None
+def _too_large(largest: int) -> HTTPException:
+    return HTTPException(413, f"the picture is larger than {largest / 1e6:g} MB, the most that is taken")
