@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,18 @@ def test_numbers_for_texts_in_a_matlab_file(tmp_path: Path) -> None:
     assert "array 'captions' must hold texts, in each row one or several; found int64" in error_of(
         tmp_path / "a.mat"
     )
+
+
+def test_names_and_classes_come_in_one_spelling(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "café")
+    arrays = {"image": IMAGE, "labels": LABELS, "names": np.array([f"{decomposed}.jpg", "b", "c", "d"])}
+    features = read_features(
+        npz(tmp_path, **arrays, classes=np.array([decomposed, "tea\N{NO-BREAK SPACE}time"]))
+    )
+    assert features.names == ("café.jpg", "b", "c", "d")
+    assert features.classes == ("café", "tea time")
+    message = error_of(npz(tmp_path, **arrays, classes=np.array([decomposed, "café"])))
+    assert "array 'classes' must hold different texts, none empty; found again:\n  - café" in message
 
 
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from crosshash.artifacts import read_npz
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.mat import list_mat, read_mat
 from crosshash.formats.mat_text import Texts, text_rows
+from crosshash.formats.spelling import as_seen, composed
 
 SHOWN = 5
 
@@ -51,8 +52,8 @@ def read_features(path: Path) -> Features:
         text=finite_vectors(path, "text", arrays["text"]) if "text" in arrays else None,
         labels=_labels(path, arrays["labels"]) if "labels" in arrays else None,
         captions=_texts(path, "captions", arrays["captions"]) if "captions" in arrays else None,
-        names=_different(path, "names", arrays),
-        classes=_different(path, "classes", arrays),
+        names=_different(path, "names", arrays, composed),
+        classes=_different(path, "classes", arrays, as_seen),
     )
     _check_counts(path, features)
     return features
@@ -149,11 +150,13 @@ def _decoded(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     return decoded
 
 
-def _different(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...] | None:
-    """Give an array of texts that must differ from one another; None where there is no such array."""
+def _different(
+    path: Path, key: str, arrays: Mapping[str, np.ndarray], spelling: Callable[[str], str]
+) -> tuple[str, ...] | None:
+    """Give texts that must differ from one another, in one spelling; None where there is no such array."""
     if key not in arrays:
         return None
-    texts = tuple(" ".join(row) for row in _texts(path, key, arrays[key]))
+    texts = tuple(spelling(" ".join(row)) for row in _texts(path, key, arrays[key]))
     repeated = sorted(text or "(empty)" for text, count in Counter(texts).items() if count > 1 or not text)
     if repeated:
         raise CrosshashError(
