@@ -6,11 +6,10 @@ import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
@@ -19,6 +18,7 @@ import crosshash.config.methods
 from crosshash.config import stage_sections as stages
 from crosshash.config.method_settings import MethodSettings
 from crosshash.config.section import Section
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError, listed
 
 
@@ -83,10 +83,10 @@ def load_params(path: Path) -> CommonParams:
         CrosshashError: lists every unknown key, missing key and bad value of the file.
     """
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506 - it is a SafeLoader
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CrosshashError(f"{path}: not found. Run the command in the project's folder.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise CrosshashError(f"{path}: is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise CrosshashError(f"{path}: holds no keys. Restore it with `git checkout {path}`.")
@@ -99,20 +99,6 @@ def load_params(path: Path) -> CommonParams:
             f"Mend them in {path.name}, or with `-S key=value`. After a failed `dvc exp run -S`, "
             f"`git checkout {path.name}` brings the committed settings back."
         ) from None
-
-
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML as usual, but a key that stands twice is an error; the last one would win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Build a mapping."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.MarkedYAMLError(problem=f"key '{name}' stands twice", problem_mark=key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
 
 
 def _problems(details: Iterable[ErrorDetails]) -> list[str]:

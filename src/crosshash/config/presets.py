@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crosshash.artifacts import write_text
 from crosshash.config.params import known_keys, load_params
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError, listed
 
 FOLDER = Path("presets")
@@ -61,8 +60,8 @@ def read_preset(project: Path, name: str) -> Preset:
     path = project / FOLDER / f"{name}.yaml"
     try:
         text = path.read_text(encoding="utf-8")
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = parse_yaml(text)
+    except ValueError as error:
         raise CrosshashError(f"{path}: is no valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise CrosshashError(f"{path}: holds no settings. Write them as in params.yaml.")
