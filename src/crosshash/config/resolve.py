@@ -16,6 +16,7 @@ from crosshash.config.plans.report import ReportPlan
 from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.config.plans.transform import TransformPlan
 from crosshash.config.published_protocol import Published, follow_protocol
+from crosshash.config.user_files import content_digest, listing_digest
 from crosshash.errors import CrosshashError, listed
 
 
@@ -59,7 +60,12 @@ def dataset_settings(params: CommonParams) -> Settings:
 
 def _download(params: CommonParams) -> DownloadPlan:
     transfer = params.download.model_dump() if params.dataset_section.published else {}
-    return DownloadPlan(dataset=params.dataset, settings=dataset_settings(params) | transfer)
+    local = transfer.get("local")
+    return DownloadPlan(
+        dataset=params.dataset,
+        settings=dataset_settings(params) | transfer,
+        local_listing=listing_digest(Path(local)) if local else None,
+    )
 
 
 def _convert(params: CommonParams) -> ConvertPlan:
@@ -68,6 +74,7 @@ def _convert(params: CommonParams) -> ConvertPlan:
         dataset=params.dataset,
         settings=dataset_settings(params),
         split_file=split.file,
+        split_file_sha256=content_digest(Path(split.file)) if split.file else None,
         query=split.query,
         train=split.train,
         val=split.val,
@@ -100,7 +107,9 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
     if not params.method_section.supervised:
         train["select"] = "last"  # the best epoch would be chosen by labels
     layers = 4 if params.method_section.four_levels else 1
+    weights = _weight_file(params)
     model = params.model.model_dump()
+    model["pretrained_sha256"] = content_digest(weights) if weights else None
     if model["layers"] == "auto":
         model["layers"] = layers
     return TrainPlan(
@@ -160,9 +169,7 @@ def _check_paths(params: CommonParams) -> None:
     """
     paths = {f"{name}.path": getattr(getattr(params, name), "path", None) for name in DATASETS}
     paths |= {"download.local": params.download.local, "split.file": params.split.file}
-    weights = params.model.pretrained or ""
-    if "." in weights or "/" in weights:  # no tag of published weights holds either
-        paths["model.pretrained"] = weights
+    paths["model.pretrained"] = _weight_file(params)
     problems = [
         f"{key}: '{path}' is not there" for key, path in paths.items() if path and not Path(path).exists()
     ]
@@ -172,6 +179,12 @@ def _check_paths(params: CommonParams) -> None:
             "Queued and temporary experiments and Prefect runs have a folder of their own: "
             "give absolute paths to what is outside the project."
         )
+
+
+def _weight_file(params: CommonParams) -> Path | None:
+    """Give the file of weights; None where there are none, or those of a tag."""
+    weights = params.model.pretrained or ""
+    return Path(weights) if "." in weights or "/" in weights else None  # no tag holds either
 
 
 def _check_split(params: CommonParams) -> None:
