@@ -139,6 +139,12 @@ def test_another_content_of_a_local_copy_is_looked_through_again(plans: Plans) -
     assert changed(before, plans(**settings)) == {"download"}
 
 
+def test_a_pointer_of_git_lfs_is_no_weight_file(plans: Plans) -> None:
+    Path("own.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4665\nsize 605143884\n")
+    with pytest.raises(CrosshashError, match=r"own\.pt: is a pointer of Git LFS"):
+        plans(model__pretrained="own.pt")
+
+
 def test_a_folder_is_no_weight_file(plans: Plans) -> None:
     with pytest.raises(CrosshashError, match="examples/custom: cannot be read"):
         plans(model__pretrained="examples/custom")

@@ -16,7 +16,7 @@ from crosshash.config.plans.report import ReportPlan
 from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.config.plans.transform import TransformPlan
 from crosshash.config.published_protocol import Published, follow_protocol
-from crosshash.config.user_files import content_digest, listing_digest
+from crosshash.config.user_files import content_digest, listing_digest, refuse_pointer
 from crosshash.errors import CrosshashError, listed
 
 
@@ -108,6 +108,8 @@ def _train(params: CommonParams, train_bits: int) -> TrainPlan:
         train["select"] = "last"  # the best epoch would be chosen by labels
     layers = 4 if params.method_section.four_levels else 1
     weights = _weight_file(params)
+    if weights:
+        refuse_pointer(weights)
     model = params.model.model_dump()
     model["pretrained_sha256"] = content_digest(weights) if weights else None
     if model["layers"] == "auto":

@@ -12,6 +12,7 @@ from crosshash.artifacts import read_json, state_folder, write_json
 from crosshash.errors import CrosshashError
 
 MEMORY = "digests.json"
+POINTER = b"version https://git-lfs.github.com/spec/"
 Mark = list[int]
 
 
@@ -49,6 +50,24 @@ def check_content(path: str | None, sha256: str | None) -> None:
     """
     if path is not None and sha256 is not None and content_digest(Path(path)) != sha256:
         raise CrosshashError(f"{path}: has changed since the plan was made. Run `dvc repro` again.")
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse a file that only points to where Git LFS keeps the real one.
+
+    Raises:
+        CrosshashError: it is one, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(POINTER))
+    except OSError as error:
+        raise CrosshashError(f"{path}: cannot be read ({error.strerror}).") from None
+    if start == POINTER:
+        raise CrosshashError(
+            f"{path}: is a pointer of Git LFS, not the file itself. Run `git lfs pull` where it is from, or "
+            "download the file."
+        )
 
 
 def listing_digest(folder: Path) -> str:

@@ -64,6 +64,7 @@ def weights_quick_gelu(name: str, pretrained: str) -> bool | None:
     path = Path(pretrained)
     if not names_file(pretrained):
         return bool(_tag_config(name, pretrained).get("quick_gelu", False))
+    check_there(path)
     if path.suffix != SUFFIX:
         state = read_state(path)
         return True if all(key in state for key in OPENAI_EXTRAS) else None
