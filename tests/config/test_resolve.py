@@ -109,8 +109,10 @@ def test_paths_that_are_not_there_are_listed_together(plans: Plans) -> None:
 
 def test_a_weight_file_that_is_there_and_a_tag_pass(plans: Plans) -> None:
     Path("own.safetensors").touch()
+    names = {"model__image": "ViT-B-32", "model__text": "ViT-B-32"}
     for weights in ("own.safetensors", "openai", "laion2b_s34b_b79k"):
-        assert plans(model__pretrained=weights)["train"].model.pretrained == weights  # type: ignore[attr-defined]
+        plan = plans(model__pretrained=weights, **names)["train"]
+        assert plan.model.pretrained == weights  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +139,13 @@ def test_another_content_of_a_local_copy_is_looked_through_again(plans: Plans) -
     assert changed(before, plans(**settings)) == set()
     Path("copy/images.zip").write_text("archive")
     assert changed(before, plans(**settings)) == {"download"}
+
+
+def test_networks_that_nobody_knows_are_refused_before_any_download(plans: Plans) -> None:
+    with pytest.raises(
+        CrosshashError, match=r"model\.image: 'ViT-B/32' is neither .* did you mean ViT-B-32\?"
+    ):
+        plans(model__image="ViT-B/32")
 
 
 def test_a_pointer_of_git_lfs_is_no_weight_file(plans: Plans) -> None:

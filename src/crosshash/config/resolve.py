@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crosshash.config.networks import check_networks, names_file
 from crosshash.config.params import DATASETS, CommonParams
 from crosshash.config.plans.base import Plan, Settings
 from crosshash.config.plans.centers import CentersPlan
@@ -27,6 +28,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
         CrosshashError: settings that do not fit together, paths that are not there, CUDA that is missing.
     """
     _check_paths(params)
+    check_networks(params.model)
     _check_split(params)
     params = follow_protocol(params)
     _check_device(params.device)
@@ -185,8 +187,8 @@ def _check_paths(params: CommonParams) -> None:
 
 def _weight_file(params: CommonParams) -> Path | None:
     """Give the file of weights; None where there are none, or those of a tag."""
-    weights = params.model.pretrained or ""
-    return Path(weights) if "." in weights or "/" in weights else None  # no tag holds either
+    weights = params.model.pretrained
+    return Path(weights) if weights and names_file(weights) else None
 
 
 def _check_split(params: CommonParams) -> None:

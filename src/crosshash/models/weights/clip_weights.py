@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from crosshash.config.networks import names_file
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.clip import QUICK, SCALES, ClipTowers, Config, open_clip
 from crosshash.models.weights.tensors import Tensors, read_note, write_tensors
@@ -18,7 +19,6 @@ from crosshash.models.weights.weight_files import (
     download_failed,
     first_line,
     load_parts,
-    names_file,
     read_state,
 )
 

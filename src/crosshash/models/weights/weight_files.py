@@ -39,11 +39,6 @@ FOREIGN = re.compile(r"GLOBAL (\S+) (?:was not an allowed global|whose module)")
 logger = logging.getLogger(__name__)
 
 
-def names_file(pretrained: str) -> bool:
-    """Tell a path from a tag: no tag of open_clip, timm or torchvision has a dot or a slash."""
-    return "." in pretrained or "/" in pretrained
-
-
 def check_there(path: Path) -> None:
     """Refuse a missing file, and one that only points to where Git LFS keeps it.
 
