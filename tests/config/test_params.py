@@ -125,6 +125,12 @@ def test_a_data_set_that_is_nearly_right_is_suggested(load: Load) -> None:
         ("twdh__quan_wieght", "twdh.quan_weight"),
         ("epochs", "train.epochs"),
         ("convert__maxside", "convert.max_side"),
+        ("learning_rate", "train.lr_head"),
+        ("train__learning_rate", "train.lr_head"),
+        ("batch_size", "train.batch"),
+        ("weight_decay", "train.weight_decay"),
+        ("vartehta", "dcmht.vartheta"),
+        ("train__max_side", "convert.max_side"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_nearest_known_one(load: Load, key: str, near: str) -> None:
@@ -134,8 +140,9 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(load: Load, key: str
 
 
 def test_a_key_like_no_other_is_only_unknown(load: Load) -> None:
-    with pytest.raises(CrosshashError, match=r"- zzz: unknown key\n"):
-        load(zzz=1)
+    for key in ("zzz", "gamma_rate", "temperature", "num_workers"):
+        with pytest.raises(CrosshashError, match=rf"- {key}: unknown key\n"):
+            load(**{key: 1})
 
 
 def test_all_problems_are_listed_at_once(load: Load) -> None:

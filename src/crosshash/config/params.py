@@ -17,6 +17,7 @@ import crosshash.config.datasets
 import crosshash.config.methods
 from crosshash.config import stage_sections as stages
 from crosshash.config.method_settings import MethodSettings
+from crosshash.config.near_keys import nearest_key
 from crosshash.config.section import Section
 from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError, listed
@@ -109,8 +110,8 @@ def _problems(details: Iterable[ErrorDetails]) -> list[str]:
         path = [str(part) for part in detail["loc"]]
         if detail["type"] in {"extra_forbidden", "invalid_key"}:
             where = ".".join(path)
-            near = difflib.get_close_matches(where, known, n=1, cutoff=0.4)
-            lines[where] = "unknown key" + (f"; did you mean {near[0]}?" if near else "")
+            near_key = nearest_key(where, known)
+            lines[where] = "unknown key" + (f"; did you mean {near_key}?" if near_key else "")
             continue
         # After the key stand pydantic's own marks for the members of a union: the longest known key is meant.
         where = next(key for end in range(len(path), 0, -1) if (key := ".".join(path[:end])) in known)

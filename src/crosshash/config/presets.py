@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crosshash.artifacts import write_text
+from crosshash.config.near_keys import nearest_key
 from crosshash.config.params import known_keys, load_params
 from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError, listed
@@ -104,8 +105,8 @@ def _problems(settings: dict[str, str]) -> list[str]:
     known, problems = known_keys(), []
     for key, value in settings.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-            problems.append(f"{key}: unknown key" + (f"; did you mean {near[0]}?" if near else ""))
+            near = nearest_key(key, known)
+            problems.append(f"{key}: unknown key" + (f"; did you mean {near}?" if near else ""))
         elif not PLAIN.fullmatch(value):
             problems.append(f"{key}: '{value}' cannot be passed on by -S; set it in params.yaml")
     return problems
