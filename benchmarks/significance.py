@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from dvc.utils.hydra import apply_overrides
 from numpy.typing import NDArray
 
@@ -28,6 +27,7 @@ from crosshash.config.params import load_params
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.config.resolve import resolve
+from crosshash.config.yaml_text import yaml_text
 from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, read_code_set
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.bootstrap import intervals
@@ -89,7 +89,7 @@ def train_project(folder: Path, data: Path, seed: int, settings: list[str]) -> P
     with chdir(ROOT):
         plans = resolve(load_params(params))
     for stage in ("train", "encode", "evaluate"):
-        (folder / "plan" / f"{stage}.yaml").write_text(yaml.safe_dump(plans[stage].model_dump()))
+        (folder / "plan" / f"{stage}.yaml").write_text(yaml_text(plans[stage].model_dump()))
     with chdir(folder):
         for length in ("long", "short"):
             write_centers(Path(f"artifacts/centers/{length}.npz"), None)

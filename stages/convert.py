@@ -17,6 +17,7 @@ from crosshash.artifacts import atomic_path
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.download import DownloadPlan
+from crosshash.config.user_files import check_content
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.pairs.check import check_items
 from crosshash.pairs.info import DatasetInfo
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Write data/<dataset>, the whole folder or nothing."""
     plan = read_plan("convert", ConvertPlan)
+    check_content(plan.split_file, plan.split_file_sha256)
     module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
     raw = module.folder(raw_folder(), **plan.settings)
     source = read_source(plan, module, raw)

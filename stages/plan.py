@@ -6,14 +6,13 @@ import os
 import time
 from pathlib import Path
 
-import yaml
-
 import crosshash
 from crosshash.artifacts import atomic_path
 from crosshash.config.code_digest import code_digest
 from crosshash.config.params import load_params
 from crosshash.config.plans.base import CODE, FOLDER
 from crosshash.config.resolve import resolve
+from crosshash.config.yaml_text import yaml_text
 from crosshash.errors import CrosshashError, run_stage
 
 PARAMS = Path("params.yaml")
@@ -34,7 +33,7 @@ def main() -> None:
         folder.mkdir()
         for stage, plan in plans.items():
             code = code_digest(stage, Path(__file__).parent, PACKAGE, chosen)
-            text = yaml.safe_dump({CODE: code} | plan.model_dump(), sort_keys=False, allow_unicode=True)
+            text = yaml_text({CODE: code} | plan.model_dump())
             (folder / f"{stage}.yaml").write_text(text, encoding="utf-8")
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from crosshash.artifacts import write_json
+from crosshash.artifacts import state_folder, write_json
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.train import TrainPlan
+from crosshash.config.user_files import check_content
 from crosshash.errors import run_stage
 from crosshash.inference.device import make_deterministic
 from crosshash.inference.model_folder import ModelCard, build_method, save_model
@@ -24,7 +25,7 @@ from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.protocols import Batches
 from crosshash.seeding import stream_seed
 from crosshash.shards.training_batches import Reading, check_batch, open_batches
-from crosshash.training.checkpoint import locked, remove_checkpoint, state_folder, training_key
+from crosshash.training.checkpoint import locked, remove_checkpoint, training_key
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
 from crosshash.training.inputs import read_inputs, settle_specs
@@ -46,6 +47,7 @@ def main(dataset: str) -> None:
     end_with_parent()
     plan = read_plan("train", TrainPlan)
     make_deterministic(plan.threads)
+    check_content(plan.model.pretrained, plan.model.pretrained_sha256)
     data = Path("data") / dataset
     fabric = open_fabric(plan.device, plan.precision)
     info = read_info(data)

@@ -12,7 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosshash.artifacts import atomic_path, read_json, read_npz, write_json, write_npz, write_text
+from crosshash.artifacts import (
+    atomic_path,
+    read_json,
+    read_npz,
+    state_folder,
+    write_json,
+    write_npz,
+    write_text,
+)
 from crosshash.errors import CrosshashError
 
 
@@ -344,3 +352,11 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
     for read in (read_npz, read_json):
         with pytest.raises(CrosshashError, match="cannot be read"):
             read(tmp_path)
+
+
+def test_the_folder_of_states_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path))
+    assert state_folder() == tmp_path
+    monkeypatch.setenv("CROSSHASH_STATE", "")
+    assert state_folder().is_absolute()
+    assert "crosshash" in str(state_folder())

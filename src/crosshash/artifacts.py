@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from platformdirs import user_state_path
 
 from crosshash.errors import CrosshashError, full_disk_named
 
@@ -182,6 +183,11 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             f"{path}: cannot be read as .npz ({error}). Write it again with numpy.savez; "
             "arrays of Python objects are refused."
         ) from None
+
+
+def state_folder() -> Path:
+    """Give `$CROSSHASH_STATE`, by default a folder among the user's state files."""
+    return Path(os.environ.get("CROSSHASH_STATE") or user_state_path("crosshash"))
 
 
 def missing(path: Path) -> CrosshashError:

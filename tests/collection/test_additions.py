@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,17 @@ def test_content_is_the_same_only_if_all_of_it_is() -> None:
     ]
     assert len({addition.digest(data) for addition, data in others}) == 5
     assert Addition("b", Path("x"), ("one", "two"), ("x",)).digest(b"1") == item.digest(b"1")
+
+
+def test_pictures_are_named_in_one_spelling_and_read_in_that_of_the_disk(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "é.jpg")
+    (tmp_path / decomposed).write_bytes(b"")
+    assert read_additions(tmp_path) == [Addition("é.jpg", tmp_path / decomposed, (), ())]
+    write_csv(tmp_path / "pairs.csv", [("é.jpg", "one", "x"), ("", "alone", "")])
+    found = read_additions(tmp_path)
+    assert (found[0].id, found[0].picture) == ("é.jpg", tmp_path / decomposed)
+    assert found[1].picture is None
+    (tmp_path / "pairs.csv").unlink()
+    (tmp_path / "é.jpg").write_bytes(b"")
+    with pytest.raises(CrosshashError, match="two names that look the same"):
+        read_additions(tmp_path)

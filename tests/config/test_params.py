@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.serialize import load_yaml
 
 from crosshash.config.params import CommonParams, known_keys, load_params
 from crosshash.errors import CrosshashError
@@ -126,6 +127,12 @@ def test_a_data_set_that_is_nearly_right_is_suggested(load: Load) -> None:
         ("twdh__quan_wieght", "twdh.quan_weight"),
         ("epochs", "train.epochs"),
         ("convert__maxside", "convert.max_side"),
+        ("learning_rate", "train.lr_head"),
+        ("train__learning_rate", "train.lr_head"),
+        ("batch_size", "train.batch"),
+        ("weight_decay", "train.weight_decay"),
+        ("vartehta", "dcmht.vartheta"),
+        ("train__max_side", "convert.max_side"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_nearest_known_one(load: Load, key: str, near: str) -> None:
@@ -135,8 +142,9 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(load: Load, key: str
 
 
 def test_a_key_like_no_other_is_only_unknown(load: Load) -> None:
-    with pytest.raises(CrosshashError, match=r"- zzz: unknown key\n"):
-        load(zzz=1)
+    for key in ("zzz", "gamma_rate", "temperature", "num_workers"):
+        with pytest.raises(CrosshashError, match=rf"- {key}: unknown key\n"):
+            load(**{key: 1})
 
 
 def test_all_problems_are_listed_at_once(load: Load) -> None:
@@ -159,11 +167,53 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
         assert f"  - {key}: missing key" in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["1e-3", "1E-3", "+1e-3", "1.e-3"])
-def test_a_real_number_may_be_written_with_an_exponent(load: Load, text: str) -> None:
+def written(folder: Path, key: str, text: str) -> Path:
+    """The project's params.yaml with another text behind a key, as somebody types it."""
+    lines = (ROOT / "params.yaml").read_text().splitlines()
+    (place,) = (number for number, line in enumerate(lines) if line.lstrip().startswith(f"{key}: "))
+    lines[place] = f"{lines[place].partition(key)[0]}{key}: {text}"
+    (folder / "params.yaml").write_text("\n".join(lines))
+    return folder / "params.yaml"
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "+1e-3", "1.e-3", "0.001"])
+def test_a_real_number_may_be_written_with_an_exponent(tmp_path: Path, text: str) -> None:
     """YAML 1.1 takes 1e-3, without a dot or sign, for text."""
-    params = load(train__lr_head=text, train__lr_backbone=text)
-    assert params.train.lr_head == params.train.lr_backbone == 1e-3
+    assert load_params(written(tmp_path, "lr_head", text)).train.lr_head == 1e-3
+    assert load_params(written(tmp_path, "lr_backbone", text)).train.lr_backbone == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "finding"),
+    [
+        ("bits", "016", 16),
+        ("bits", "0o16", 14),
+        ("bits", "0x10", 16),
+        ("bits", "1_024", 1024),
+        ("bits", "1:30", "must be a valid integer (found '1:30')"),
+        ("bits", "1e3", "must be a valid integer (found 1000.0)"),
+        ("tie_row", "no", "must be a valid boolean (found 'no')"),
+        ("tie_row", "on", "must be a valid boolean (found 'on')"),
+        ("tie_row", "False", False),
+        ("lr_head", "5e-05", 5e-5),
+        ("pretrained", "None", "None"),
+        ("pretrained", "Null", None),
+    ],
+)
+def test_a_setting_has_the_value_that_dvc_sees(tmp_path: Path, key: str, text: str, finding: object) -> None:
+    path = written(tmp_path, key, text)
+    seen = load_yaml(str(path))
+    sections = {"tie_row": "transform", "lr_head": "train", "pretrained": "model"}
+    seen = seen[sections[key]][key] if key in sections else seen[key]
+    if isinstance(finding, str) and "found" in finding:
+        assert f"(found {seen!r})" in finding
+        with pytest.raises(CrosshashError) as refused:
+            load_params(path)
+        assert f"{key}: {finding}" in str(refused.value)
+        return
+    params = load_params(path).model_dump()
+    ours = params[sections[key]][key] if key in sections else params[key]
+    assert (ours, type(ours)) == (seen, type(seen)) == (finding, type(finding))
 
 
 def test_an_exponent_beyond_all_numbers_is_refused(load: Load) -> None:
@@ -181,7 +231,6 @@ def test_an_exponent_beyond_all_numbers_is_refused(load: Load) -> None:
         ("bits: 16\n  seed: 0\n", "is not valid YAML"),
         ("bits: 16\nseed: 0\nbits: 32\n", "key 'bits' stands twice"),
         ("train:\n  epochs: 1\n  epochs: 2\n", "key 'epochs' stands twice"),
-        ("? [bits, seed]\n: 16\n", "is not valid YAML"),
         ("bits: !!python/object/apply:os.system ['true']\n", "is not valid YAML"),
     ],
 )
@@ -201,10 +250,11 @@ def test_the_line_of_a_key_that_stands_twice_is_told(tmp_path: Path) -> None:
         load_params(path)
 
 
-def test_keys_that_are_no_text_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "key"), [("16: 32", "16"), ("? [bits, seed]\n: 16", r"\('bits', 'seed'\)")])
+def test_keys_that_are_no_text_are_refused(tmp_path: Path, text: str, key: str) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text() + "\n16: 32\n")
-    with pytest.raises(CrosshashError, match="- 16: unknown key"):
+    path.write_text((ROOT / "params.yaml").read_text() + f"\n{text}\n")
+    with pytest.raises(CrosshashError, match=f"- {key}: unknown key"):
         load_params(path)
 
 

@@ -27,6 +27,7 @@ def plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plans:
     """The plans of the project's params.yaml with changed values: `twdh__short_weight=1.0`."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path / "state"))
 
     def resolved(**changes: object) -> dict[str, Plan]:
         raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -111,8 +112,54 @@ def test_paths_that_are_not_there_are_listed_together(plans: Plans) -> None:
 
 def test_a_weight_file_that_is_there_and_a_tag_pass(plans: Plans) -> None:
     Path("own.safetensors").touch()
+    names = {"model__image": "ViT-B-32", "model__text": "ViT-B-32"}
     for weights in ("own.safetensors", "openai", "laion2b_s34b_b79k"):
-        assert plans(model__pretrained=weights)["train"].model.pretrained == weights  # type: ignore[attr-defined]
+        plan = plans(model__pretrained=weights, **names)["train"]
+        assert plan.model.pretrained == weights  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("key", "file", "stage"),
+    [("model__pretrained", "own.safetensors", "train"), ("split__file", "split.json", "convert")],
+)
+def test_another_file_of_the_same_name_concerns_the_stage_that_reads_it(
+    plans: Plans, key: str, file: str, stage: str
+) -> None:
+    Path(file).write_text("one")
+    settings = {key: file, "model__image": "ViT-B-32", "model__text": "ViT-B-32"}
+    before = plans(**settings)
+    assert changed(before, plans(**settings)) == set()
+    Path(file).touch()
+    assert changed(before, plans(**settings)) == set()
+    Path(file).write_text("two")
+    assert changed(before, plans(**settings)) == {stage}
+
+
+def test_another_content_of_a_local_copy_is_looked_through_again(plans: Plans) -> None:
+    Path("copy").mkdir()
+    settings = {"dataset": "nuswide", "download__local": "copy"}
+    before = plans(**settings)
+    assert changed(before, plans(**settings)) == set()
+    Path("copy/images.zip").write_text("archive")
+    assert changed(before, plans(**settings)) == {"download"}
+
+
+def test_networks_that_nobody_knows_are_refused_before_any_download(plans: Plans) -> None:
+    with pytest.raises(
+        CrosshashError, match=r"model\.image: 'ViT-B/32' is neither .* did you mean ViT-B-32\?"
+    ):
+        plans(model__image="ViT-B/32")
+
+
+def test_a_pointer_of_git_lfs_is_no_weight_file(plans: Plans) -> None:
+    Path("own.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4665\nsize 605143884\n")
+    with pytest.raises(CrosshashError, match=r"own\.pt: is a pointer of Git LFS"):
+        plans(model__pretrained="own.pt")
+
+
+def test_a_folder_is_no_weight_file(plans: Plans) -> None:
+    with pytest.raises(CrosshashError, match="examples/custom: cannot be read"):
+        plans(model__pretrained="examples/custom")
 
 
 def test_no_tag_of_published_weights_looks_like_a_path() -> None:

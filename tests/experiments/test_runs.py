@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError
 from crosshash.experiments.files import flat
 from crosshash.experiments.revisions import Folder
@@ -69,7 +70,8 @@ def test_scores_without_ids(tmp_path: Path) -> None:
 
 def test_numbers_as_dvc_writes_them() -> None:
     """5.0e-5 in params.yaml is 5e-05 in dvc.lock, which YAML 1.1 takes for text."""
-    assert flat({"a": {"b": "5e-05", "c": "5e", "d": None}}) == {"a.b": 5e-5, "a.c": "5e", "a.d": None}
+    found = flat(parse_yaml("a: {b: 5e-05, c: 5e, d: null, e: 5.0e-5}"))
+    assert found == {"a.b": 5e-5, "a.c": "5e", "a.d": None, "a.e": 5e-5}
 
 
 def test_no_scores_by_query() -> None:

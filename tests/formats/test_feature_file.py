@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,67 @@ def test_names_must_differ(tmp_path: Path) -> None:
     assert "array 'names' must hold different texts, none empty" in message
     assert "- a" in message
     assert "- (empty)" in message
+
+
+def test_bytes_are_read_as_utf8(tmp_path: Path) -> None:
+    features = read_features(
+        npz(
+            tmp_path,
+            image=IMAGE,
+            labels=LABELS,
+            captions=np.array([["un café noir".encode(), b""], [b"two", b"zwei "], [b"", b""], [b"x", b""]]),
+            names=np.array(["é.jpg".encode(), b"b", b"c", b"d"]),
+            classes=np.array(["café".encode(), b"tea"]),
+        )
+    )
+    assert features.captions == (("un café noir",), ("two", "zwei"), (), ("x",))
+    assert features.names == ("é.jpg", "b", "c", "d")
+    assert features.classes == ("café", "tea")
+
+
+def test_bytes_that_are_not_utf8_are_named(tmp_path: Path) -> None:
+    names = np.array([b"a", b"caf\xe9", b"c", b"d"])
+    message = error_of(npz(tmp_path, image=IMAGE, names=names))
+    assert "array 'names', row 1, counted from 0: byte 4 (0xe9) is not UTF-8" in message
+
+
+@pytest.mark.parametrize("key", ["captions", "names", "classes"])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(4),
+        np.array([0.5, np.nan, 1, 2]),
+        np.array([True, False, True, False]),
+        np.array(["2024-01-01"] * 4, dtype="datetime64[D]"),
+        np.zeros(4, dtype=[("a", "i4"), ("b", "U3")]),
+        np.ones(4, complex),
+    ],
+)
+def test_what_is_no_text_is_refused_by_name_and_type(tmp_path: Path, key: str, array: np.ndarray) -> None:
+    message = error_of(npz(tmp_path, image=IMAGE, **{key: array}))
+    assert (
+        f"array '{key}' must hold texts, in each row one or several; found {array.dtype} of shape (4,)"
+        in message
+    )
+
+
+def test_numbers_for_texts_in_a_matlab_file(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"image": np.ones((2, 2)), "captions": np.array([[7, 8], [9, 9]])})
+    assert "array 'captions' must hold texts, in each row one or several; found int64" in error_of(
+        tmp_path / "a.mat"
+    )
+
+
+def test_names_and_classes_come_in_one_spelling(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "café")
+    arrays = {"image": IMAGE, "labels": LABELS, "names": np.array([f"{decomposed}.jpg", "b", "c", "d"])}
+    features = read_features(
+        npz(tmp_path, **arrays, classes=np.array([decomposed, "tea\N{NO-BREAK SPACE}time"]))
+    )
+    assert features.names == ("café.jpg", "b", "c", "d")
+    assert features.classes == ("café", "tea time")
+    message = error_of(npz(tmp_path, **arrays, classes=np.array([decomposed, "café"])))
+    assert "array 'classes' must hold different texts, none empty; found again:\n  - café" in message
 
 
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from crosshash.formats.image_names import leads_out, relative_names
+from crosshash.errors import CrosshashError
+from crosshash.formats.image_names import leads_out, names_on_disk, relative_names
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -56,6 +58,34 @@ def test_names_of_two_roots_stay(tmp_path: Path) -> None:
     touch(tmp_path, "1.jpg", "2.jpg")
     for names in (["C:/1.jpg", "/2.jpg"], ["C:/1.jpg", "D:/2.jpg"], ["/1.jpg", "2.jpg"]):
         assert relative_names(tmp_path, names) == (names, "")
+
+
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "été/café.jpg") for form in ("NFC", "NFD"))
+
+
+def test_names_are_spelled_as_on_disk(tmp_path: Path) -> None:
+    """Names in NFC, as most programs write them, of files in NFD, as macOS packs them, and the reverse."""
+    assert len(COMPOSED) < len(DECOMPOSED)
+    touch(tmp_path / "nfd", DECOMPOSED, "plain.jpg")
+    touch(tmp_path / "nfc", COMPOSED)
+    names = [COMPOSED, DECOMPOSED, "plain.jpg", "été/none.jpg", "nöne/é.jpg"]
+    assert names_on_disk(tmp_path / "nfd", names)[:3] == [DECOMPOSED, DECOMPOSED, "plain.jpg"]
+    assert names_on_disk(tmp_path / "nfd", names)[4] == "nöne/é.jpg"
+    assert names_on_disk(tmp_path / "nfc", names)[:2] == [COMPOSED, COMPOSED]
+
+
+def test_two_names_that_look_the_same_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "é.jpg", unicodedata.normalize("NFD", "é.jpg"), "à.jpg")
+    assert names_on_disk(tmp_path, ["à.jpg"]) == ["à.jpg"]
+    with pytest.raises(
+        CrosshashError, match=r"holds two names that look the same, .*'e\\u0301\.jpg' and '\\xe9"
+    ):
+        names_on_disk(tmp_path, ["é.jpg"])
+
+
+def test_absolute_names_of_files_in_the_other_spelling(tmp_path: Path) -> None:
+    touch(tmp_path, DECOMPOSED)
+    assert relative_names(tmp_path, [f"/home/x/{DECOMPOSED}"]) == ([COMPOSED], "/home/x/")
 
 
 def test_leading_out(tmp_path: Path) -> None:

@@ -139,6 +139,48 @@ def test_strings_of_several_columns(tmp_path: Path) -> None:
     assert read_mat(tmp_path / "a.mat")["imgs"].tolist() == [["actor", "1.jpg"], ["sea", "22.jpg"]]
 
 
+def test_characters_of_four_bytes(tmp_path: Path) -> None:
+    """hdf5storage 0.2.2 writes texts with a character beyond U+FFFF as uint32, the others as uint16."""
+    path = write_mat73(tmp_path / "a.mat", {"c": cells("a dog", "", "")})
+    with h5py.File(path, "r+") as file:
+        wide = np.frombuffer("a \N{DOG FACE} and \N{CJK UNIFIED IDEOGRAPH-20000}".encode("utf-32-le"), "<u4")
+        for number, units in ((1, wide), (2, np.array([ord("b"), 0x110000], np.uint32))):
+            marked(file.create_dataset(f"#refs#/wide {number}", data=units[:, None]), "char")
+            file["c"][0, number] = file[f"#refs#/wide {number}"].ref
+    assert "a text with numbers that are no characters" in error_of(path)
+    with h5py.File(path, "r+") as file:
+        file["#refs#/wide 2"][1] = ord("c")
+    found = read_mat(path)["c"].tolist()
+    assert found == [["a dog"], ["a \N{DOG FACE} and \N{CJK UNIFIED IDEOGRAPH-20000}"], ["bc"]]
+
+
+def test_strings_of_hdf5(tmp_path: Path) -> None:
+    """As h5py writes lists of str and arrays of bytes, and hdf5storage bytes that are not ASCII."""
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        file["texts"] = ["un café", "", "dog \N{DOG FACE} "]
+        file["bytes"] = np.array([["é".encode(), b"b"], [b"c", b""], [b"", b""]])
+        file["alone"] = "one"
+        marked(file.create_dataset("marked", data=np.array([["café".encode()]])), "char")
+    assert {name: found.kind for name, found in list_mat(path).items()} == dict.fromkeys(
+        ("alone", "bytes", "marked", "texts"), "char"
+    )
+    found = {key: value.tolist() for key, value in read_mat(path).items()}
+    assert found == {
+        "alone": [["one"]],
+        "bytes": [["é", "b"], ["c", ""], ["", ""]],
+        "marked": [["café"]],
+        "texts": [["un café"], [""], ["dog \N{DOG FACE}"]],
+    }
+
+
+def test_strings_of_hdf5_that_are_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        file["texts"] = np.array([b"caf\xe9"])
+    assert "cannot be read as a .mat file ('utf-8' codec can't decode byte 0xe9" in error_of(path)
+
+
 @WRITERS
 def test_what_is_no_array_is_refused_by_name(tmp_path: Path, write: Write) -> None:
     path = write(tmp_path / "a.mat", {"x": NUMBERS, "mixed": cells("a", NUMBERS), "numbers": cells(NUMBERS)})

@@ -104,6 +104,15 @@ def test_an_added_item_moves_at_most_one_other() -> None:
         assert len(set(before.train) - set(after.train)) <= 1
 
 
+@pytest.mark.parametrize("eligible", [0, 1])
+def test_shares_of_nothing_ask_for_one_query_and_one_training_item(eligible: int) -> None:
+    sizes = SplitSizes(0.125, 0.875)
+    with pytest.raises(
+        CrosshashError, match=rf"^{eligible} of 5 items .* asks for 1 query and 1 training item\."
+    ):
+        make_split(IDS[:5], [True] * eligible + [False] * (5 - eligible), sizes, 0.05, 0)
+
+
 def test_too_few_items_names_numbers_and_keys() -> None:
     with pytest.raises(CrosshashError) as error:
         make_split(IDS, [True] * 30 + [False] * 10, SplitSizes(500, 3500), 0.05, 0)

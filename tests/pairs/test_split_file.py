@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,14 @@ def test_items_that_were_left_out_may_be_named(tmp_path: Path) -> None:
     assert (given.query, given.train) == (("a",), ("b",))
     with pytest.raises(CrosshashError, match="no item in query"):
         read_split_file(path, ITEMS | {"x": True, "y": True}, {"a", "x"})
+
+
+def test_ids_in_another_spelling_are_those_of_the_data_set(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "é.jpg")
+    items = {"é.jpg": True, "b": True, unicodedata.normalize("NFD", "ü.jpg"): True}
+    given = read_split_file(write(tmp_path, {"query": [decomposed], "train": ["b", *list(items)[2:]]}), items)
+    assert (given.query, given.train) == (("é.jpg",), ("b", unicodedata.normalize("NFD", "ü.jpg")))
+    given = read_split_file(
+        write(tmp_path, {"query": ["b"], "train": [decomposed, "b2"]}), items | {"b2": True}, ["é.jpg"]
+    )
+    assert given.train == ("b2",)

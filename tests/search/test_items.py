@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -59,3 +61,16 @@ def test_a_hit_without_score_says_none() -> None:
         Hit("i1", 3, "", "text", ("dog",), 0.5),
         Hit("i0", 4, "", "text", ("cat",), None),
     ]
+
+
+def test_labels_and_ids_are_found_in_any_spelling() -> None:
+    table = table_of([["café"], ["red wine"], ["Café "]])
+    decomposed = unicodedata.normalize("NFD", "café")
+    assert table.rows_with([decomposed, "red\N{NO-BREAK SPACE}wine"]).tolist() == [0, 1]
+    assert table.rows_with(["Café "]).tolist() == [2]  # as it stands in the index
+    table = ItemTable(
+        table.table.set_column(0, "id", pa.array(["é.jpg", unicodedata.normalize("NFD", "ü"), "c"]))
+    )
+    assert table.row_of(unicodedata.normalize("NFD", "é.jpg")) == 0
+    assert table.row_of(unicodedata.normalize("NFD", "ü")) == 1
+    assert table.row_of("x") is None

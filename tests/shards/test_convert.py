@@ -243,3 +243,20 @@ def test_a_set_too_large_for_matlab_goes_without_the_triple(
         assert len(list(folder.glob("*.mat"))) == (3 if written else 0)
         assert ("no .mat triple is written" in caplog.text) != written
     assert "caption 384 bytes" in caplog.text
+
+
+def test_captions_without_blanks_between_words_are_counted_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = items(8)
+    found[1] = replace(found[1], captions=("a dog", "一只狗"))
+    found[5] = replace(found[5], captions=("หมา",))
+    source = source_of(found)
+    with caplog.at_level("INFO"):
+        write_tables(tmp_path, "own", source, drawn(source), 100, tmp_path)
+    assert "2 of 9 captions are in a script without blanks between words" in caplog.text
+    caplog.clear()
+    source = source_of(items(8))
+    with caplog.at_level("INFO"):
+        write_tables(tmp_path, "own", source, drawn(source), 100, tmp_path)
+    assert "blanks" not in caplog.text

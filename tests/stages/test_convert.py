@@ -541,3 +541,15 @@ def test_pictures_left_out_beside_text_vectors_and_a_split_file(
         assert item.text is not None
         assert item.text.tolist() == [int(item.id)]
         assert item.image == paths[int(item.id)].read_bytes()
+
+
+def test_a_split_that_has_changed_since_the_plan_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path / "state"))
+    Path("split.json").write_text("{}")
+    changes = {"split_file": "split.json", "split_file_sha256": "0" * 64}
+    write_plans(tmp_path, "custom", {"path": "set"}, **changes)
+    with pytest.raises(CrosshashError, match=r"split\.json: has changed since the plan was made"):
+        convert.main()

@@ -258,3 +258,11 @@ def test_published_weights_learn_slowly_and_fresh_ones_like_the_head(
     plan = read_plan("train", TrainPlan).model_copy(update={"lr_head": 0.02, "lr_backbone": asked})
     found = rates_of(plan, fresh)
     assert (found.head, found.backbone, found.backbone_text) == (0.02, *rates)
+
+
+def test_weights_that_have_changed_since_the_plan_are_not_trained_from() -> None:
+    Path("own.safetensors").write_bytes(b"new")
+    model = read_plan("train", TrainPlan).model.model_dump()
+    write_plans(model={**model, "pretrained": "own.safetensors", "pretrained_sha256": "0" * 64})
+    with pytest.raises(CrosshashError, match=r"own\.safetensors: has changed since the plan was made"):
+        train.main("set")

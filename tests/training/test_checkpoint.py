@@ -22,7 +22,6 @@ from crosshash.training.checkpoint import (
     locked,
     remove_checkpoint,
     save_checkpoint,
-    state_folder,
     training_key,
 )
 
@@ -160,14 +159,6 @@ def test_the_key_does_not_know_where_the_project_lies(files: list[Path], tmp_pat
 
 
 # The folder
-
-
-def test_the_folder_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path))
-    assert state_folder() == tmp_path
-    monkeypatch.setenv("CROSSHASH_STATE", "")
-    assert state_folder().is_absolute()
-    assert "crosshash" in str(state_folder())
 
 
 HOLD = """

@@ -7,9 +7,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosshash.datasets.readers.image_folder import check_inside
+from crosshash.datasets.readers.image_folder import image_paths
 from crosshash.datasets.readers.pairs_csv import NAME, read_pairs_csv
 from crosshash.errors import CrosshashError
+from crosshash.formats.image_names import names_on_disk
+from crosshash.formats.spelling import composed
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 
@@ -35,7 +37,8 @@ def read_additions(folder: Path) -> list[Addition]:
     The id of a picture is its path in the folder; of a caption alone `caption:` and the start of its sha256.
 
     Raises:
-        CrosshashError: there is no folder, nothing in it, or pairs.csv cannot be read or leads out of it.
+        CrosshashError: there is no folder, nothing in it, pairs.csv cannot be read or leads out of it, or two
+            pictures have names that look the same.
     """
     if not folder.is_dir():
         raise CrosshashError(f"{folder}: is no folder. Give one with pairs.csv, or with pictures.")
@@ -49,14 +52,11 @@ def read_additions(folder: Path) -> list[Addition]:
 
 def _from_csv(folder: Path) -> list[Addition]:
     items = read_pairs_csv(folder / NAME, captions_alone=True)
-    check_inside(folder, [item for item in items if item.id])
+    pictured = [item for item in items if item.id]
+    paths = image_paths(folder, pictured)
+    picture_of = {item.id: path for item, path in zip(pictured, paths, strict=True)}
     return [
-        Addition(
-            item.id or caption_id(item.captions[0]),
-            folder / item.id if item.id else None,
-            item.captions,
-            item.labels,
-        )
+        Addition(item.id or caption_id(item.captions[0]), picture_of.get(item.id), item.captions, item.labels)
         for item in items
     ]
 
@@ -68,8 +68,12 @@ def _from_pictures(folder: Path) -> list[Addition]:
         for path in folder.rglob("*")
         if path.suffix.lower() in SUFFIXES and path.is_file()
     )
-    shown = (name for name in names if not any(part.startswith(".") for part in name.parts))
-    return [Addition(name.as_posix(), folder / name, (), ()) for name in shown]
+    shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    ids = [composed(name.as_posix()) for name in shown]
+    return [
+        Addition(item, folder / name, (), ())
+        for item, name in zip(ids, names_on_disk(folder, ids), strict=True)
+    ]
 
 
 def caption_id(caption: str) -> str:

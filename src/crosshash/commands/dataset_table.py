@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -20,6 +19,7 @@ from crosshash.acquire.receipts import RECEIVED, is_whole, read_receipt
 from crosshash.config.params import DATASETS
 from crosshash.config.section import Section
 from crosshash.config.stage_sections import DownloadSection
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.pairs.raw_record import all_there, read_raw
@@ -79,10 +79,10 @@ def list_datasets(project: Path, raw: Path) -> list[DatasetEntry]:
 def _params(path: Path) -> Mapping[str, Any] | None:
     """Read the sections, each of which is checked on its own; None without a file."""
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = parse_yaml(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise CrosshashError(f"{path}: is not valid YAML: {error}") from None
     return value if isinstance(value, dict) else {}
 

@@ -6,11 +6,10 @@ import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
@@ -18,7 +17,9 @@ import crosshash.config.datasets
 import crosshash.config.methods
 from crosshash.config import stage_sections as stages
 from crosshash.config.method_settings import MethodSettings
+from crosshash.config.near_keys import nearest_key
 from crosshash.config.section import Section
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError, listed
 
 
@@ -84,10 +85,10 @@ def load_params(path: Path) -> CommonParams:
         CrosshashError: lists every unknown key, missing key and bad value of the file.
     """
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)  # noqa: S506 - it is a SafeLoader
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CrosshashError(f"{path}: not found. Run the command in the project's folder.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise CrosshashError(f"{path}: is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise CrosshashError(f"{path}: holds no keys. Restore it with `git checkout {path}`.")
@@ -102,20 +103,6 @@ def load_params(path: Path) -> CommonParams:
         ) from None
 
 
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML as usual, but a key that stands twice is an error; the last one would win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Build a mapping."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.MarkedYAMLError(problem=f"key '{name}' stands twice", problem_mark=key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
-
-
 def _problems(details: Iterable[ErrorDetails]) -> list[str]:
     """Word pydantic's findings for somebody who looks at params.yaml; one line per key."""
     known = known_keys()
@@ -124,8 +111,8 @@ def _problems(details: Iterable[ErrorDetails]) -> list[str]:
         path = [str(part) for part in detail["loc"]]
         if detail["type"] in {"extra_forbidden", "invalid_key"}:
             where = ".".join(path)
-            near = difflib.get_close_matches(where, known, n=1, cutoff=0.4)
-            lines[where] = "unknown key" + (f"; did you mean {near[0]}?" if near else "")
+            near_key = nearest_key(where, known)
+            lines[where] = "unknown key" + (f"; did you mean {near_key}?" if near_key else "")
             continue
         # After the key stand pydantic's own marks for the members of a union: the longest known key is meant.
         where = next(key for end in range(len(path), 0, -1) if (key := ".".join(path[:end])) in known)

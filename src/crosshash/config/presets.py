@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crosshash.artifacts import write_text
+from crosshash.config.near_keys import nearest_key
 from crosshash.config.params import known_keys, load_params
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError, listed
 
 FOLDER = Path("presets")
@@ -61,8 +61,8 @@ def read_preset(project: Path, name: str) -> Preset:
     path = project / FOLDER / f"{name}.yaml"
     try:
         text = path.read_text(encoding="utf-8")
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = parse_yaml(text)
+    except ValueError as error:
         raise CrosshashError(f"{path}: is no valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise CrosshashError(f"{path}: holds no settings. Write them as in params.yaml.")
@@ -105,8 +105,8 @@ def _problems(settings: dict[str, str]) -> list[str]:
     known, problems = known_keys(), []
     for key, value in settings.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-            problems.append(f"{key}: unknown key" + (f"; did you mean {near[0]}?" if near else ""))
+            near = nearest_key(key, known)
+            problems.append(f"{key}: unknown key" + (f"; did you mean {near}?" if near else ""))
         elif not PLAIN.fullmatch(value):
             problems.append(f"{key}: '{value}' cannot be passed on by -S; set it in params.yaml")
     return problems

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from crosshash.config.networks import check_networks, names_file
 from crosshash.config.params import DATASETS, CommonParams
 from crosshash.config.plans.base import Plan, Settings
 from crosshash.config.plans.centers import CentersPlan
@@ -18,6 +19,7 @@ from crosshash.config.plans.report import ReportPlan
 from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.config.plans.transform import TransformPlan
 from crosshash.config.published_protocol import Published, follow_protocol
+from crosshash.config.user_files import content_digest, listing_digest, refuse_pointer
 from crosshash.errors import CrosshashError, listed
 from crosshash.workers.cores import cores
 
@@ -29,6 +31,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
         CrosshashError: settings that do not fit together, paths that are not there, CUDA that is missing.
     """
     _check_paths(params)
+    check_networks(params.model)
     _check_split(params)
     params = follow_protocol(params)
     place = _place(params)
@@ -62,7 +65,12 @@ def dataset_settings(params: CommonParams) -> Settings:
 
 def _download(params: CommonParams) -> DownloadPlan:
     transfer = params.download.model_dump() if params.dataset_section.published else {}
-    return DownloadPlan(dataset=params.dataset, settings=dataset_settings(params) | transfer)
+    local = transfer.get("local")
+    return DownloadPlan(
+        dataset=params.dataset,
+        settings=dataset_settings(params) | transfer,
+        local_listing=listing_digest(Path(local)) if local else None,
+    )
 
 
 def _convert(params: CommonParams) -> ConvertPlan:
@@ -71,6 +79,7 @@ def _convert(params: CommonParams) -> ConvertPlan:
         dataset=params.dataset,
         settings=dataset_settings(params),
         split_file=split.file,
+        split_file_sha256=content_digest(Path(split.file)) if split.file else None,
         query=split.query,
         train=split.train,
         val=split.val,
@@ -103,7 +112,11 @@ def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> Trai
     if not params.method_section.supervised:
         train["select"] = "last"  # the best epoch would be chosen by labels
     layers = 4 if params.method_section.four_levels else 1
+    weights = _weight_file(params)
+    if weights:
+        refuse_pointer(weights)
     model = params.model.model_dump()
+    model["pretrained_sha256"] = content_digest(weights) if weights else None
     if model["layers"] == "auto":
         model["layers"] = layers
     return TrainPlan(
@@ -164,9 +177,7 @@ def _check_paths(params: CommonParams) -> None:
     """
     paths = {f"{name}.path": getattr(getattr(params, name), "path", None) for name in DATASETS}
     paths |= {"download.local": params.download.local, "split.file": params.split.file}
-    weights = params.model.pretrained or ""
-    if "." in weights or "/" in weights:  # no tag of published weights holds either
-        paths["model.pretrained"] = weights
+    paths["model.pretrained"] = _weight_file(params)
     problems = [
         f"{key}: '{path}' is not there" for key, path in paths.items() if path and not Path(path).exists()
     ]
@@ -176,6 +187,12 @@ def _check_paths(params: CommonParams) -> None:
             "Queued and temporary experiments and Prefect runs have a folder of their own: "
             "give absolute paths to what is outside the project."
         )
+
+
+def _weight_file(params: CommonParams) -> Path | None:
+    """Give the file of weights; None where there are none, or those of a tag."""
+    weights = params.model.pretrained
+    return Path(weights) if weights and names_file(weights) else None
 
 
 def _check_split(params: CommonParams) -> None:

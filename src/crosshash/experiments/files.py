@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import pandas as pd
-import yaml
 
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError
 
 METRICS, SCORES, PARAMS, LOCK = "metrics.json", "artifacts/per_query.parquet", "params.yaml", "dvc.lock"
-EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?e[-+]?\d+", re.IGNORECASE)
 
 
 class Files(Protocol):
@@ -54,7 +52,7 @@ def read_metrics(name: str, files: Files) -> dict[str, Any]:
 def read_settings(name: str, files: Files) -> dict[str, Any]:
     """Read params.yaml, by dotted key; empty where there is none."""
     try:
-        return flat(_parsed(name, PARAMS, files.read(PARAMS), _yaml))
+        return flat(_parsed(name, PARAMS, files.read(PARAMS), parse_yaml))
     except OSError:
         return {}
 
@@ -62,7 +60,7 @@ def read_settings(name: str, files: Files) -> dict[str, Any]:
 def read_lock(name: str, files: Files) -> dict[str, Any]:
     """Read the stages of dvc.lock; empty where there is none."""
     try:
-        stages = _parsed(name, LOCK, files.read(LOCK), _yaml).get("stages")
+        stages = _parsed(name, LOCK, files.read(LOCK), parse_yaml).get("stages")
     except OSError:
         return {}
     return stages or {}
@@ -98,25 +96,15 @@ def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             found |= flat(value, f"{prefix}{key}.")
         else:
-            found[f"{prefix}{key}"] = _number(value)
+            found[f"{prefix}{key}"] = value
     return found
-
-
-def _number(value: Any) -> Any:  # noqa: ANN401 - YAML is what it is
-    """Read 5e-05 as a number, as DVC writes it; for PyYAML, without a point, it is text."""
-    return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
 
 
 def _parsed(name: str, path: str, content: bytes, parse: Callable[[bytes], Any]) -> dict[str, Any]:
     try:
         value = parse(content)
-    except (ValueError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise CrosshashError(f"{name}: {path} cannot be read ({error}). `dvc repro` makes it anew.") from None
     if not isinstance(value, dict):
         raise CrosshashError(f"{name}: {path} holds no keys and values. `dvc repro` makes it anew.")
     return value
-
-
-def _yaml(content: bytes) -> Any:  # noqa: ANN401 - YAML is what it is
-    """Read YAML by the parser in C: dvc.lock is long."""
-    return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe ones

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from crosshash.artifacts import read_npz
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.mat import list_mat, read_mat
 from crosshash.formats.mat_text import Texts, text_rows
+from crosshash.formats.spelling import as_seen, composed
 
 SHOWN = 5
 
@@ -50,9 +51,9 @@ def read_features(path: Path) -> Features:
         image=finite_vectors(path, "image", arrays["image"]),
         text=finite_vectors(path, "text", arrays["text"]) if "text" in arrays else None,
         labels=_labels(path, arrays["labels"]) if "labels" in arrays else None,
-        captions=text_rows(arrays["captions"]) if "captions" in arrays else None,
-        names=_different(path, "names", arrays),
-        classes=_different(path, "classes", arrays),
+        captions=_texts(path, "captions", arrays["captions"]) if "captions" in arrays else None,
+        names=_different(path, "names", arrays, composed),
+        classes=_different(path, "classes", arrays, as_seen),
     )
     _check_counts(path, features)
     return features
@@ -122,11 +123,40 @@ def _labels(path: Path, array: np.ndarray) -> np.ndarray:
     return array.astype(bool)
 
 
-def _different(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...] | None:
-    """Give an array of texts that must differ from one another; None where there is no such array."""
+def _texts(path: Path, key: str, array: np.ndarray) -> Texts:
+    """Check that an array holds texts, one or several in each row; bytes are read as UTF-8."""
+    if array.dtype.kind == "S":
+        array = _decoded(path, key, array)
+    if array.dtype.kind not in "UT":
+        raise CrosshashError(
+            f"{path}: array '{key}' must hold texts, in each row one or several; "
+            f"found {array.dtype} of shape {array.shape}. Save texts: numpy.array(list of str)."
+        )
+    return text_rows(array)
+
+
+def _decoded(path: Path, key: str, array: np.ndarray) -> np.ndarray:
+    """Read bytes as UTF-8."""
+    decoded = np.empty(array.shape, dtype=np.dtypes.StringDType())
+    for place, value in np.ndenumerate(array):
+        try:
+            decoded[place] = value.decode()
+        except UnicodeDecodeError as error:
+            row, byte = place[0] if place else 0, error.start
+            raise CrosshashError(
+                f"{path}: array '{key}', row {row}, counted from 0: byte {byte + 1} (0x{value[byte]:02x}) "
+                "is not UTF-8. Save texts: numpy.array(list of str)."
+            ) from None
+    return decoded
+
+
+def _different(
+    path: Path, key: str, arrays: Mapping[str, np.ndarray], spelling: Callable[[str], str]
+) -> tuple[str, ...] | None:
+    """Give texts that must differ from one another, in one spelling; None where there is no such array."""
     if key not in arrays:
         return None
-    texts = tuple(" ".join(row) for row in text_rows(arrays[key]))
+    texts = tuple(spelling(" ".join(row)) for row in _texts(path, key, arrays[key]))
     repeated = sorted(text or "(empty)" for text, count in Counter(texts).items() if count > 1 or not text)
     if repeated:
         raise CrosshashError(

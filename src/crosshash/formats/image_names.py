@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
+
+from crosshash.errors import CrosshashError
+from crosshash.formats.spelling import composed
 
 PROBES = 1000
 DRIVE = re.compile(r"[A-Za-z]:/")
@@ -14,20 +18,62 @@ DRIVE = re.compile(r"[A-Za-z]:/")
 def relative_names(folder: Path, names: Sequence[str]) -> tuple[list[str], str]:
     """Give names relative to the folder, and the beginning that all absolute ones lost, else an empty text.
 
-    Backslashes count as slashes. Names that are absolute, made on somebody's machine, lose those of their
-    common folders without which most of them are found; where none is found, they stay absolute.
+    Letters are composed; backslashes count as slashes. Names that are absolute, made on somebody's machine,
+    lose those of their common folders without which most of them are found; where none is found, they stay
+    absolute.
     """
-    plain = [str(PurePosixPath(name.replace("\\", "/"))) if name else "" for name in names]
+    plain = [str(PurePosixPath(composed(name).replace("\\", "/"))) if name else "" for name in names]
     if not all(map(_is_absolute, plain)) or len(set(map(_root, plain))) != 1:
         return plain, ""
     common = os.path.commonpath([os.path.dirname(name) for name in plain])
     probes = plain[:: -(-len(plain) // PROBES)]
     found = {
-        beginning: sum(os.path.isfile(folder / name[len(beginning) :]) for name in probes)
+        beginning: _count_files(folder, [name[len(beginning) :] for name in probes])
         for beginning in _beginnings(common)
     }
     best = max(found, key=lambda beginning: found[beginning])
     return ([name[len(best) :] for name in plain], best) if found[best] else (plain, "")
+
+
+def names_on_disk(folder: Path, names: Sequence[str]) -> list[str]:
+    """Give names of files as the disk spells them, whose letters may be composed or not; others stay.
+
+    Raises:
+        CrosshashError: a folder holds two such names that differ in nothing else.
+    """
+    listings: dict[PurePosixPath, dict[str, list[str]]] = {}
+    return [name if name.isascii() else str(_on_disk(folder, name, listings)) for name in names]
+
+
+def _on_disk(folder: Path, name: str, listings: dict[PurePosixPath, dict[str, list[str]]]) -> PurePosixPath:
+    """Look for each step of a path in its folder; `listings` are those of folders looked into before."""
+    place = PurePosixPath()
+    for part in PurePosixPath(name).parts:
+        if not part.isascii():
+            if place not in listings:
+                listings[place] = _listing(folder / place)
+            found = listings[place].get(composed(part), [part])
+            if len(found) > 1:
+                raise CrosshashError(
+                    f"{folder / place}: holds two names that look the same, '{found[0]}': {found[0]!a} and "
+                    f"{found[1]!a}. Rename one of them."
+                )
+            part = found[0]
+        place /= part
+    return place
+
+
+def _listing(folder: Path) -> dict[str, list[str]]:
+    """Give what lies in a folder, by its name with composed letters."""
+    found: dict[str, list[str]] = {}
+    with suppress(OSError):
+        for entry in sorted(os.listdir(folder)):
+            found.setdefault(composed(entry), []).append(entry)
+    return found
+
+
+def _count_files(folder: Path, names: Sequence[str]) -> int:
+    return sum(os.path.isfile(folder / name) for name in names_on_disk(folder, names))
 
 
 def leads_out(folder: Path, names: Sequence[str]) -> list[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,8 @@ def _describe(file: h5py.File, name: str) -> tuple[tuple[int, ...], str]:
         return (int(rows), len(_member(node, "jc")) - 1), _class(node)
     if _lies_elsewhere(node):
         return (), "link"
+    if _holds_strings(node):
+        return node.shape, "char"
     shape = tuple(map(int, node[()])) if _is_empty(node) else node.shape[::-1]
     kind = OBJECTS.get(int(node.attrs.get("MATLAB_object_decode", 0))) or _class(node)
     return (shape[:-1] if kind == "char" else shape), kind
@@ -65,6 +68,11 @@ def _describe(file: h5py.File, name: str) -> tuple[tuple[int, ...], str]:
 def _lies_elsewhere(node: h5py.Dataset) -> bool:
     """Whether a data set's numbers are kept in other files, which are never opened."""
     return bool(node.is_virtual or node.external)
+
+
+def _holds_strings(node: h5py.Dataset) -> bool:
+    """Whether it holds HDF5's own strings, as h5py writes them, not reversed; MATLAB has none."""
+    return h5py.check_string_dtype(node.dtype) is not None
 
 
 def _class(node: h5py.Dataset | h5py.Group) -> str:
@@ -89,6 +97,8 @@ def _value(file: h5py.File, node: h5py.Dataset | h5py.Group, depth: int) -> Any:
         return _sparse(node)
     if _lies_elsewhere(node):
         raise ValueError(f"{node.name} lies in another file")
+    if _holds_strings(node):
+        return np.atleast_1d(np.array(node.asstr("utf-8")[()], dtype=np.str_))
     kind = _class(node)
     if _is_empty(node):
         shape = tuple(map(int, node[()]))
@@ -118,10 +128,16 @@ def _cells(file: h5py.File, references: np.ndarray, depth: int) -> np.ndarray:
 
 
 def _texts(codes: np.ndarray) -> np.ndarray:
-    """Join the characters along MATLAB's last axis; UTF-16 code units in, `<U` out."""
-    units = np.ascontiguousarray(codes, dtype="<u2")
+    """Join the characters along MATLAB's last axis; UTF-16 code units in, `<U` out.
+
+    hdf5storage writes texts with a character beyond U+FFFF in UTF-32.
+    """
+    width = 2 if codes.dtype.itemsize <= 2 else 4
+    if codes.size and codes.max() > sys.maxunicode:
+        raise ValueError("a text with numbers that are no characters")
+    units = np.ascontiguousarray(codes, dtype=f"<u{width}")
     rows = units.reshape(-1, units.shape[-1])
-    texts = [row.tobytes().decode("utf-16-le", "replace") for row in rows]
+    texts = [row.tobytes().decode(f"utf-{8 * width}-le", "replace") for row in rows]
     return np.array(texts, dtype=np.str_).reshape(units.shape[:-1])
 
 

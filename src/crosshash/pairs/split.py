@@ -68,13 +68,13 @@ def make_split(
     n_query = _size("query", sizes.query, len(candidates))
     n_train = _size("train", sizes.train, len(candidates))
     if isinstance(sizes.train, float):
-        n_train = min(n_train, len(candidates) - n_query)
-    if min(n_query, n_train) < 1 or n_query + n_train > len(candidates):
+        n_train = max(1, min(n_train, len(candidates) - n_query))
+    if n_query + n_train > len(candidates):
         raise CrosshashError(
             f"{len(candidates)} of {len(ids)} items can be queries or training items (those with a text, and "
-            f"with a label where the data set has any), but the split asks for {n_query} queries and "
-            f"{n_train} training items, at least 1 of each. Lower split.query or split.train in "
-            "params.yaml, or add items."
+            f"with a label where the data set has any), but the split asks for {n_query} "
+            f"{'query' if n_query == 1 else 'queries'} and {n_train} training item{'s' * (n_train != 1)}. "
+            "Lower split.query or split.train in params.yaml, or add items."
         )
     n_val = _val_count(val, n_train)
     query = candidates[:n_query]

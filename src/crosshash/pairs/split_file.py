@@ -7,10 +7,11 @@ import csv
 import io
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.spelling import composed
 from crosshash.pairs.table import PARTS
 
 COLUMNS = ("id", "part")
@@ -66,7 +67,8 @@ def read_split_file(
     if read is None:
         raise CrosshashError(f"split.file: {path}: its name ends neither with .json nor with .csv. {REMEDY}")
     content = read(_text(path))
-    entries = [entry for entry in content.entries if entry.id not in left_out]
+    found = [_as_known(entry, may_be_chosen, left_out) for entry in content.entries]
+    entries = [entry for entry in found if entry.id not in left_out]
     ids = {part: tuple(entry.id for entry in entries if entry.part == part) for part in PARTS}
     problems = [*content.problems, *_wrong_ids(entries, may_be_chosen)]
     if not problems:
@@ -74,6 +76,11 @@ def read_split_file(
     if problems:
         raise CrosshashError(f"split.file: {path}: {len(problems)} problem(s):\n{listed(problems)}\n{REMEDY}")
     return GivenSplit(ids["query"], ids["train"], ids["val"] if content.says_val else None)
+
+
+def _as_known(entry: Entry, *known: Collection[str]) -> Entry:
+    """Spell an id as the data set does: its letters may be composed there and decomposed in the file."""
+    return entry if any(entry.id in ids for ids in known) else replace(entry, id=composed(entry.id))
 
 
 def _wrong_ids(entries: Sequence[Entry], may_be_chosen: Mapping[str, bool]) -> Iterator[str]:

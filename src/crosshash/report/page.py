@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-import yaml
 from jinja2 import Environment
 
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.report import drawings
 from crosshash.report.classes import class_scores
 from crosshash.report.code_statistics import CodeStatistics, code_statistics
@@ -114,7 +114,7 @@ def _codes(results: Results) -> dict[str, CodeStatistics]:
 
 def _seed(results: Results) -> object:
     """Give the seed of the networks; None where the plan has none."""
-    return (yaml.safe_load(results.plans.get("train.yaml", "")) or {}).get("seed")
+    return (parse_yaml(results.plans.get("train.yaml", "")) or {}).get("seed")
 
 
 def _environment() -> Environment:

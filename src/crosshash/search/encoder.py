@@ -23,6 +23,7 @@ from crosshash.inference.encoding import Encoder as Network
 from crosshash.inference.encoding import shortened, soft_codes
 from crosshash.inference.model_folder import Model, load_model
 from crosshash.models.towers import TowerSpec
+from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
 from crosshash.retrieval.codefiles.codeset import Modality
 from crosshash.search.decoding import BadPicture, clean_picture, read_picture
@@ -214,7 +215,7 @@ class Encoder:
 
     @cached_property
     def _vocabulary(self) -> frozenset[str]:
-        return frozenset(word.lower() for word in self.model.card.text.vocabulary)
+        return frozenset(map(folded, self.model.card.text.vocabulary))
 
 
 def load_encoder(project: Path, device: str = "cpu") -> Encoder:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from crosshash.artifacts import missing
 from crosshash.errors import CrosshashError
+from crosshash.formats.spelling import as_seen, composed
 
 COLUMNS = ("id", "row", "image", "caption", "labels")
 PICTURE, CONTENT = "picture", "content"
@@ -71,7 +72,8 @@ class ItemTable:
 
     def row_of(self, item: str) -> int | None:
         """Find an item's row number."""
-        return self._rows.get(item)
+        row = self._rows.get(item)
+        return self._rows.get(composed(item)) if row is None else row
 
     def has_image(self, item: str) -> bool:
         """Say whether there is such an item, and it has a picture."""
@@ -95,10 +97,11 @@ class ItemTable:
         Raises:
             CrosshashError: a label that no item has; all of them are named, with those that look like them.
         """
-        strange = [self._strange(label) for label in labels if label not in self._labelled]
+        wanted = [label if label in self._labelled else as_seen(label) for label in labels]
+        strange = [self._strange(label) for label in wanted if label not in self._labelled]
         if strange:
             raise CrosshashError(f"no item has the label {' or '.join(strange)}.")
-        return np.unique(np.concatenate([self._labelled[label] for label in labels]))
+        return np.unique(np.concatenate([self._labelled[label] for label in wanted]))
 
     @property
     def labels(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -16,8 +17,10 @@ from crosshash.pairs.source import RawItem, RawItems, SplitSizes
 from crosshash.pairs.split import Split, given_split, make_split, write_split
 from crosshash.pairs.split_file import read_split_file
 from crosshash.pairs.table import PARTS, Pair, write_pairs
-from crosshash.pairs.vocabulary import most_frequent_words
+from crosshash.pairs.vocabulary import is_unspaced, most_frequent_words
 from crosshash.shards.mat_triple import write_mat_triple
+
+logger = logging.getLogger(__name__)
 
 
 def choose_split(
@@ -105,10 +108,24 @@ def write_tables(
     words: Sequence[str] | None = source.vocabulary
     if words is None:
         words = most_frequent_words((caption for item in train for caption in item.captions), vocabulary)
+        _tell_unspaced(source)
     write_json(folder / "vocabulary.json", words)
     info = _describe(dataset, source, Counter(pair.part for pair in pairs))
     write_info(folder, info)
     return info
+
+
+def _tell_unspaced(source: RawItems) -> None:
+    """Say how many captions a bag of words does not read by words."""
+    captions = [caption for item in source.items for caption in item.captions]
+    unspaced = sum(map(is_unspaced, captions))
+    if unspaced:
+        logger.info(
+            "%d of %d captions are in a script without blanks between words (Chinese, Japanese, Thai or "
+            "another): a bag of words takes its characters for words",
+            unspaced,
+            len(captions),
+        )
 
 
 def _has_text(source: RawItems, item: RawItem) -> bool:

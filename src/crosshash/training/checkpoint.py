@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from platformdirs import user_state_path
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -37,11 +35,6 @@ class Progress:
     history: tuple[Epoch, ...]
     best_epoch: int
     best_value: float
-
-
-def state_folder() -> Path:
-    """Give `$CROSSHASH_STATE`, by default a folder among the user's state files."""
-    return Path(os.environ.get("CROSSHASH_STATE") or user_state_path("crosshash"))
 
 
 def training_key(files: Iterable[Path], *words: str) -> str:

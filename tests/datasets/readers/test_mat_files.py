@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,16 @@ def test_absolute_names_of_another_machine(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert found.items[3].id == "mirflickr/im3.jpg"
     assert found.warnings == ("index.mat: image names are read without '/home/admin/'",)
+
+
+def test_images_are_found_in_the_spelling_of_the_disk(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "été/é.jpg")
+    (tmp_path / decomposed).parent.mkdir()
+    (tmp_path / decomposed).touch()
+    names = np.array(["été\\é.jpg", "b.jpg", decomposed, "c.jpg"])
+    found = read(tmp_path, index__index=names, caption__caption=CAPTIONS, label__category=LABELS)
+    assert [item.id for item in found.items] == ["été/é.jpg", "b.jpg", "c.jpg"]
+    assert found.images == tuple(tmp_path / name for name in (decomposed, "b.jpg", "c.jpg"))
 
 
 def test_given_classes(tmp_path: Path) -> None:

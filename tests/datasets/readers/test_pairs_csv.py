@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,17 @@ def test_captions_alone_where_they_are_allowed(tmp_path: Path) -> None:
     assert "missing column(s) labels" in error_of(path)
     with pytest.raises(CrosshashError, match="row 2: the image cell holds no file name"):
         read_pairs_csv(path, captions_alone=True)
+
+
+def test_labels_that_look_the_same_are_one_class(tmp_path: Path) -> None:
+    """Two files of one set, one edited on a Mac; blanks that a text editor put in."""
+    decomposed = unicodedata.normalize("NFD", "café")
+    rows = [("1.jpg", "", "café;red wine"), ("2.jpg", "", f"{decomposed};red\N{NO-BREAK SPACE}wine;\u200b")]
+    items = read_pairs_csv(write_csv(tmp_path / "pairs.csv", rows))
+    assert [item.labels for item in items] == [("café", "red wine")] * 2
+
+
+def test_names_of_images_in_two_spellings_are_one_item(tmp_path: Path) -> None:
+    rows = [("été\\1.jpg", "a", ""), (unicodedata.normalize("NFD", "été/1.jpg"), "b", "")]
+    (item,) = read_pairs_csv(write_csv(tmp_path / "pairs.csv", rows))
+    assert (item.id, item.captions, item.rows) == ("été/1.jpg", ("a", "b"), (2, 3))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,13 @@ def test_published_words_are_counted_between_blanks(caption: str, found: set[str
     """A word with `-`, `_` or `.` inside is one word, and the words that it is made of are not counted."""
     bag = bag_reader(TAGS)(caption)
     assert {word for word, count in zip(TAGS, bag, strict=True) if count} == found
+
+
+def test_a_caption_is_the_same_bag_composed_and_decomposed() -> None:
+    """A question in the one spelling finds captions in the other."""
+    vocabulary = words_of("un élève d'été à Noël")
+    bags = [bag_reader(vocabulary)(unicodedata.normalize(form, "d’été, un élève")) for form in ("NFC", "NFD")]
+    assert [bag.tolist() for bag in bags] == [[1, 1, 1, 0, 0]] * 2
 
 
 @given(st.text(alphabet="ab c'D.-_\n1é日", max_size=30))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crosshash.artifacts import missing
+from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError, listed
 
 FOLDER = Path("plan")
@@ -42,7 +42,7 @@ def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
     """
     path = folder / f"{stage}.yaml"
     try:
-        return kind.model_validate(yaml.safe_load(settings_of(path)))
+        return kind.model_validate(parse_yaml(settings_of(path)))
     except FileNotFoundError:
         raise missing(path) from None
     except ValidationError as error:
@@ -50,5 +50,5 @@ def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
         raise CrosshashError(
             f"{path}: does not fit this version; run `dvc repro plan`:\n{listed(problems)}"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise CrosshashError(f"{path}: is no valid YAML ({error}); run `dvc repro plan`.") from None

@@ -8,7 +8,10 @@ from crosshash.config.plans.base import Plan, Settings
 
 
 class ConvertPlan(Plan):
-    """Raw files to pair table, split, .mat triple, shards; sizes below 1 are shares, None: the protocol's."""
+    """Raw files to pair table, split, .mat triple, shards; sizes below 1 are shares, None: the protocol's.
+
+    split_file_sha256: of `split_file`, None where there is none.
+    """
 
     dataset: str
     settings: Settings
@@ -23,3 +26,4 @@ class ConvertPlan(Plan):
     bad_images: Literal["fail", "skip"]
     vocabulary: int
     shard_mb: float
+    split_file_sha256: str | None = None

@@ -8,13 +8,17 @@ from crosshash.config.plans.base import Plan, Settings
 
 
 class ModelPlan(Plan):
-    """Which networks; `auto` is settled by the kind of the data."""
+    """Which networks; `auto` is settled by the kind of the data.
+
+    pretrained_sha256: of the weight file, None where `pretrained` names none.
+    """
 
     image: str
     text: str
     pretrained: str | None
     hidden: int
     layers: int
+    pretrained_sha256: str | None = None
 
 
 class TrainPlan(Plan):

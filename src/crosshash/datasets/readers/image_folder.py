@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from crosshash.datasets.readers.pairs_csv import NAME, read_pairs_csv
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.image_names import leads_out, names_on_disk
 from crosshash.pairs.source import RawItem, RawItems
 
 
@@ -17,46 +18,41 @@ def read_image_folder(folder: Path, classes: Sequence[str] | None = None) -> Raw
     Classes are the given ones, or all labels sorted as text.
 
     Raises:
-        CrosshashError: pairs.csv cannot be read, or names images outside of the folder (all are listed).
+        CrosshashError: pairs.csv cannot be read, or names images outside of the folder (all are listed), or
+            two files have names that look the same.
     """
     items = read_pairs_csv(folder / NAME)
-    check_inside(folder, items)
+    paths = image_paths(folder, items)
     if classes is None:
         classes = sorted({label for item in items for label in item.labels})
-    return RawItems(items, tuple(classes), tuple(folder / item.id for item in items))
+    return RawItems(items, tuple(classes), paths)
 
 
 def image_folder_files(folder: Path) -> list[str]:
     """List the raw files of the folder by name: pairs.csv, and those of its images that are there."""
-    items = read_image_folder(folder).items
-    return [NAME, *(item.id for item in items if os.path.isfile(folder / item.id))]
+    items = read_pairs_csv(folder / NAME)
+    names = [path.relative_to(folder).as_posix() for path in image_paths(folder, items)]
+    return [NAME, *(name for name in names if os.path.isfile(folder / name))]
 
 
-def check_inside(folder: Path, items: Sequence[RawItem]) -> None:
-    """Refuse absolute paths, `..` and links that lead out: what is recorded must be all that is read.
+def image_paths(folder: Path, items: Sequence[RawItem]) -> tuple[Path, ...]:
+    """Say where the images of items lie, whether or not they are there.
+
+    Refuses absolute paths, `..` and links that lead out: what is recorded must be all that is read.
 
     Raises:
-        CrosshashError: an image lies outside of the folder; all are listed.
+        CrosshashError: an image lies outside of the folder (all are listed), or two files have names that
+            look the same.
     """
-    root = os.path.realpath(folder)
-    inside: dict[PurePosixPath, bool] = {}
-    problems = []
-    for item in items:
-        name = PurePosixPath(item.id)
-        place = name if os.path.islink(folder / name) else name.parent
-        if place not in inside:
-            inside[place] = _is_inside(root, place)
-        if not inside[place]:
-            problems.append(f"row {', '.join(map(str, item.rows))}: {item.id}")
+    names = names_on_disk(folder, [item.id for item in items])
+    problems = [
+        f"row {', '.join(map(str, item.rows))}: {item.id}"
+        for item, out in zip(items, leads_out(folder, names), strict=True)
+        if out
+    ]
     if problems:
         raise CrosshashError(
             f"{folder / NAME}: {len(problems)} image(s) outside of the folder:\n{listed(problems)}\n"
             f"Name images relative to {folder}, and put copies there instead of links."
         )
-
-
-def _is_inside(root: str, name: PurePosixPath) -> bool:
-    if name.is_absolute() or ".." in name.parts:
-        return False
-    real = os.path.realpath(os.path.join(root, name))
-    return real == root or real.startswith(root + os.sep)
+    return tuple(folder / name for name in names)

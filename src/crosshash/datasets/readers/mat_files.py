@@ -17,7 +17,7 @@ import numpy as np
 
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.feature_file import finite_vectors, numbered_classes, some_of
-from crosshash.formats.image_names import leads_out, relative_names
+from crosshash.formats.image_names import leads_out, names_on_disk, relative_names
 from crosshash.formats.mat import MatVariable, list_mat, read_mat
 from crosshash.formats.mat_text import Texts, text_rows
 from crosshash.formats.pixel_rows import PixelRows, pixel_counts
@@ -94,7 +94,7 @@ def read_mat_triple(
     return RawItems(
         items,
         classes,
-        _images(images, count) if ids is None else tuple(folder / item.id for item in items),
+        _images(images, count) if ids is None else _image_paths(folder, items),
         _tags(texts.matrix(count)) if captions is None else None,
         _warnings(parts, count, beginning),
     )
@@ -161,7 +161,8 @@ def _name_problems(folder: Path, part: Part, ids: Sequence[str], joinable: bool)
     problems = [
         f"{part}: no image name in row {row}, counted from 0" for row, name in enumerate(ids) if not name
     ]
-    outside = [name for name, out in zip(ids, leads_out(folder, ids), strict=True) if out]
+    leading_out = leads_out(folder, names_on_disk(folder, ids))
+    outside = [name for name, out in zip(ids, leading_out, strict=True) if out]
     problems += [
         f"{part}: outside of the folder: {name}; copy it there and name it relative to {folder}"
         for name in outside
@@ -186,6 +187,10 @@ def _items(
         RawItem(name, tuple(texts), tuple(compress(classes, marked)))
         for name, (texts, marked) in gathered.items()
     )
+
+
+def _image_paths(folder: Path, items: Sequence[RawItem]) -> tuple[Path, ...]:
+    return tuple(folder / name for name in names_on_disk(folder, [item.id for item in items]))
 
 
 def _images(part: Part | None, count: int) -> PixelRows | np.ndarray | None:

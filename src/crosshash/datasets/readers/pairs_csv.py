@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.spelling import as_seen, composed
 from crosshash.pairs.source import RawItem
 
 NAME = "pairs.csv"
@@ -30,9 +31,10 @@ def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, .
     """Read the items in the order of their first rows; captions and labels of an image's rows are joined.
 
     Rows are counted as spreadsheets do: the header is row 1. Cells lose surrounding blanks, an empty
-    caption is none, labels are split at `;`, a repeated caption or label of an item counts once. Columns
-    other than image, caption and labels are ignored. captions_alone: the image cell may be empty where there
-    is a caption, which is then an item without id, and there need be no column of labels.
+    caption is none, labels are split at `;`, a repeated caption or label of an item counts once. Labels that
+    look the same are one, and so are names of images, with slashes or backslashes. Columns other than image,
+    caption and labels are ignored. captions_alone: the image cell may be empty where there is a caption,
+    which is then an item without id, and there need be no column of labels.
 
     Raises:
         CrosshashError: the file is missing, empty, not UTF-8, lacks a column, or has rows that do not fit;
@@ -52,10 +54,10 @@ def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, .
         if "\0" in image or not (image or alone):
             problems.append(f"row {number}: the image cell holds no file name")
             continue
-        item = gathered.setdefault(("", caption) if alone else (str(PurePosixPath(image)), ""), Gathered())
+        item = gathered.setdefault(("", caption) if alone else (_image_name(image), ""), Gathered())
         item.rows.append(number)
         item.captions.update(dict.fromkeys([caption] if caption else []))
-        item.labels.update(dict.fromkeys(name for part in labels.split(";") if (name := part.strip())))
+        item.labels.update(dict.fromkeys(name for part in labels.split(";") if (name := as_seen(part))))
     if problems:
         raise CrosshashError(
             f"{path}: {len(problems)} row(s) cannot be read:\n{listed(problems)}\n"
@@ -67,6 +69,11 @@ def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, .
         RawItem(image, tuple(item.captions), tuple(item.labels), tuple(item.rows))
         for (image, _), item in gathered.items()
     )
+
+
+def _image_name(cell: str) -> str:
+    """Give an image's name in one spelling; backslashes, as Windows writes them, are slashes."""
+    return str(PurePosixPath(composed(cell).replace("\\", "/")))
 
 
 def _columns(path: Path, header: Sequence[str], needed: Sequence[str]) -> list[int | None]:

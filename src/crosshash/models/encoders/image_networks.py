@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.hub import download_url_to_file, get_dir
 
+from crosshash.config.networks import names_file
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.alexnet import CONFIG as ALEXNET_CONFIG
 from crosshash.models.encoders.alexnet import NAME as ALEXNET
@@ -16,7 +17,7 @@ from crosshash.models.encoders.timm_network import PREFIX as TIMM
 from crosshash.models.encoders.timm_network import TimmEncoder, timm_config
 from crosshash.models.encoders.torchvision_cure import import_torchvision
 from crosshash.models.weights.tensors import Tensors
-from crosshash.models.weights.weight_files import download_failed, load_parts, names_file, read_state
+from crosshash.models.weights.weight_files import download_failed, load_parts, read_state
 
 import_torchvision()
 import timm  # noqa: E402 - the cure must come first

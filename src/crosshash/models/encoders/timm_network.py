@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crosshash.config.networks import names_file
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import Encoder, Levels, Widths, evenly, map_mean, tapped, token_mean
 from crosshash.models.encoders.pixels import Scaling
 from crosshash.models.encoders.torchvision_cure import import_torchvision
-from crosshash.models.weights.weight_files import names_file
 
 import_torchvision()
 import timm  # noqa: E402 - the cure must come first

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import Encoder, Levels, Widths
-from crosshash.pairs.vocabulary import known_words
+from crosshash.pairs.vocabulary import folded, known_words
 
 
 class VectorEncoder(Encoder):
@@ -69,7 +69,7 @@ def _layer(width: int) -> nn.Linear:
 
 def bag_reader(vocabulary: Sequence[str]) -> Callable[[str], np.ndarray]:
     """Make the function that turns a caption into float32[V]: 1 where the word occurs."""
-    position = {word.lower(): column for column, word in enumerate(vocabulary)}
+    position = {folded(word): column for column, word in enumerate(vocabulary)}
 
     def prepare(caption: str) -> np.ndarray:
         bag = np.zeros(len(vocabulary), np.float32)

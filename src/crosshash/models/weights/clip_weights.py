@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from crosshash.config.networks import names_file
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.clip import QUICK, SCALES, ClipTowers, Config, open_clip
 from crosshash.models.weights.tensors import Tensors, read_note, write_tensors
@@ -18,7 +19,6 @@ from crosshash.models.weights.weight_files import (
     download_failed,
     first_line,
     load_parts,
-    names_file,
     read_state,
 )
 
@@ -64,6 +64,7 @@ def weights_quick_gelu(name: str, pretrained: str) -> bool | None:
     path = Path(pretrained)
     if not names_file(pretrained):
         return bool(_tag_config(name, pretrained).get("quick_gelu", False))
+    check_there(path)
     if path.suffix != SUFFIX:
         state = read_state(path)
         return True if all(key in state for key in OPENAI_EXTRAS) else None

@@ -1,0 +1,92 @@
+"""The names in the section `model`, judged before anything is downloaded and without loading a library."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from pathlib import Path
+
+from crosshash.config.stage_sections import ModelSection
+from crosshash.errors import CrosshashError, listed
+
+CONFIGS = Path("configs")
+IMAGES_ALONE = ("timm/", "torchvision/")
+ELSEWHERE = ("hf-hub:", "local-dir:")
+"""How names of open_clip begin that lead to a description kept elsewhere."""
+NOTHING = ("none", "nil", "no", "false", "random", "null", "")
+
+
+def names_file(pretrained: str) -> bool:
+    """Tell a path from a tag: no tag of open_clip, timm or torchvision has a dot or a slash."""
+    return "." in pretrained or "/" in pretrained
+
+
+def check_networks(model: ModelSection) -> None:
+    """Refuse networks that nobody knows, and weights that none of the chosen networks can take.
+
+    Which networks of timm and which tags there are is known to those libraries alone: the train stage asks.
+
+    Raises:
+        CrosshashError: there are such; all are listed.
+    """
+    problems = [
+        *_unknown("model.image", model.image, ("auto", "mlp")),
+        *_unknown("model.text", model.text, ("auto", "mlp", "bow", "bow-multiscale")),
+        *_misplaced(model),
+    ]
+    if problems:
+        raise CrosshashError(
+            f"params.yaml: {len(problems)} problem(s) with the networks:\n{listed(problems)}"
+        )
+
+
+def _unknown(key: str, name: str, own: tuple[str, ...]) -> list[str]:
+    """Say that a name is none, with the nearest one that is."""
+    if name.startswith(IMAGES_ALONE):
+        return [f"{key}: '{name}' reads pictures, not captions"] if key == "model.text" else []
+    known = (*own, *_open_clip_names())
+    if name in known or name.startswith(ELSEWHERE):
+        return []
+    slashless = name.replace("/", "-")
+    near = [slashless] if slashless in known else difflib.get_close_matches(name, known, 3)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    elsewhere = ", nor timm/... or torchvision/alexnet" if key == "model.image" else ""
+    return [
+        f"{key}: '{name}' is neither {', '.join(own)}, nor a file of {CONFIGS}/, nor a model of "
+        f"open_clip{elsewhere}{hint}"
+    ]
+
+
+def _open_clip_names() -> list[str]:
+    """List the models of open_clip, which describes each in a file, and those of the project."""
+    library = importlib.util.find_spec("open_clip")
+    folders = [
+        Path(place) / "model_configs" for place in (library and library.submodule_search_locations) or ()
+    ]
+    return sorted(path.stem for folder in (*folders, CONFIGS) for path in folder.glob("*.json"))
+
+
+def _misplaced(model: ModelSection) -> list[str]:
+    """Say why published weights cannot be taken."""
+    weights = model.pretrained
+    if weights is None:
+        return []
+    if weights.lower() in NOTHING:
+        return [
+            f"model.pretrained: '{weights}' is no tag and no file; random weights are null, without quotes"
+        ]
+    if model.image == "mlp":
+        return [
+            f"model.pretrained: '{weights}', but model.image: mlp reads vectors; set model.pretrained to null"
+        ]
+    if model.image == "auto" and not names_file(weights):
+        return [
+            f"model.pretrained: '{weights}' needs networks by name, such as ViT-B-32 for model.image and "
+            "model.text; of auto's own, tiny-rn and mlp, nobody has published weights"
+        ]
+    if not model.image.startswith(IMAGES_ALONE) and model.image != model.text:
+        return [
+            f"model.pretrained: '{weights}' are weights of one whole model, but model.image is "
+            f"'{model.image}' and model.text '{model.text}'; give both the same name"
+        ]
+    return []
