@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from crosshash.artifacts import read_json
 from crosshash.commands.options import AsJson, Project, told
 
 
@@ -46,7 +45,9 @@ def score(
 def scores(project: Project = Path(), as_json: AsJson = False) -> None:
     """Show the scores of the last run, and where its report lies."""
     with told():
-        result = read_json(project / "metrics.json")
+        from crosshash.retrieval.scoring.metrics_file import read_metrics
+
+        result = read_metrics(project / "metrics.json")
     _show_scores(result, as_json)
     if as_json:
         return

@@ -74,7 +74,7 @@ def test_the_fewer_are_named_beside_the_others(tmp_path: Path) -> None:
     content = {**trained(), **bits}
     assert "0/1" in scored(tmp_path, content)["read_as"]
     found = refused(tmp_path, {**content, "r_txt": trained()["r_txt"] * 0.5})
-    assert "r_txt holds real numbers beside q_img (0/1), q_txt (0/1), r_img (0/1): write all" in found
+    assert "r_txt holds real numbers beside q_img (0/1), q_txt (0/1), r_img (0/1): write all alike" in found
     both = refused(tmp_path, {**content, "q_img": trained()["q_img"], "q_txt": trained()["q_txt"]})
     assert "q_img holds +-1 beside" in both or "r_img holds 0/1 beside" in both
 

@@ -82,9 +82,7 @@ def _disagreements(kinds: Mapping[str, Kind]) -> list[str]:
     if signs and bits:
         fewer, others = sorted((bits, signs), key=len)
         beside = ", ".join(f"{key} ({kinds[key]})" for key in others)
-        return [
-            f"{key} holds {_in_words(kinds[key])} beside {beside}: one set, one convention" for key in fewer
-        ]
+        return [f"{key} holds {_in_words(kinds[key])} beside {beside}: write all alike" for key in fewer]
     if set(kinds.values()) == {"zeros"}:
         return [f"{', '.join(bits)} hold zeros throughout: there is no code in them"]
     return []

@@ -44,7 +44,7 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
 def _of_metrics(scores: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Take apart the flat figures of a task in metrics.json."""
     found = {name: {"mean": value} for name, value in scores.items() if name not in ("mAP_low", "mAP_high")}
-    if "mAP_low" in scores:
+    if {"mAP", "mAP_low", "mAP_high"} <= scores.keys():
         found["mAP"] |= {"low": scores["mAP_low"], "high": scores["mAP_high"]}
     return found
 
