@@ -28,8 +28,12 @@ def score(
         typer.Option(help="How equal distances count."),
     ] = "expected",
     undefined: Annotated[
-        Literal["skip", "zero", "error"], typer.Option(help="Queries without a relevant item.")
-    ] = "skip",
+        Literal["skip", "skip_without_hit", "zero", "error"] | None,
+        typer.Option(help="Queries without a relevant item; skip unless the protocol says otherwise."),
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(metavar="strict|METHOD", help="The convention: this project's, or a paper's.")
+    ] = "strict",
     bootstrap: Annotated[int, typer.Option(min=1, help="Resamplings behind the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamplings.")] = 0,
     as_json: AsJson = False,
@@ -38,7 +42,7 @@ def score(
     with told():
         from crosshash.retrieval.scoring.score_files import score as score_files
 
-        result = score_files(codes, retrieval, ties, undefined, bootstrap, seed)
+        result = score_files(codes, retrieval, ties, undefined, bootstrap, seed, protocol)
     _show_scores(result, as_json)
 
 
