@@ -95,7 +95,7 @@ def test_who_is_left_out_under_each_rule_for_ties(ties: Ties) -> None:
 def test_by_hand() -> None:
     """Sixty items at distance 0, and one at distance 1, which alone is relevant: rank 61, so no hit.
 
-    With one of the sixty relevant too, any rank from 1 to 60 is as likely: in 10 of 60 orders there is no hit.
+    With one of the sixty relevant too, any rank from 1 to 60 is as likely: 10 of 60 are no hit.
     """
     signs = [[1]] * 60 + [[-1]]
     query = code_set("q", [[1], [1]], [[1], [1]], [[1, 0], [0, 1]])
