@@ -1,6 +1,9 @@
-"""Search in large sets of codes: what each kind of index costs and finds, and two stages against brute force.
+"""Search in large sets of codes: what each kind of index costs and finds, also where many codes are equal.
 
-python -m benchmarks.search [PROJECT] [--items 1000000] [--sizes 10000 100000 1000000] [--only kinds|stages]
+And two stages against brute force.
+
+python -m benchmarks.search [PROJECT] [--items 1000000] [--sizes 10000 100000 1000000]
+                            [--only kinds|groups|stages]
 
 PROJECT is a folder in which `dvc repro` ran with hq; without one, hq is trained on generated scenes first.
 All that is compared runs in turn, on `CROSSHASH_THREADS` threads; times are medians. Prints Markdown.
@@ -25,8 +28,9 @@ from benchmarks.rerank import trained_hq
 from benchmarks.two_stages import compare_sizes
 from crosshash.errors import run_stage
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.exact import nearest
 from crosshash.index.recall import recall
-from crosshash.index.structures import KINDS, NAMES
+from crosshash.index.structures import KINDS, NAMES, Kind, build_structure
 from crosshash.seeding import stream
 from crosshash.workers.cores import cores
 
@@ -35,21 +39,26 @@ QUERIES, TOP, REPEATS, ALONE = 512, 100, 5, 100
 MOST_SLOWER, LEAST_FASTER, LEAST_RECALL = 1.3, 5.0, 0.95
 
 FAISS = "FAISS"
+GROUPED = 20_000
+WORK: dict[Kind, int] = {"ivf": 8, "hnsw": 128}
+FOUND = ("compared", "recall@10", "recall@100", "queries with unfilled places")
 COLUMNS = ("kind", "setting", "recall@10", "recall@100", "recall@100[id]", "ms per query", "alone",
            "times faster than flat", "build, s", "bytes per item")  # fmt: skip
 
 Codes = NDArray[np.uint8]
 
 
-def clustered_codes(name: str, items: int) -> Codes:
+def clustered_codes(
+    name: str, items: int, flipped: float = FLIPPED, prototypes_of: int = PROTOTYPES
+) -> Codes:
     """Perturb prototypes, as a trained model does with what it takes for alike: uint8[N, BITS / 8]."""
-    prototypes = stream(0, "benchmark", "search").integers(0, 2, (PROTOTYPES, BITS), np.uint8)
+    prototypes = stream(0, "benchmark", "search").integers(0, 2, (prototypes_of, BITS), np.uint8)
     generator = stream(0, "benchmark", "search", name)
     packed = np.empty((items, BITS // 8), np.uint8)
     for start in range(0, items, 1 << 16):
         block = packed[start : start + (1 << 16)]
-        near = prototypes[generator.integers(PROTOTYPES, size=len(block))]
-        block[:] = np.packbits(near ^ (generator.random(near.shape, np.float32) < FLIPPED), axis=1)
+        near = prototypes[generator.integers(prototypes_of, size=len(block))]
+        block[:] = np.packbits(near ^ (generator.random(near.shape, np.float32) < flipped), axis=1)
     return packed
 
 
@@ -102,6 +111,31 @@ def compare_kinds(items: int) -> bool:
     return ratio <= MOST_SLOWER and (items < 1_000_000 or reached[auto])
 
 
+def compare_groups() -> None:
+    """Print what lists and a graph find where fewer and fewer codes are equal; without times."""
+    print(
+        f"{GROUPED} codes of {BITS} bits around {GROUPED // 50} prototypes, top {TOP} of {QUERIES} queries\n"
+    )
+    print(f"| bits flipped | different codes | kind | setting | {' | '.join(FOUND)} |")
+    print("|---" * (4 + len(FOUND)) + "|")
+    for flipped in (0.0, 0.01, 0.02, 0.05, 0.1):
+        codes, queries = (
+            clustered_codes(name, items, flipped, GROUPED // 50)
+            for name, items in (("items", GROUPED), ("queries", QUERIES))
+        )
+        exact = nearest(queries, codes, np.arange(GROUPED), TOP)
+        distinct = len(np.unique(codes, axis=0))
+        for kind, work in WORK.items():
+            structure = build_structure(kind, codes, np.arange(GROUPED), seed=0)
+            structure.tune(work)
+            found, compared = structure.compared(queries, TOP)
+            recalls = recall(found, exact, 10) | recall(found, exact, 100)
+            shown = [f"{compared:.1%}", f"{recalls['recall@10']:.3f}", f"{recalls['recall@100']:.3f}"]
+            shown.append(f"{(found[0] < 0).any(axis=1).mean():.1%}")
+            print(f"| {flipped:.0%} | {distinct} | {kind} | {NAMES[kind]} {work} | {' | '.join(shown)} |")
+    print()
+
+
 def times(codes: Codes, indexes: Mapping[str, CodeIndex], queries: Codes, repeats: int) -> dict[str, float]:
     """Time FAISS's own flat index and the others, milliseconds per query."""
     direct = faiss.IndexBinaryFlat(BITS)
@@ -123,16 +157,18 @@ def stored(index: CodeIndex) -> float:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     parser = argparse.ArgumentParser(description="Kinds of index; two stages against brute force.")
     parser.add_argument("project", nargs="?", type=Path, help="a folder where `dvc repro` ran with hq")
     parser.add_argument("--items", type=int, default=1_000_000, help="codes that the kinds are compared on")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--only", choices=("kinds", "stages"))
+    parser.add_argument("--only", choices=("kinds", "groups", "stages"))
     chosen = parser.parse_args()
     faiss.omp_set_num_threads(cores())
-    reached = chosen.only == "stages" or compare_kinds(chosen.items)
-    if chosen.only != "kinds":
+    reached = chosen.only in ("groups", "stages") or compare_kinds(chosen.items)
+    if chosen.only in (None, "groups"):
+        compare_groups()
+    if chosen.only in (None, "stages"):
         with tempfile.TemporaryDirectory() as folder:
             project = chosen.project or trained_hq(Path(folder) / "project")
             reached &= compare_sizes(project, chosen.sizes, medians)

@@ -101,6 +101,13 @@ def test_the_scores_of_the_last_run_and_the_place_of_its_report(
     assert run_json("scores", "--project", tmp_path) == metrics
 
 
+def test_damaged_scores_are_told(tmp_path: Path) -> None:
+    for content in ("[]", "{}", '{"bits": 16, "i2t": {"mAP": "high"}}', "{"):
+        (tmp_path / "metrics.json").write_text(content)
+        assert "metrics.json: " in refused("scores", "--project", tmp_path)
+        assert "metrics.json: " in refused("scores", "--project", tmp_path, "--json")
+
+
 def test_codes_in_files_score_as_in_the_pipeline(trained_project: Path) -> None:
     """By this project's packed files and by the .mat file that published code would read."""
     codes = trained_project / "artifacts" / "codes"

@@ -50,7 +50,7 @@ def test_strict_is_the_default_and_leaves_everything_as_it_is() -> None:
         ("twdh", "mirflickr25k", (5000, "first"), "skip", (5_000, 10_000)),
         ("dcmht", "coco2017", (None, "min"), "skip", (5_000, 10_000)),
         ("scahn", "nuswide", (None, "min"), "zero", (2_100, 10_500)),
-        ("hq", "mirflickr25k", (50, "hits"), "skip", (2_000, 10_000)),
+        ("hq", "mirflickr25k", (50, "hits"), "skip_without_hit", (2_000, 10_000)),
         ("djsrh", "nuswide10", (50, "hits"), "zero", (2_000, 5_000)),
         ("djsrh", "wikipedia", (50, "hits"), "zero", (None, None)),
     ],

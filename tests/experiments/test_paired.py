@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -36,21 +37,38 @@ def test_a_plain_loop_comes_to_the_same(shift: float) -> None:
 
 
 def test_two_queries_by_hand() -> None:
-    """Differences 1 and -0.5. The four equally likely draws have means 1, 0.25, 0.25, -0.5.
+    """Differences 1 and -0.5, mean 0.25, in standard errors of 0.75: a third of one.
 
-    A quarter is at or below zero, so p is near 2 / 4; the percentiles are the extremes.
+    Of the four equally likely draws two have the mean itself, and two are of one query: they lie beyond
+    everything on either side. A quarter is at or beyond the mean, so p is near 2 / 4, and nothing is out.
     """
     found = paired_bootstrap(np.array([[1.0], [-0.5]]), 10_000, stream(0, "by hand"))
     assert found.p[0] == pytest.approx(0.5, abs=0.03)
-    assert (found.low[0], found.high[0]) == (-0.5, 1.0)
+    assert (found.low[0], found.high[0]) == (-1.0, 1.0)
 
 
-def test_all_draws_of_three_queries() -> None:
-    """The share of resampled means at or below zero approaches that among all 27 draws."""
-    differences = np.array([0.3, 0.1, -0.3])
-    exact = np.mean([sum(draw) <= 1e-12 for draw in itertools.product(differences, repeat=3)])
-    found = paired_bootstrap(differences[:, None], 20_000, stream(0, "three"))
-    assert found.p[0] == pytest.approx(min(1, 2 * min(exact, 1 - exact)), abs=0.03)
+def test_all_draws_of_four_queries() -> None:
+    """p approaches twice the share, among all 256 draws, of those at least as many errors from the mean."""
+    differences = np.array([0.6, 0.2, 0.4, -0.1])
+
+    def errors(draw: tuple[float, ...], center: float) -> float:
+        deviation = np.std(draw, ddof=1)
+        return (np.mean(draw) - center) / (deviation / 2) if deviation else np.inf * (np.mean(draw) - center)
+
+    observed = errors(tuple(differences), 0.0)
+    draws = [errors(draw, differences.mean()) for draw in itertools.product(differences, repeat=4)]
+    exact = np.mean([one >= observed for one in draws])
+    assert 0.02 < exact < 0.2
+    found = paired_bootstrap(differences[:, None], 20_000, stream(0, "four"))
+    assert found.p[0] == pytest.approx(2 * exact, abs=0.02)
+
+
+def test_every_draw_of_many_queries() -> None:
+    """Thirty differences, twenty of 1 and ten of -1: the mean of a draw is binomial, and so is p."""
+    differences = np.repeat([1.0, -1.0], [20, 10])
+    exact = sum(math.comb(30, ones) * (2 / 3) ** ones * (1 / 3) ** (30 - ones) for ones in range(16))
+    found = paired_bootstrap(differences[:, None], 20_000, stream(0, "many"))
+    assert found.p[0] == pytest.approx(2 * exact, abs=0.01)
 
 
 def test_equal_runs_differ_by_nothing() -> None:
@@ -60,13 +78,14 @@ def test_equal_runs_differ_by_nothing() -> None:
 
 
 def test_smallest_p() -> None:
-    """No resampled mean beyond zero: 2 / (resamplings + 1), never 0."""
-    assert paired_bootstrap(np.ones((10, 1)), 999, stream(0, "sure")).p[0] == 2 / 1000
+    """No resampled mean beyond zero: 2 / (resamplings + 1), never 0. Of few queries that of their signs."""
+    assert paired_bootstrap(np.ones((30, 1)), 999, stream(0, "sure")).p[0] == 2 / 1000
+    assert paired_bootstrap(np.ones((8, 1)), 999, stream(0, "sure")).p[0] == 2 / 256
 
 
 def test_blocks_change_nothing_but_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of one resampling each draw the same queries as one block of all."""
-    values = stream(0, "values").normal(size=(20, 3))
+    values = stream(0, "values").normal(size=(40, 3))
     whole = paired_bootstrap(values, 60, stream(0, "draw"))
     monkeypatch.setattr(bootstrap, "BLOCK", 1)
     parts = paired_bootstrap(values, 60, stream(0, "draw"))
@@ -75,7 +94,7 @@ def test_blocks_change_nothing_but_memory(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_measures_share_their_draws() -> None:
-    values = stream(0, "values").normal(size=(25, 1))
+    values = stream(0, "values").normal(size=(35, 1))
     found = paired_bootstrap(np.hstack([values, 2 * values, -values]), 300, stream(0, "draw"))
     assert found.p[0] == found.p[1] == found.p[2]
     assert found.low[1] == pytest.approx(2 * found.low[0])

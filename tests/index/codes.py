@@ -17,6 +17,12 @@ def clustered(
     return np.packbits(signs ^ (generator.random((items, bits)) < flipped), axis=1)
 
 
+def groups(seed: int, items: int, bits: int = 32, count: int = 8) -> NDArray[np.uint8]:
+    """Packed codes uint8[N, bits / 8] in so many groups of equal ones; the groups are always the same."""
+    codes = np.random.default_rng(98).integers(0, 256, (count, bits // 8), np.uint8)
+    return codes[np.random.default_rng(seed).integers(count, size=items)]
+
+
 def by_loops(query: NDArray[np.uint8], codes: NDArray[np.uint8], rows: NDArray[np.int64], top: int) -> Found:
     """All pairs, sorted by distance, then row."""
     found, distances = [], []

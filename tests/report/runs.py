@@ -145,6 +145,7 @@ def _search() -> dict[str, list[dict[str, object]]]:
     """What the index stage measures: its own index first, then approximate ones with more and more work."""
     points = [("flat", None, True, 1.0, 1.0)]
     points += [("ivf", probe, False, 0.5 + probe / 16, probe / 32) for probe in (1, 2, 4)]
+    points += [("ivf", 64, False, 1.0, 1.0142)]
     found = [
         {"kind": kind, "setting": setting, "chosen": chosen, "recall@10": recall, "recall@100": recall - 0.1}
         | {"compared": compared}

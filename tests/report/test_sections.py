@@ -136,6 +136,7 @@ def test_recall_of_search_stands_beside_its_work(default_page: str) -> None:
     words = Page(default_page).words()
     assert "flat exact 100.00 % 1.0000 0.9000" in words
     assert "ivf nprobe 2 6.25 % 0.6250 0.5250" in words
+    assert "ivf nprobe 64 101.42 % every code, and the centroids of their lists 1.0000 0.9000" in words
     assert "make bench" in words
 
 

@@ -12,10 +12,12 @@ import yaml
 from crosshash.artifacts import write_npz
 from crosshash.codes.bit_index import write_bit_index
 from crosshash.errors import CrosshashError
+from crosshash.retrieval.codefiles.codeset import read_code_set
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.retrieval.scoring.report_measures import MEASURES
 from crosshash.retrieval.scoring.score_files import score
 from stages.evaluate import main
+from tests.retrieval import loops
 from tests.retrieval.sets import code_set, random_set, write_set
 
 CODES = Path("artifacts/codes")
@@ -148,6 +150,27 @@ def test_curves_and_scores_per_query() -> None:
         recall = radius.loc[radius["task"] == task, "recall"]
         assert recall.is_monotonic_increasing
         assert recall.iloc[-1] == 1
+
+
+def test_what_queries_score_can_be_computed_again() -> None:
+    """By loops over the codes, to 1e-9; metrics.json has six decimals of the mean."""
+    prepare()
+    main()
+    sets = [read_code_set(CODES / f"{side}.npz") for side in ("query", "retrieval")]
+    bits = [(codes.image.signs() > 0, codes.text.signs() > 0) for codes in sets]
+    queries = pd.read_parquet("artifacts/per_query.parquet")
+    for task, (asks, answers) in {"i2t": (0, 1), "t2i": (1, 0)}.items():
+        pairs = loops.pairs(bits[0][asks], bits[1][answers], sets[0].labels, sets[1].labels)
+        rows = queries[queries["task"] == task].set_index("id")
+        wanted = {
+            item: loops.Expected(found)
+            for item, found in zip(sets[0].ids.tolist(), pairs, strict=True)
+            if any(shared for _, shared in found)
+        }
+        for name, again in (("AP", lambda one: one.ap()), ("AP@50[hits]", lambda one: one.ap(50, "hits"))):
+            values = {item: again(one) for item, one in wanted.items()}
+            assert rows[name].to_dict() == pytest.approx(values, abs=1e-9, rel=0)
+        assert metrics()[task]["mAP"] == pytest.approx(rows["AP"].mean(), abs=5.1e-7, rel=0)
 
 
 def test_under_published_the_measure_of_the_paper_is_shown_and_named() -> None:

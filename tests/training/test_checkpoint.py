@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from crosshash.errors import CrosshashError
+from crosshash.models.weights.tensors import write_tensors
 from crosshash.training.checkpoint import (
     STATE,
     Progress,
@@ -116,6 +117,15 @@ def test_a_damaged_state_is_named_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / STATE).write_bytes(b"half")
     with pytest.raises(
         CrosshashError, match=rf"{STATE}: is not a whole .*Delete it; training then starts anew"
+    ):
+        load_checkpoint(tmp_path, [])
+
+
+@pytest.mark.parametrize("note", ['{"epochs_done": 2', "[1]", "null", '{"epochs_done": 2, "history": 7}', ""])
+def test_a_note_that_is_no_progress_is_named_with_the_remedy(tmp_path: Path, note: str) -> None:
+    write_tensors(tmp_path / STATE, {"model/weight": torch.ones(2)}, ("progress", note))
+    with pytest.raises(
+        CrosshashError, match=rf"{STATE}: its note 'progress' is damaged .*Delete it; training then starts"
     ):
         load_checkpoint(tmp_path, [])
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from crosshash.artifacts import read_json
 from crosshash.commands.options import AsJson, Project, told
 
 
@@ -29,8 +28,12 @@ def score(
         typer.Option(help="How equal distances count."),
     ] = "expected",
     undefined: Annotated[
-        Literal["skip", "zero", "error"], typer.Option(help="Queries without a relevant item.")
-    ] = "skip",
+        Literal["skip", "skip_without_hit", "zero", "error"] | None,
+        typer.Option(help="Queries without a relevant item; skip unless the protocol says otherwise."),
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(metavar="strict|METHOD", help="The convention: this project's, or a paper's.")
+    ] = "strict",
     bootstrap: Annotated[int, typer.Option(min=1, help="Resamplings behind the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamplings.")] = 0,
     as_json: AsJson = False,
@@ -39,14 +42,16 @@ def score(
     with told():
         from crosshash.retrieval.scoring.score_files import score as score_files
 
-        result = score_files(codes, retrieval, ties, undefined, bootstrap, seed)
+        result = score_files(codes, retrieval, ties, undefined, bootstrap, seed, protocol)
     _show_scores(result, as_json)
 
 
 def scores(project: Project = Path(), as_json: AsJson = False) -> None:
     """Show the scores of the last run, and where its report lies."""
     with told():
-        result = read_json(project / "metrics.json")
+        from crosshash.retrieval.scoring.metrics_file import read_metrics
+
+        result = read_metrics(project / "metrics.json")
     _show_scores(result, as_json)
     if as_json:
         return

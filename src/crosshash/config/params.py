@@ -18,6 +18,7 @@ import crosshash.config.methods
 from crosshash.config import stage_sections as stages
 from crosshash.config.method_settings import MethodSettings
 from crosshash.config.near_keys import nearest_key
+from crosshash.config.published_protocol import Published
 from crosshash.config.section import Section
 from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError, listed
@@ -63,6 +64,13 @@ def names_in(package: Iterable[str]) -> tuple[str, ...]:
 
 METHODS = names_in(crosshash.config.methods.__path__)
 DATASETS = names_in(crosshash.config.datasets.__path__)
+
+
+def published_of(method: str) -> Published:
+    """Give the convention of a method's own paper."""
+    section = importlib.import_module(f"crosshash.config.methods.{method}").MethodSection
+    found: Published = section.published
+    return found
 
 
 def _params_model() -> type[CommonParams]:

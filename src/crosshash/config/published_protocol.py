@@ -24,7 +24,7 @@ class Published:
 
     k: int | None
     norm: Literal["min", "hits", "all", "first"]
-    undefined: Literal["skip", "zero"]
+    undefined: Literal["skip", "skip_without_hit", "zero"]
     splits: Mapping[str, Sizes | None]
 
 

@@ -104,7 +104,7 @@ class EvaluateSection(Section):
     """Scores out of the codes."""
 
     ties: Literal["expected", "by_id", "optimistic", "pessimistic"]
-    undefined: Literal["skip", "zero", "error"]
+    undefined: Literal["skip", "skip_without_hit", "zero", "error"]
     bootstrap: Count
 
 

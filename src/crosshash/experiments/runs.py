@@ -14,7 +14,7 @@ from crosshash.experiments.unfinished import why_unfinished
 from crosshash.retrieval.codefiles.codeset import TASKS
 
 ROUNDING = 2e-6
-"""Figures of metrics.json and of per_query.parquet have six decimals each."""
+"""Figures of metrics.json have six decimals, of older per_query.parquet too."""
 
 
 @dataclass(frozen=True)

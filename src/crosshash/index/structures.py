@@ -31,6 +31,7 @@ NAMES: dict[Kind, str] = {"ivf": "nprobe", "hnsw": "efSearch", "multihash": "nfl
 TRAINED = 40  # codes per list that k-means sees: one more than FAISS wants at least
 LINKS = 16  # of a code in the graph, on each level but the lowest, which has twice as many
 TABLES = 8  # of multihash, at most
+NOWHERE = np.iinfo(np.int32).max  # distance of a place that no code was found for: beyond any code's
 WORD = 8  # bytes that multihash reads at once, also from the last byte of a code on
 
 
@@ -58,6 +59,7 @@ class Structure:
         """
         with one_thread():
             distances, rows = self.held.search(_roomy(queries), top)
+        distances[rows < 0] = NOWHERE  # a graph's own are -2**31 (FAISS 1.15), and would stand first
         return ordered(rows, distances)
 
     def add(self, packed: Codes, rows: Rows) -> None:

@@ -23,6 +23,7 @@ TIES = {
 
 UNDEFINED = {
     "skip": "queries without a relevant item: left out of the means",
+    "skip_without_hit": "queries without a relevant item among the first 50: left out of the means",
     "zero": "queries without a relevant item: counted as 0",
     "error": "queries without a relevant item: refused, so there are none",
 }

@@ -28,6 +28,13 @@ ALL_CLASSES = 60
 SETTING_NAMES = {"flat": "exact", "ivf": "nprobe", "hnsw": "efSearch", "multihash": "nflip"}
 """What decides how much work a kind of index does."""
 
+BEYOND_ALL = {
+    "ivf": "every code, and the centroids of their lists",
+    "hnsw": "some codes on several levels of the graph",
+    "multihash": "some codes in several tables",
+}
+"""How a search can compare more than all codes."""
+
 HEADLINE_WITHOUT_LABELS = "recall@10"
 
 MARKS: dict[Verdict, str] = {
@@ -61,6 +68,7 @@ def render_page(
         "published": published_tables(method),
         "search": drawings.search_settings(results),
         "setting_names": SETTING_NAMES,
+        "beyond_all": BEYOND_ALL,
         "all_classes": ALL_CLASSES,
         "examples": examples,
         "shown": shown_items(results, (one for many in examples.values() for one in many.all)),

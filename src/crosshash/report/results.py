@@ -20,6 +20,7 @@ from crosshash.config.plans.base import settings_of
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.retrieval.codefiles.codeset import CodeSet, read_code_set
+from crosshash.retrieval.scoring.metrics_file import read_metrics
 
 PLOTS = ("pr", "pr_by_rank", "precision_at_n", "significance", "rerank")
 """Tables below plots/ that the evaluate stage writes; without rows where a run has nothing of the kind."""
@@ -77,7 +78,7 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
     """
     data = root / "data" / dataset
     _check_presence(root, data)
-    metrics, pairs = read_json(root / "metrics.json"), _pairs(data / "pairs.parquet")
+    metrics, pairs = read_metrics(root / "metrics.json"), _pairs(data / "pairs.parquet")
     codes = {side: read_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval")}
     _check_agreement(metrics, codes, pairs, dataset, bits)
     return Results(

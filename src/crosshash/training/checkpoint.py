@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from crosshash.errors import full_disk_named
+from crosshash.errors import CrosshashError, full_disk_named
 from crosshash.models.weights.tensors import Tensors, read_note, read_tensors, write_tensors
 from crosshash.workers import lock
 
@@ -95,10 +95,9 @@ def load_checkpoint(
         return None
     remedy = "Delete it; training then starts anew."
     tensors = read_tensors(path, remedy)
-    raw = json.loads(read_note(path, remedy, "progress") or "{}")
+    progress = _progress(path, read_note(path, remedy, "progress"), remedy)
     for number, optimizer in enumerate(optimizers):
         _restore(optimizer, _under(tensors, f"optimizer/{number}"))
-    progress = Progress(raw["epochs_done"], tuple(raw["history"]), raw["best_epoch"], raw["best_value"])
     return _under(tensors, "model"), _under(tensors, "best"), progress
 
 
@@ -110,6 +109,15 @@ def remove_checkpoint(folder: Path) -> None:
 def cpu_copy(state: Tensors) -> Tensors:
     """Copy a state dict to the CPU, so that further steps leave it alone."""
     return {key: value.detach().to("cpu", copy=True) for key, value in state.items()}
+
+
+def _progress(path: Path, note: str | None, remedy: str) -> Progress:
+    """Read what stands beside the tensors."""
+    try:
+        raw = json.loads(note or "null")
+        return Progress(raw["epochs_done"], tuple(raw["history"]), raw["best_epoch"], raw["best_value"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CrosshashError(f"{path}: its note 'progress' is damaged ({error!r}). {remedy}") from None
 
 
 def _restore(optimizer: Optimizer, tensors: Tensors) -> None:

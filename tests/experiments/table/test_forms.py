@@ -19,7 +19,7 @@ LEFT = LeftOut("bad|run_1", "failed; `dvc queue logs bad` <b>says</b>\nwhy")
 @pytest.fixture(scope="module")
 def board() -> Leaderboard:
     """DCMHT, two seeds, beats TwDH at 16 bits; TwDH with another rule for ties has a group of its own."""
-    better, worse = [0.6, 0.7, 0.8, 0.9], [0.1, 0.2, 0.3, 0.4]
+    better, worse = [0.6, 0.7, 0.8, 0.9] * 2, [0.1, 0.2, 0.3, 0.4] * 2
     runs = [
         made_run(
             {task: {"AP": [value + shift for value in better]} for task in ("i2t", "t2i")}, name, **facts

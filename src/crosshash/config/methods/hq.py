@@ -25,7 +25,7 @@ class MethodSection(MethodSettings):
     published: ClassVar[Published] = Published(
         k=50,
         norm="hits",
-        undefined="skip",
+        undefined="skip_without_hit",
         splits={"mirflickr25k": (2_000, 10_000), "nuswide": (2_100, 10_500)},
     )
 

@@ -24,7 +24,7 @@ class EvaluatePlan(Plan):
     headline_k: int | None
     headline_norm: Literal["min", "hits", "all", "first"]
     ties: Literal["expected", "by_id", "optimistic", "pessimistic"]
-    undefined: Literal["skip", "zero", "error"]
+    undefined: Literal["skip", "skip_without_hit", "zero", "error"]
     bootstrap: int
     seed: int
     threads: int | None

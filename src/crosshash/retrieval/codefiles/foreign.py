@@ -13,9 +13,11 @@ from crosshash.retrieval.codefiles.foreign_files import CODES, LABELS, Array, si
 from crosshash.retrieval.codefiles.foreign_labels import (
     are_class_numbers,
     class_number_problems,
+    table_problems,
     tables_of_classes,
     upright,
 )
+from crosshash.retrieval.codefiles.foreign_values import as_signs, value_problems
 
 SIDES = {"query": ("q_img", "q_txt", "q_l"), "retrieval": ("r_img", "r_txt", "r_l")}
 
@@ -34,12 +36,12 @@ def read_foreign(path: Path) -> tuple[CodeSet, CodeSet, str]:
     arrays = six_arrays(path)
     sure = []
     for codes, name in (("q_img", "q_l"), ("r_img", "r_l")):
-        arrays[name], is_sure = upright(arrays[name], len(arrays[codes]))
+        arrays[name], is_sure = upright(arrays[name], _rows(arrays[codes]))
         sure.append(is_sure)
     _refuse(path, _shape_problems(arrays))
     numbered = are_class_numbers([arrays[name] for name in LABELS], sure)
     _refuse(path, _value_problems(arrays, numbered))
-    signs, kind = _signs({key: arrays[key] for key in CODES}, path)
+    signs, kind = as_signs({key: arrays[key] for key in CODES})
     labels, labels_kind = _labels(arrays, numbered)
     labelled = any(table.any() for table in labels.values())
     query, retrieval = (
@@ -50,6 +52,9 @@ def read_foreign(path: Path) -> tuple[CodeSet, CodeSet, str]:
     without = sum(int((~table.any(axis=1)).sum()) for table in labels.values())
     if without and labelled:
         read_as += f"; {without} items without any label, taken as relevant to nothing"
+    square = [f"{key} {list(arrays[key].shape)}" for key in CODES if len(set(arrays[key].shape)) == 1]
+    if square and query.bits > 1:
+        read_as += f"; square, so rows were taken for items, columns for bits: {', '.join(square)}"
     return query, retrieval, read_as
 
 
@@ -70,7 +75,7 @@ def _shape_problems(arrays: dict[str, Array]) -> list[str]:
     for side, keys in SIDES.items():
         rows = {key: len(arrays[key]) for key in keys}
         if len(set(rows.values())) > 1:
-            problems.append(f"row counts of the {side} set differ: {_named(rows)}")
+            problems.append(f"row counts of the {side} set differ: {_named(rows)}{_lying(arrays, keys)}")
         elif not any(rows.values()):
             problems.append(f"the {side} set is empty: {', '.join(keys)} have no row")
     for what, columns in (("code lengths", CODES), ("numbers of classes", LABELS)):
@@ -80,44 +85,27 @@ def _shape_problems(arrays: dict[str, Array]) -> list[str]:
     return problems
 
 
+def _lying(arrays: dict[str, Array], keys: tuple[str, ...]) -> str:
+    """Point at codes of a side that would fit its labels if they were transposed."""
+    items = len(arrays[keys[-1]])
+    shapes = {key: arrays[key].shape for key in keys[:-1]}
+    lying = [f"{key} {list(shape)}" for key, shape in shapes.items() if shape[0] != items == shape[1]]
+    return f"; a row is an item: transpose {' and '.join(lying)}" if lying else ""
+
+
+def _rows(codes: Array) -> int:
+    return len(codes) if codes.ndim else 0
+
+
 def _named(numbers: dict[str, int]) -> str:
     return ", ".join(f"{key} {number}" for key, number in numbers.items())
 
 
 def _value_problems(arrays: dict[str, Array], numbered: bool) -> list[str]:
-    """Name NaN in codes and labels that are none, with the first row of each."""
-    problems = []
-    for key in CODES if numbered else (*CODES, *LABELS):
-        bad = np.isnan(arrays[key]) if key in CODES else ~np.isin(arrays[key], (0, 1))
-        if bad.any():
-            rows = np.flatnonzero(bad.any(axis=1))
-            what = "holds NaN" if key in CODES else "holds values other than 0 and 1"
-            problems.append(f"{key} {what} in {len(rows)} rows, first in row {rows[0]}")
-    return problems + (class_number_problems({key: arrays[key] for key in LABELS}) if numbered else [])
-
-
-def _signs(codes: dict[str, Array], path: Path) -> tuple[dict[str, Array], str]:
-    """Turn codes into numbers whose sign is the bit, and say what they were taken for."""
-    values = np.unique(np.concatenate([np.unique(array).astype(np.float64) for array in codes.values()]))
-    shown = ", ".join(f"{value:g}" for value in values[:6]) + (", ..." if len(values) > 6 else "")
-    whole = bool((values == np.floor(values)).all())
-    real = all(array.dtype.kind == "f" for array in codes.values())
-    if np.isin(values, (-1, 1)).all():
-        return codes, "+-1"
-    if np.isin(values, (0, 1)).all():
-        return {key: array.astype(np.int8) * 2 - 1 for key, array in codes.items()}, "0/1"
-    if whole and not (real and np.isin(values, (-1, 0, 1)).all()):
-        raise CrosshashError(
-            f"{path}: the codes hold {len(values)} values ({shown}), not two; write them as +-1 or 0/1, one "
-            "number per bit."
-        )
-    if values[0] >= 0:
-        raise CrosshashError(
-            f"{path}: the codes are real numbers of which none is below 0 ({shown}), so their signs say "
-            "nothing; set the threshold yourself and write +-1 or 0/1."
-        )
-    zeros = sum(int((array == 0).sum()) for array in codes.values())
-    return codes, f"signs of real numbers, {zeros} zeros taken as +1"
+    """Name codes and labels that are none, with the first row of each."""
+    problems = value_problems({key: arrays[key] for key in CODES})
+    labels = {key: arrays[key] for key in LABELS}
+    return problems + (class_number_problems(labels) if numbered else table_problems(labels))
 
 
 def _labels(arrays: dict[str, Array], numbered: bool) -> tuple[dict[str, Array], str]:

@@ -28,6 +28,18 @@ def are_class_numbers(tables: list[Array], sure: list[bool]) -> bool:
     return columns and (any(sure) or not all(np.isin(table, (0, 1)).all() for table in tables))
 
 
+def table_problems(labels: dict[str, Array]) -> list[str]:
+    """Name tables of other numbers than 0 and 1, with the first row of each."""
+    problems = []
+    for name, table in labels.items():
+        bad = ~np.isin(table, (0, 1)).all(axis=1)
+        if bad.any():
+            problems.append(
+                f"{name} holds values other than 0 and 1 in {bad.sum()} rows, first in row {bad.argmax()}"
+            )
+    return problems
+
+
 def class_number_problems(labels: dict[str, Array]) -> list[str]:
     """Name class numbers that are none, with the first row of each."""
     problems = []

@@ -9,18 +9,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from crosshash.retrieval.measures.few_queries import FEW, studentised
+
 BLOCK = 1 << 20  # drawn queries held at once
 
 
 def intervals(
     values_QM: NDArray[np.float64], resamplings: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Give the 95 % percentile intervals of the means of all columns, from the same draws: float64[2, M].
+    """Give the 95 % intervals of the means of all columns in [0, 1], from the same draws: float64[2, M].
 
-    Without resamplings (0) both ends are the mean itself.
+    Their ends are percentiles of the resampled means; of few queries those of `studentised`. Without
+    resamplings (0) both ends are the mean itself.
     """
     if resamplings == 0:
         return np.stack([values_QM.mean(axis=0)] * 2)
+    if len(values_QM) < FEW:
+        return np.stack(studentised(values_QM, resamplings, generator, 0.0, 1.0)[:2])
     means_RM = resampled_means(values_QM, resamplings, generator)
     return np.asarray(np.percentile(means_RM, [2.5, 97.5], axis=0))
 

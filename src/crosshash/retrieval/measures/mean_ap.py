@@ -12,9 +12,11 @@ from crosshash.errors import CrosshashError, listed
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.ranking.parallel import over_blocks
-from crosshash.retrieval.ranking.tied_ranking import Ties, blocks, rank
+from crosshash.retrieval.ranking.tied_ranking import Ranking, Ties, blocks, rank
 
-Undefined = Literal["skip", "zero", "error"]
+Undefined = Literal["skip", "skip_without_hit", "zero", "error"]
+FIRST = 50
+"""Items among which `skip_without_hit` wants a relevant one: those that HQ's evaluation looks at."""
 
 
 def mean_average_precision(
@@ -50,7 +52,7 @@ def mean_average_precision(
 def _mean_ap(query: Side, retrieval: Side, ties: Ties, undefined: Undefined, names: Sequence[str]) -> float:
     def work(rows: range) -> tuple[NDArray[np.bool_], float]:
         _, ranking = rank(query, retrieval, rows, ties, grades=2)
-        defined = ranking.all_relevant > 0
+        defined = defined_queries(ranking, undefined)
         return defined, float(AP()(ranking.take(defined)).sum())
 
     parts = over_blocks(work, blocks(query, retrieval, ties, grades=2))
@@ -58,10 +60,26 @@ def _mean_ap(query: Side, retrieval: Side, ties: Ties, undefined: Undefined, nam
     return sum(total for _, total in parts) / int(scored.sum())
 
 
+def defined_queries(ranking: Ranking, undefined: Undefined) -> NDArray[np.bool_]:
+    """Which queries have something to score: bool[Q].
+
+    A relevant item; under `skip_without_hit` one that is among the first 50 in some order of equal distances.
+    """
+    if undefined != "skip_without_hit":
+        return np.asarray(ranking.all_relevant > 0)
+    cut = ranking.cut(FIRST)
+    return np.asarray((cut.found > 0) | ((cut.relevant > 0) & (cut.places > 0)))
+
+
 def scored_queries(
     defined: NDArray[np.bool_], undefined: Undefined, names: Sequence[str]
 ) -> NDArray[np.bool_]:
     """Which queries enter the means."""
+    if not defined.any() and undefined == "skip_without_hit":
+        raise CrosshashError(
+            f"none of the {len(defined)} queries finds a relevant item among its first {FIRST}, so there is "
+            "nothing to score; with evaluate.undefined: skip there may be."
+        )
     if not defined.any():
         raise CrosshashError(
             f"none of the {len(defined)} queries shares a label with an item of the retrieval set, so there "

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from crosshash.retrieval.codefiles.codeset import TASKS
+from crosshash.retrieval.measures.mean_ap import FIRST
 
 
 def score_table(metrics: Mapping[str, Any]) -> Table:
@@ -44,18 +45,19 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
 def _of_metrics(scores: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Take apart the flat figures of a task in metrics.json."""
     found = {name: {"mean": value} for name, value in scores.items() if name not in ("mAP_low", "mAP_high")}
-    if "mAP_low" in scores:
+    if {"mAP", "mAP_low", "mAP_high"} <= scores.keys():
         found["mAP"] |= {"low": scores["mAP_low"], "high": scores["mAP_high"]}
     return found
 
 
 def _facts(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Give what stands below the table, by its words; None is left out."""
+    among = f" among the first {FIRST}" if metrics.get("undefined") == "skip_without_hit" else ""
     return {
         "* compares methods": metrics.get("headline"),
         "chance": metrics["base_rate"],
         "mAP of the targets as codes": metrics.get("target_mAP"),
-        "queries without relevant item": metrics["n_undefined"] or None,
+        f"queries without relevant item{among}": metrics["n_undefined"] or None,
         "items without label": metrics["n_unlabelled"] or None,
         "items without text": metrics["n_captionless"] or None,
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from crosshash.config.params import METHODS, published_of
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CodeSet, check_fit, read_code_set
 from crosshash.retrieval.codefiles.foreign import read_foreign
+from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import Undefined
 from crosshash.retrieval.ranking.tied_ranking import Ties
 from crosshash.retrieval.scoring.evaluation import evaluate
@@ -17,28 +19,53 @@ def score(
     query_path: Path,
     retrieval_path: Path | None,
     ties: Ties,
-    undefined: Undefined,
+    undefined: Undefined | None,
     bootstrap: int,
     seed: int,
+    protocol: str = "strict",
 ) -> dict[str, Any]:
     """Score six arrays of a file or folder, or this project's query.npz and retrieval.npz.
 
+    protocol: `strict`, or the method whose paper decides what is compared and what becomes of queries without
+    a relevant item; undefined: that rule under `strict`, `skip` unless given.
     Gives what metrics.json holds, as far as files tell it; `read_as`: what the files were taken for; and
     `measures`: mean, low and high of every measure.
 
     Raises:
-        CrosshashError: a file cannot be read as codes, or the codes cannot be scored.
+        CrosshashError: a file cannot be read as codes, the codes cannot be scored, there is no such protocol,
+            or it has another rule than `undefined`.
     """
+    headline, rule = _convention(protocol, undefined)
     query, retrieval, read_as = _read(query_path, retrieval_path)
-    report = evaluate(query, retrieval, ties=ties, undefined=undefined, bootstrap=bootstrap, seed=seed)
+    report = evaluate(
+        query, retrieval, ties=ties, undefined=rule, headline=headline, bootstrap=bootstrap, seed=seed
+    )
     return {
         "read_as": read_as,
         "bits": report.bits,
-        "protocol": "strict",
+        "protocol": protocol,
         **report.counts(),
         **report.scores(),
         "measures": report.measures(),
     }
+
+
+def _convention(protocol: str, undefined: Undefined | None) -> tuple[AP, Undefined]:
+    """Settle what methods are compared by, and the rule for queries without a relevant item."""
+    if protocol == "strict":
+        return AP(), undefined or "skip"
+    if protocol not in METHODS:
+        raise CrosshashError(
+            f"there is no protocol '{protocol}'; there are strict and those of the papers of "
+            f"{', '.join(METHODS)}."
+        )
+    paper = published_of(protocol)
+    if undefined not in (None, paper.undefined):
+        raise CrosshashError(
+            f"the protocol of {protocol} has the rule {paper.undefined} for queries without a relevant item, "
+            f"not {undefined}; give one of the two alone."
+        )
+    return AP(paper.k, paper.norm), paper.undefined
 
 
 def _read(query_path: Path, retrieval_path: Path | None) -> tuple[CodeSet, CodeSet, str]:

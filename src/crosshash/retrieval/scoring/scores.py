@@ -13,7 +13,7 @@ from crosshash.retrieval.measures.mean_ap import Undefined
 from crosshash.retrieval.ranking.tied_ranking import Ties
 
 DIGITS = 6
-"""Decimals of every figure that is written."""
+"""Decimals of every figure that is read by people: docs/protocol.md says why so many."""
 
 Interval = tuple[float, float]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.retrieval.measures.mean_ap import Undefined, scored_queries
+from crosshash.retrieval.measures.mean_ap import Undefined, defined_queries, scored_queries
 from crosshash.retrieval.measures.precision_recall import radius_curve, radius_sums, rank_sums
 from crosshash.retrieval.measures.ranking_measures import Measure, PrecisionWithin, RecallWithin
 from crosshash.retrieval.ranking.histogram import Side
@@ -21,7 +21,7 @@ class TaskScores:
     """Scores of one task.
 
     scored: bool[Q], the queries that enter the means; values: by measure, float64[scored]; n_undefined:
-    queries without a relevant item; relevant_pairs: pairs of a query and a relevant item. Of the defined
+    queries without anything to score; relevant_pairs: pairs of a query and a relevant item. Of the defined
     queries, by_radius: float64[M, 2], mean recall and precision by rising Hamming radius; by_rank:
     float64[n, 2], the same of the first items, by the ranks asked for.
     """
@@ -55,7 +55,7 @@ def score_task(
 
     def work(rows: range) -> _Block:
         by_distance, ranking = rank(query, retrieval, rows, ties, grades)
-        defined = ranking.all_relevant > 0
+        defined = defined_queries(ranking, undefined)
         same = ranking is by_distance  # then what is summed once serves both
         by_distance = by_distance.take(defined)
         ranking = by_distance if same else ranking.take(defined)

@@ -18,7 +18,7 @@ from crosshash.codes.quantiser import Codebook
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet, Modality
 from crosshash.retrieval.measures.average_precision import AP
-from crosshash.retrieval.measures.mean_ap import Undefined, scored_queries
+from crosshash.retrieval.measures.mean_ap import Undefined, defined_queries, scored_queries
 from crosshash.retrieval.measures.ranking_measures import Measure
 from crosshash.retrieval.ranking.parallel import over_blocks
 from crosshash.retrieval.ranking.score_ranking import rank_by_candidates, rank_by_score, take
@@ -127,12 +127,12 @@ def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -
     """
     count = len(search.words)
     sizes = sorted({r_h, count, *(size for size in CANDIDATES if size < count)})
-    parts = over_blocks(lambda rows: _score(search, rows, sizes, ties), _blocks(search))
-    defined = np.concatenate([part[0] for part in parts])
-    scored = scored_queries(defined, undefined, search.names.tolist())
-    means = np.sum([part[1] for part in parts], axis=0) / int(scored.sum())
-    names = ["mAP", *(str(measure) for measure in MEASURES[1:])]
-    found = [dict(zip(names, row, strict=True)) for row in means.round(DIGITS).tolist()]
+    parts = over_blocks(lambda rows: _score(search, rows, sizes, ties, undefined), _blocks(search))
+    defined, names = np.concatenate([part[0] for part in parts], axis=1), search.names.tolist()
+    scored = [int(scored_queries(way, undefined, names).sum()) for way in defined]
+    means = np.sum([part[1] for part in parts], axis=0) / np.array(scored)[:, None]
+    written = ["mAP", *(str(measure) for measure in MEASURES[1:])]
+    found = [dict(zip(written, row, strict=True)) for row in means.round(DIGITS).tolist()]
     return TwoStageScores(found[0], found[1], dict(zip(sizes, found[2:], strict=True)))
 
 
@@ -178,15 +178,20 @@ def _blocks(search: Search) -> list[range]:
 
 
 def _score(
-    search: Search, rows: range, sizes: Iterable[int], ties: Ties
+    search: Search, rows: range, sizes: Iterable[int], ties: Ties, undefined: Undefined
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which queries of a block have a relevant item, and sums over them: float64[2 + sizes, measures]."""
+    """Which queries of a block each way has something to score for, and sums over them.
+
+    bool[2 + sizes, queries], float64[2 + sizes, measures].
+    """
     block = slice(rows.start, rows.stop)
     relevant = search.labels[0][block].astype(np.float32) @ search.labels[1].T.astype(np.float32) > 0
-    defined = np.asarray(relevant.any(axis=1))
-    rankings = _rankings(search, block, relevant, sizes, ties)
-    sums = [[measure(part).sum() for measure in MEASURES] for part in (r.take(defined) for r in rankings)]
-    return defined, np.array(sums)
+    ways, sums = [], []
+    for ranking in _rankings(search, block, relevant, sizes, ties):
+        ways.append(defined_queries(ranking, undefined))
+        part = ranking.take(ways[-1])
+        sums.append([measure(part).sum() for measure in MEASURES])
+    return np.array(ways), np.array(sums)
 
 
 def _rankings(

@@ -1,0 +1,64 @@
+"""metrics.json as it is read again: checked first, since it lies in git, where merges and hands get at it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError
+
+from crosshash.artifacts import read_json
+from crosshash.errors import CrosshashError, listed
+from crosshash.retrieval.codefiles.codeset import TASKS
+
+Scores = dict[str, FiniteFloat]
+
+
+class Metrics(BaseModel):
+    """What every version has written; more may stand beside it."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    method: str = ""
+    dataset: str = ""
+    bits: PositiveInt
+    n_undefined: NonNegativeInt
+    n_unlabelled: NonNegativeInt
+    n_captionless: NonNegativeInt
+    base_rate: FiniteFloat | None
+    i2t: Scores
+    t2i: Scores
+    i2i: Scores = {}
+    t2t: Scores = {}
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read metrics.json.
+
+    Raises:
+        CrosshashError: it is missing, no JSON, or lacks figures; all that is wrong is named.
+    """
+    metrics = read_json(path)
+    try:
+        Metrics.model_validate(metrics)
+        problems = _unlike_tasks(metrics)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, one['loc'])) or 'all'}: {one['msg']}" for one in error.errors()]
+    if problems:
+        raise CrosshashError(
+            f"{path}: does not hold the scores of a run; `dvc repro evaluate` writes it anew:\n"
+            f"{listed(problems)}"
+        )
+    return dict(metrics)
+
+
+def _unlike_tasks(metrics: dict[str, Any]) -> list[str]:
+    """Name tasks that lack measures of the first, or have others."""
+    first = set(metrics["i2t"])
+    if not first:
+        return ["i2t: no measure"]
+    return [
+        f"{task}: has not the measures of i2t ({', '.join(sorted(first ^ set(metrics[task])))})"
+        for task in TASKS
+        if task in metrics and set(metrics[task]) != first
+    ]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crosshash.errors import CrosshashError
+from crosshash.retrieval.scoring.metrics_file import read_metrics
+from crosshash.retrieval.scoring.printed_table import score_table
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def metrics() -> dict[str, Any]:
+    return dict(json.loads((ROOT / "metrics.json").read_text(encoding="utf-8")))
+
+
+def test_scores_in_git_are_read_as_they_are() -> None:
+    assert read_metrics(ROOT / "metrics.json") == metrics()
+
+
+def test_without_labels_two_tasks_are_enough(tmp_path: Path) -> None:
+    found = metrics() | {"base_rate": None, "i2t": {"recall@1": 0.5}, "t2i": {"recall@1": 1}}
+    del found["i2i"], found["t2t"]
+    (tmp_path / "metrics.json").write_text(json.dumps(found))
+    assert score_table(read_metrics(tmp_path / "metrics.json")).row_count == 1
+
+
+DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a list": (lambda _: [1, 2], "all: "),
+    "nothing": (lambda _: {}, "bits: "),
+    "a number": (lambda _: 0.5, "all: "),
+    "no bits": (lambda found: {**found, "bits": "32"}, "bits: "),
+    "a score as text": (lambda found: {**found, "t2i": {**found["t2i"], "mAP": "0.9"}}, "t2i.mAP: "),
+    "a score that is no number": (lambda found: {**found, "i2i": {"mAP": float("nan")}}, "i2i.mAP: "),
+    "a task without scores": (lambda found: {**found, "i2t": None}, "i2t: "),
+    "scores that are none": (lambda found: {**found, "i2i": [0.1]}, "i2i: "),
+    "no measure": (lambda found: {**found, "i2t": {}}, "i2t: no measure"),
+    "a measure lost": (lambda found: {**found, "t2t": {"mAP": 0.5}}, r"t2t: has not the measures of i2t \("),
+    "no counts": (lambda found: {k: v for k, v in found.items() if k[:2] != "n_"}, "n_unlabelled: "),
+    "chance as text": (lambda found: {**found, "base_rate": "0.2"}, "base_rate: "),
+    "a method as a list": (lambda found: {**found, "method": ["twdh"]}, "method: "),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_what_is_damaged_is_named_with_the_remedy(tmp_path: Path, what: str) -> None:
+    change, message = DAMAGE[what]
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(change(metrics())))
+    with pytest.raises(
+        CrosshashError, match=rf"(?s){path}.*`dvc repro evaluate` writes it anew.*- {message}"
+    ):
+        read_metrics(path)
+
+
+def test_a_merge_that_was_not_settled_is_no_json(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text("<<<<<<< HEAD\n{}\n")
+    with pytest.raises(CrosshashError, match=r"metrics\.json: cannot be read as JSON"):
+        read_metrics(tmp_path / "metrics.json")
