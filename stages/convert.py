@@ -20,7 +20,7 @@ from crosshash.config.plans.download import DownloadPlan
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.pairs.check import check_items
 from crosshash.pairs.info import DatasetInfo
-from crosshash.pairs.raw_record import check_raw, read_raw
+from crosshash.pairs.raw_record import Recorded, check_contents, check_raw, read_raw
 from crosshash.pairs.source import Dataset, RawItems, SplitSizes, raw_folder
 from crosshash.pairs.split import Split
 from crosshash.shards.convert import choose_split, image_names, untrained_classes, write_tables
@@ -30,6 +30,9 @@ from crosshash.shards.tar_files import write_shards
 from crosshash.workers.processes import workers
 
 log = logging.getLogger(__name__)
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+"""Endings of files that are compared with their checksum when they are read as pictures, and not before."""
 
 
 def main() -> None:
@@ -47,6 +50,7 @@ def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
     # What has vanished is fetched as the download stage did, whose plan no result of this stage depends on.
     fetch = lambda: module.fetch(raw_folder(), **read_plan("download", DownloadPlan).settings)  # noqa: E731
     check_raw(_record(plan), raw, fetch)
+    check_contents(_record(plan), raw, PICTURES)
     source = module.read(raw_folder(), **plan.settings)
     check_items(plan.dataset, source)
     for warning in source.warnings:
@@ -89,7 +93,10 @@ def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw
                 images = source.images
             else:
                 before = source
-                source, images, bad = spool_pictures(before, Path(aside), plan.max_side, plan.check, crew)
+                recorded = Recorded.of(_record(plan), raw)
+                source, images, bad = spool_pictures(
+                    before, Path(aside), plan.max_side, plan.check, crew, recorded
+                )
                 if bad:
                     refuse_or_skip(bad, plan.bad_images)
                     left_out = {item.id for item in before.items} - {item.id for item in source.items}

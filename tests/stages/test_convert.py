@@ -265,7 +265,7 @@ def test_features_with_text_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     data = run_both(tmp_path, monkeypatch) / "features"
     info = read_info(data)
     assert (info.image_kind, info.text_kind, info.image_dim, info.text_dim) == ("vector", "vector", 6, 3)
-    assert read_json(data / "vocabulary.json") == []
+    assert read_json(data / "vocabulary.json") == {"words": []}
     for item in read_items(data, "query"):
         assert isinstance(item.image, np.ndarray)
         assert item.text is not None

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
 from crosshash.config.plans.base import settings_of
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.info import DatasetInfo, read_info
+from crosshash.pairs.table import read_columns
 from crosshash.retrieval.codefiles.codeset import CodeSet, read_code_set
+from crosshash.retrieval.scoring.query_scores import read_query_scores
 
 PLOTS = ("pr", "pr_by_rank", "precision_at_n", "significance", "rerank")
 """Tables below plots/ that the evaluate stage writes; without rows where a run has nothing of the kind."""
@@ -77,14 +78,15 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
     """
     data = root / "data" / dataset
     _check_presence(root, data)
-    metrics, pairs = read_json(root / "metrics.json"), _pairs(data / "pairs.parquet")
+    metrics, pairs = read_json(root / "metrics.json"), _pairs(data)
     codes = {side: read_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval")}
     _check_agreement(metrics, codes, pairs, dataset, bits)
+    per_query = read_query_scores(root / "artifacts/per_query.parquet", root)  # and the tables, before these
     return Results(
         metrics=metrics,
         scores=pd.read_csv(root / "artifacts/scores.csv"),
         plots={name: pd.read_csv(root / "plots" / f"{name}.csv") for name in PLOTS},
-        per_query=pd.read_parquet(root / "artifacts/per_query.parquet"),
+        per_query=per_query,
         curves=_curves(root / "dvclive/plots/metrics"),
         centers=read_json(root / "artifacts/centers/statistics.json"),
         transform=read_json(root / "artifacts/transform_statistics.json"),
@@ -156,7 +158,7 @@ def _check_agreement(
         raise CrosshashError(f"these results are of different runs; run `dvc repro`:\n{listed(problems)}")
 
 
-def _pairs(path: Path) -> dict[str, Pair]:
-    columns = pq.read_table(path, columns=["id", "captions", "labels", "part"]).to_pydict()
+def _pairs(data: Path) -> dict[str, Pair]:
+    columns = read_columns(data, ["id", "captions", "labels", "part"]).to_pydict()
     rows = zip(columns["id"], columns["captions"], columns["labels"], columns["part"], strict=True)
     return {item: Pair(tuple(captions), tuple(labels), part) for item, captions, labels, part in rows}

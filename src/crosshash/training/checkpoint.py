@@ -20,8 +20,8 @@ from platformdirs import user_state_path
 from torch import Tensor
 from torch.optim import Optimizer
 
-from crosshash.errors import full_disk_named
-from crosshash.models.weights.tensors import Tensors, read_note, read_tensors, write_tensors
+from crosshash.errors import CrosshashError, full_disk_named
+from crosshash.models.weights.tensors import Tensors, read_stored, write_tensors
 from crosshash.workers import lock
 
 Epoch = dict[str, float]
@@ -72,7 +72,7 @@ def locked(folder: Path) -> Iterator[Path]:
 def save_checkpoint(
     folder: Path, model: Tensors, best: Tensors, optimizers: Sequence[Optimizer], progress: Progress
 ) -> None:
-    """Write the state after an epoch; the one before stays until this one is complete.
+    """Write the state after an epoch; the one before stays until this one is complete and on the disk.
 
     Raises:
         CrosshashError: the disk is full or the folder is read-only.
@@ -86,7 +86,7 @@ def save_checkpoint(
                 for key, value in values.items()
                 if value is not None  # SGD without momentum
             }
-    write_tensors(folder / STATE, tensors, ("progress", json.dumps(asdict(progress))))
+    write_tensors(folder / STATE, tensors, ("progress", json.dumps(asdict(progress))), durable=True)
 
 
 def load_checkpoint(
@@ -95,17 +95,21 @@ def load_checkpoint(
     """Read the last complete state into the optimisers; gives model and best tensors, or None without one.
 
     Raises:
-        CrosshashError: the file is damaged.
+        CrosshashError: the file is damaged, or holds something else.
     """
     path = folder / STATE
     if not path.is_file():
         return None
     remedy = "Delete it; training then starts anew."
-    tensors = read_tensors(path, remedy)
-    raw = json.loads(read_note(path, remedy, "progress") or "{}")
+    stored = read_stored(path, remedy)
+    tensors = stored.tensors
+    try:
+        raw = json.loads(stored.notes["progress"])
+        progress = Progress(raw["epochs_done"], tuple(raw["history"]), raw["best_epoch"], raw["best_value"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CrosshashError(f"{path}: is no state of a training ({error!r}). {remedy}") from None
     for number, optimizer in enumerate(optimizers):
         _restore(optimizer, _under(tensors, f"optimizer/{number}"))
-    progress = Progress(raw["epochs_done"], tuple(raw["history"]), raw["best_epoch"], raw["best_value"])
     return _under(tensors, "model"), _under(tensors, "best"), progress
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from crosshash.artifacts import missing
+from crosshash.artifacts import altered, missing
+from crosshash.checksums import BLANK, MARK, AlteredError, check, seal
 from crosshash.errors import CrosshashError, listed
 
 FOLDER = Path("plan")
@@ -28,17 +30,33 @@ class Plan(BaseModel):
 P = TypeVar("P", bound=Plan)
 
 
+def write_plan(path: Path, code: str, plan: Plan) -> None:
+    """Write a plan file, its checksum first: one at its end would be lost where the file is cut."""
+    text = yaml.safe_dump({CODE: code} | plan.model_dump(), sort_keys=False, allow_unicode=True)
+    path.write_text(f"# {BLANK}\n{text}", encoding="utf-8")
+    seal(path, head=True)
+
+
 def settings_of(path: Path) -> str:
-    """Read a plan file without the digest of the code."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(f"{CODE}: "))
+    """Read a plan file without its checksum and the digest of the code.
+
+    Raises:
+        CrosshashError: it differs from its checksum.
+    """
+    content = path.read_bytes()
+    try:
+        check(io.BytesIO(content), head=True)
+    except AlteredError as error:
+        raise altered(path, error, "Run `dvc repro plan`.") from None
+    lines = content.decode("utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith((f"{CODE}: ", f"# {MARK}")))
 
 
 def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
     """Read `plan/<stage>.yaml`.
 
     Raises:
-        CrosshashError: the file is missing, cut or of another version of crosshash.
+        CrosshashError: the file is missing, cut, differs from its checksum, or is of another version.
     """
     path = folder / f"{stage}.yaml"
     try:
