@@ -42,7 +42,8 @@ def main() -> None:
     raw = module.folder(raw_folder(), **plan.settings)
     source = read_source(plan, module, raw)
     check_room(plan, source, raw)
-    log_counts(write_dataset(plan, source, module.SIZES, raw))
+    recorded = Recorded.of(_record(plan), raw)
+    log_counts(write_dataset(plan, source, module.SIZES, raw, recorded))
 
 
 def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
@@ -82,8 +83,13 @@ def check_room(plan: ConvertPlan, source: RawItems, raw: Path) -> None:
     )
 
 
-def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw: Path) -> DatasetInfo:
-    """Prepare the pictures, then write tables and shards; `raw` is the folder of the raw files."""
+def write_dataset(
+    plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw: Path, recorded: Recorded | None = None
+) -> DatasetInfo:
+    """Prepare the pictures, then write tables and shards.
+
+    raw: the folder of the raw files. recorded: what their pictures must be.
+    """
     split = settled_split(plan, source, protocol)  # before any picture is opened: counts fail at once
     with atomic_path(Path("data") / plan.dataset) as folder:
         folder.mkdir()
@@ -93,7 +99,6 @@ def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw
                 images = source.images
             else:
                 before = source
-                recorded = Recorded.of(_record(plan), raw)
                 source, images, bad = spool_pictures(
                     before, Path(aside), plan.max_side, plan.check, crew, recorded
                 )
