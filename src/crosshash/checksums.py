@@ -18,7 +18,7 @@ DIGITS = 64
 BLANK = MARK + DIGITS * "0"
 """Stands in the place of the checksum until `seal` has filled it in."""
 
-PATTERN = re.compile(rb"crosshash-sha256:[0-9a-f]{64}")
+PATTERN = re.compile(rb"crosshash-sha256:.{64}", re.DOTALL)  # whatever damage has made of the digits
 WINDOW = 1 << 16
 """Bytes at the beginning or at the end of a file in which its checksum is looked for."""
 BLOCK = 1 << 18
@@ -65,6 +65,14 @@ def digest_of(path: Path, head: bool = False) -> str:
         return _digest(file, None) if place is None else _read_at(file, place)
 
 
+def folder_digest(folder: Path) -> str:
+    """Give the sha256 over names and digests of all files below a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + digest_of(path).encode())
+    return digest.hexdigest()
+
+
 def carried(text: str) -> str | None:
     """Give the digits of the checksum that a text begins with, None where there is none."""
     return text[len(MARK) : len(BLANK)] if PATTERN.match(text.encode()) else None
@@ -81,7 +89,7 @@ def _place(file: BinaryIO, head: bool) -> int | None:
 
 def _read_at(file: BinaryIO, place: int) -> str:
     file.seek(place)
-    return file.read(DIGITS).decode()
+    return file.read(DIGITS).decode("latin-1")
 
 
 def _digest(file: BinaryIO, place: int | None) -> str:

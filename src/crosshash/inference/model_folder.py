@@ -24,7 +24,10 @@ REMEDY = "Run `dvc repro train`."
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What `model.json` says: how to build the networks again, and what was kept."""
+    """What `model.json` says: how to build the networks again, and what was kept.
+
+    curves: digest of the files that DVCLive wrote of the same training, which have no place for one.
+    """
 
     method: str
     train_bits: int
@@ -32,6 +35,7 @@ class ModelCard:
     image: TowerSpec
     text: TowerSpec
     best_epoch: int
+    curves: str = ""
 
 
 @dataclass(frozen=True)

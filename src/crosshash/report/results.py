@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
+from crosshash.checksums import folder_digest
 from crosshash.config.plans.base import settings_of
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.info import DatasetInfo, read_info
@@ -82,16 +83,17 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
     codes = {side: read_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval")}
     _check_agreement(metrics, codes, pairs, dataset, bits)
     per_query = read_query_scores(root / "artifacts/per_query.parquet", root)  # and the tables, before these
+    model = read_json(root / "artifacts/model/model.json")
     return Results(
         metrics=metrics,
         scores=pd.read_csv(root / "artifacts/scores.csv"),
         plots={name: pd.read_csv(root / "plots" / f"{name}.csv") for name in PLOTS},
         per_query=per_query,
-        curves=_curves(root / "dvclive/plots/metrics"),
+        curves=_curves(root / "dvclive/plots/metrics", model.get("curves")),
         centers=read_json(root / "artifacts/centers/statistics.json"),
         transform=read_json(root / "artifacts/transform_statistics.json"),
         index=read_json(root / "artifacts/index/statistics.json"),
-        model=read_json(root / "artifacts/model/model.json"),
+        model=model,
         info=read_info(data),
         query=codes["query"],
         retrieval=codes["retrieval"],
@@ -119,8 +121,16 @@ def _check_presence(root: Path, data: Path) -> None:
         )
 
 
-def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Read DVCLive's files, one metric each: tab-separated, with the step and, last, the value."""
+def _curves(folder: Path, written: str | None) -> dict[str, list[tuple[int, float]]]:
+    """Read DVCLive's files, one metric each: tab-separated, with the step and, last, the value.
+
+    written: their digest, as training has kept it.
+    """
+    if written and folder_digest(folder) != written:
+        raise CrosshashError(
+            f"{folder}: damaged, changed, or not of the training that left artifacts/model. Delete it and "
+            "run `dvc repro train`."
+        )
     curves = {}
     for path in sorted(folder.rglob("*.tsv")):
         with path.open(encoding="utf-8", newline="") as file:

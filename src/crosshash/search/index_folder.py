@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.artifacts import missing, read_json, read_npz
-from crosshash.checksums import digest_of
+from crosshash.checksums import folder_digest
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.evaluate import EvaluatePlan
@@ -57,7 +57,7 @@ class Quantiser:
 class IndexFolder:
     """An index: codes by modality under the row numbers of the items, and what is known of these.
 
-    digest: of the folder's files, as `folder_digest` gives it.
+    digest: of the folder's files.
     """
 
     folder: Path
@@ -134,14 +134,6 @@ def read_index(project: Path, folder: Path, encoder: dict[str, Any], mapped: boo
         else:
             if _state(folder) == before:
                 return found
-
-
-def folder_digest(folder: Path) -> str:
-    """Give the sha256 over names and digests of a folder's files."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        digest.update(path.name.encode() + digest_of(path).encode())
-    return digest.hexdigest()
 
 
 def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) -> IndexFolder:
