@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crosshash.artifacts import altered, missing
-from crosshash.checksums import BLANK, MARK, AlteredError, check, seal
+from crosshash.checksums import BLANK, AlteredError, check, seal
 from crosshash.errors import CrosshashError, listed
 
 FOLDER = Path("plan")
@@ -41,15 +41,22 @@ def settings_of(path: Path) -> str:
     """Read a plan file without its checksum and the digest of the code.
 
     Raises:
-        CrosshashError: it differs from its checksum.
+        CrosshashError: it is missing, cut, or differs from its checksum.
     """
-    content = path.read_bytes()
     try:
+        content = path.read_bytes()
         check(io.BytesIO(content), head=True)
+        lines = content.decode("utf-8").splitlines(keepends=True)
+        text = "".join(line for line in lines if not line.startswith((f"{CODE}: ", "#")))
+        if not isinstance(yaml.safe_load(text), dict):
+            raise CrosshashError(f"{path}: holds no settings; run `dvc repro plan`.")
+    except FileNotFoundError:
+        raise missing(path) from None
     except AlteredError as error:
         raise altered(path, error, "Run `dvc repro plan`.") from None
-    lines = content.decode("utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith((f"{CODE}: ", f"# {MARK}")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CrosshashError(f"{path}: is no valid YAML ({error}); run `dvc repro plan`.") from None
+    return text
 
 
 def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
@@ -59,14 +66,11 @@ def read_plan(stage: str, kind: type[P], folder: Path = FOLDER) -> P:
         CrosshashError: the file is missing, cut, differs from its checksum, or is of another version.
     """
     path = folder / f"{stage}.yaml"
+    text = settings_of(path)
     try:
-        return kind.model_validate(yaml.safe_load(settings_of(path)))
-    except FileNotFoundError:
-        raise missing(path) from None
+        return kind.model_validate(yaml.safe_load(text))
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         raise CrosshashError(
             f"{path}: does not fit this version; run `dvc repro plan`:\n{listed(problems)}"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CrosshashError(f"{path}: is no valid YAML ({error}); run `dvc repro plan`.") from None
