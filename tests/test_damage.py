@@ -41,7 +41,6 @@ from crosshash.inference.model_folder import load_model
 from crosshash.pairs.info import read_info
 from crosshash.pairs.raw_record import Recorded
 from crosshash.pairs.source import RawFile
-from crosshash.pairs.split import read_split
 from crosshash.pairs.table import PARTS, read_pairs
 from crosshash.report.results import read_results
 from crosshash.retrieval.codefiles.codeset import read_code_set
@@ -134,7 +133,7 @@ READERS: list[tuple[str, Callable[[Path], object]]] = [
     ("raw/*/*/pairs.csv", raw),
     ("data/raw/scenes.json", raw),
     ("data/scenes/info.json", lambda path: read_info(DATA)),
-    ("data/scenes/split.json", lambda path: read_split(DATA)),
+    ("data/scenes/split.json", read_json),
     ("data/scenes/vocabulary.json", lambda path: read_vocabulary(DATA)),
     ("data/scenes/pairs.parquet", lambda path: read_pairs(DATA)),
     ("data/scenes/train_labels.npz", lambda path: read_training_labels("scenes")),

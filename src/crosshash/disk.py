@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,13 +33,17 @@ def flush_names(folder: Path) -> None:
 
 
 def flush_everything() -> None:
-    """See that all that was ever written is on its disk: faster than many files one by one."""
-    os.sync()
+    """See that all that was ever written is on its disk: faster than many files one by one.
+
+    Where the system has no such call (Windows), or does not wait (macOS), it is left to it.
+    """
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def exchange(one: Path, other: Path) -> bool:
     """Let two folders change places in one step; says whether this system and its file system can do that."""
-    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
     if renameat2 is None:
         return False
     names = (AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other))
@@ -46,7 +51,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def _flush_file(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
+    file = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # Windows flushes what may be written
     try:
         os.fsync(file)
     finally:
