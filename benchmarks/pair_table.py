@@ -91,7 +91,7 @@ def plain_loop(folder: Path, source: RawItems) -> None:
     write_npz(folder / "train_labels.npz", {"labels": np.array([labels[item] for item in split.train])})
     captions = {row["id"]: row["captions"] for row in rows}
     counts = Counter(word for item in split.train for text in captions[item] for word in words_of(text))
-    write_json(folder / "vocabulary.json", [word for word, _ in counts.most_common(VOCABULARY)])
+    write_json(folder / "vocabulary.json", {"words": [word for word, _ in counts.most_common(VOCABULARY)]})
     plain_triple(folder, rows, np.array(list(labels.values())))
 
 

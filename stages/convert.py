@@ -21,7 +21,7 @@ from crosshash.config.user_files import check_content
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.pairs.check import check_items
 from crosshash.pairs.info import DatasetInfo
-from crosshash.pairs.raw_record import check_raw, read_raw
+from crosshash.pairs.raw_record import Recorded, check_contents, check_raw, read_raw
 from crosshash.pairs.source import Dataset, RawItems, SplitSizes, raw_folder
 from crosshash.pairs.split import Split
 from crosshash.shards.convert import choose_split, image_names, untrained_classes, write_tables
@@ -32,6 +32,9 @@ from crosshash.workers.processes import workers
 
 log = logging.getLogger(__name__)
 
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+"""Endings of files that are compared with their checksum when they are read as pictures, and not before."""
+
 
 def main() -> None:
     """Write data/<dataset>, the whole folder or nothing."""
@@ -41,7 +44,8 @@ def main() -> None:
     raw = module.folder(raw_folder(), **plan.settings)
     source = read_source(plan, module, raw)
     check_room(plan, source, raw)
-    log_counts(write_dataset(plan, source, module.SIZES, raw))
+    recorded = Recorded.of(_record(plan), raw)
+    log_counts(write_dataset(plan, source, module.SIZES, raw, recorded))
 
 
 def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
@@ -49,6 +53,7 @@ def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
     # What has vanished is fetched as the download stage did, whose plan no result of this stage depends on.
     fetch = lambda: module.fetch(raw_folder(), **read_plan("download", DownloadPlan).settings)  # noqa: E731
     check_raw(_record(plan), raw, fetch)
+    check_contents(_record(plan), raw, PICTURES)
     source = module.read(raw_folder(), **plan.settings)
     check_items(plan.dataset, source)
     for warning in source.warnings:
@@ -80,8 +85,13 @@ def check_room(plan: ConvertPlan, source: RawItems, raw: Path) -> None:
     )
 
 
-def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw: Path) -> DatasetInfo:
-    """Prepare the pictures, then write tables and shards; `raw` is the folder of the raw files."""
+def write_dataset(
+    plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw: Path, recorded: Recorded | None = None
+) -> DatasetInfo:
+    """Prepare the pictures, then write tables and shards.
+
+    raw: the folder of the raw files. recorded: what their pictures must be.
+    """
     split = settled_split(plan, source, protocol)  # before any picture is opened: counts fail at once
     with atomic_path(Path("data") / plan.dataset) as folder:
         folder.mkdir()
@@ -91,7 +101,9 @@ def write_dataset(plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw
                 images = source.images
             else:
                 before = source
-                source, images, bad = spool_pictures(before, Path(aside), plan.max_side, plan.check, crew)
+                source, images, bad = spool_pictures(
+                    before, Path(aside), plan.max_side, plan.check, crew, recorded
+                )
                 if bad:
                     refuse_or_skip(bad, plan.bad_images)
                     left_out = {item.id for item in before.items} - {item.id for item in source.items}

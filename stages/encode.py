@@ -12,7 +12,7 @@ import torch
 
 from crosshash.artifacts import atomic_path, write_json, write_npz
 from crosshash.centers.center_book import CenterBook, read_centers
-from crosshash.centers.transform import read_transform
+from crosshash.centers.transform import Matrix, read_transform
 from crosshash.codes.bit_index import BitIndex, cut, write_bit_index
 from crosshash.codes.encoder_digest import NAME as ENCODER
 from crosshash.codes.encoder_digest import describe_encoder
@@ -50,9 +50,10 @@ def main(dataset: str) -> None:
     device = settled_device(plan.device)
     model = load_model(MODEL)
     model.method.to(device)
+    transform = read_transform(TRANSFORM)
     book = read_centers(CENTERS)
     info = read_info(data)
-    encoded = encode_parts(model, data, info, plan, torch.device(device))
+    encoded = encode_parts(model, transform, data, info, plan, torch.device(device))
     chosen = bit_index(model, encoded, info.classes, plan)
     sides = {
         name: joined([encoded[part] for part in parts if part in encoded]) for name, parts in PARTS.items()
@@ -63,7 +64,7 @@ def main(dataset: str) -> None:
         write_quantised(folder, model.method, sides["query"], sides["retrieval"])
         write_bit_index(folder, chosen)
         kept = None if chosen is None else chosen.index
-        write_json(folder / ENCODER, describe_encoder(MODEL, TRANSFORM, kept, plan.bits))
+        write_json(folder / ENCODER, describe_encoder(model.digest, transform, kept, plan.bits))
     for name, items in sides.items():
         logging.getLogger(__name__).info(
             "%s: %d items, %d bits on %s", name, len(items.ids), plan.bits, device
@@ -71,10 +72,14 @@ def main(dataset: str) -> None:
 
 
 def encode_parts(
-    model: Model, data: Path, info: DatasetInfo, plan: EncodePlan, device: torch.device
+    model: Model,
+    transform: Matrix | None,
+    data: Path,
+    info: DatasetInfo,
+    plan: EncodePlan,
+    device: torch.device,
 ) -> dict[str, EncodedItems]:
     """Encode all parts that have items."""
-    transform = read_transform(TRANSFORM)
     return {
         part: encode_items(
             model.method,

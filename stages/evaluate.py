@@ -18,6 +18,7 @@ from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.retrieval.rerank.quantised import read_quantised, read_real
 from crosshash.retrieval.scoring.evaluation import evaluate, have_labels, task_map
 from crosshash.retrieval.scoring.printed_table import score_table
+from crosshash.retrieval.scoring.query_scores import write_query_scores
 from crosshash.retrieval.scoring.scores import DIGITS, RetrievalReport
 from crosshash.retrieval.scoring.significance import significance_section, significance_table
 from crosshash.retrieval.scoring.tables import (
@@ -37,6 +38,7 @@ from crosshash.retrieval.scoring.two_stage_scores import (
 )
 
 CODES = Path("artifacts/codes")
+PER_QUERY = Path("artifacts/per_query.parquet")
 
 
 def main() -> None:
@@ -134,18 +136,18 @@ def _write(
     kept: BitIndex | None,
     metrics: dict[str, Any],
 ) -> None:
-    for path, table in (
-        (Path("plots/pr.csv"), radius_table(report)),
-        (Path("plots/pr_by_rank.csv"), rank_table(report)),
-        (Path("plots/precision_at_n.csv"), precision_table(report)),
-        (Path("plots/rerank.csv"), candidate_table(stages)),
-        (Path("plots/significance.csv"), significance_table(kept)),
-        (Path("artifacts/scores.csv"), interval_table(report)),
-    ):
-        with atomic_path(path) as temporary:
+    tables = {
+        "plots/pr.csv": radius_table(report),
+        "plots/pr_by_rank.csv": rank_table(report),
+        "plots/precision_at_n.csv": precision_table(report),
+        "plots/rerank.csv": candidate_table(stages),
+        "plots/significance.csv": significance_table(kept),
+        "artifacts/scores.csv": interval_table(report),
+    }
+    for name, table in tables.items():
+        with atomic_path(Path(name)) as temporary:
             table.to_csv(temporary, index=False)
-    with atomic_path(Path("artifacts/per_query.parquet")) as temporary:
-        query_table(report).to_parquet(temporary, index=False)
+    write_query_scores(PER_QUERY, query_table(report), list(tables))
     write_json(Path("metrics.json"), metrics)
 
 

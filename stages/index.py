@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from crosshash.artifacts import atomic_path, missing, read_json, write_json, write_npz
+from crosshash.artifacts import atomic_path, read_json, write_json, write_npz
 from crosshash.codes.encoder_digest import NAME
 from crosshash.codes.hashcodes import unpack
 from crosshash.config.plans.base import read_plan
@@ -22,6 +21,9 @@ from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.index.code_index import AUTO_IVF, CodeIndex
 from crosshash.index.comparison import compare_kinds
 from crosshash.index.recall import Figures
+from crosshash.pairs.table import NAME as PAIRS
+from crosshash.pairs.table import read_columns
+from crosshash.parquet import write_parquet
 from crosshash.retrieval.codefiles.codeset import CodeSet, Modality, read_code_set
 from crosshash.retrieval.rerank.quantised import QuantisedSet, read_quantised
 from crosshash.seeding import stream_seed
@@ -46,7 +48,7 @@ def main() -> None:
         raise CrosshashError(
             f"{CODES} has {codes.bits} bits, plan/index.yaml says {plan.bits}; run `dvc repro`."
         )
-    items = _items(Path("data") / sys.argv[1] / "pairs.parquet", codes)
+    items = _items(Path("data") / sys.argv[1], codes)
     quantised = read_quantised(QUANTISED, len(codes))
     measured: dict[str, list[Figures]] = {}
     with atomic_path(Path("artifacts/index")) as folder:
@@ -61,7 +63,7 @@ def main() -> None:
         statistics["search"] = search_section(plan.kind, measured)
         if quantised is not None:
             write_npz(folder / "quantiser.npz", quantiser(quantised))
-        pq.write_table(items, folder / "items.parquet")
+        write_parquet(folder / "items.parquet", items.schema, [items])
         write_json(folder / "statistics.json", statistics)
     write_timings(time.perf_counter() - started, measured)
     print(f"indexed {statistics['image']['items']} images and {statistics['text']['items']} texts")
@@ -126,16 +128,14 @@ def quantiser(found: QuantisedSet) -> dict[str, np.ndarray]:
     }
 
 
-def _items(path: Path, codes: CodeSet) -> pa.Table:
+def _items(data: Path, codes: CodeSet) -> pa.Table:
     """Describe the retrieval items, in the order of the codes; `row` is the row in the pair table."""
-    if not path.is_file():
-        raise missing(path)
-    pairs = pq.read_table(path, columns=["id", "image", "captions", "labels"])
+    pairs = read_columns(data, ["id", "image", "captions", "labels"])
     places = {item: row for row, item in enumerate(pairs["id"].to_pylist())}
     strangers = [f"id '{item}'" for item in codes.ids.tolist() if item not in places]
     if strangers:
         raise CrosshashError(
-            f"{CODES} holds items that {path} does not know; run `dvc repro`:\n{listed(strangers)}"
+            f"{CODES} holds items that {data / PAIRS} does not know; run `dvc repro`:\n{listed(strangers)}"
         )
     rows = [places[item] for item in codes.ids.tolist()]
     chosen = pairs.take(rows)

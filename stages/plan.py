@@ -10,9 +10,8 @@ import crosshash
 from crosshash.artifacts import atomic_path
 from crosshash.config.code_digest import code_digest
 from crosshash.config.params import load_params
-from crosshash.config.plans.base import CODE, FOLDER
+from crosshash.config.plans.base import FOLDER, write_plan
 from crosshash.config.resolve import resolve
-from crosshash.config.yaml_text import yaml_text
 from crosshash.errors import CrosshashError, run_stage
 
 PARAMS = Path("params.yaml")
@@ -33,8 +32,7 @@ def main() -> None:
         folder.mkdir()
         for stage, plan in plans.items():
             code = code_digest(stage, Path(__file__).parent, PACKAGE, chosen)
-            text = yaml_text({CODE: code} | plan.model_dump())
-            (folder / f"{stage}.yaml").write_text(text, encoding="utf-8")
+            write_plan(folder / f"{stage}.yaml", code, plan)
 
 
 def let_git_see() -> None:

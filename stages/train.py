@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from crosshash.artifacts import state_folder, write_json
+from crosshash.checksums import folder_digest
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.train import TrainPlan
 from crosshash.config.user_files import check_content
@@ -37,7 +38,7 @@ from crosshash.workers.parent import end_with_parent
 CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")
 MODEL = Path("artifacts/model")
-CURVES = Path("dvclive")
+CURVES, PLOTS = Path("dvclive"), "plots/metrics"
 FINE_TUNING = 1e-5
 """Peak learning rate of published weights under `train.lr_backbone: auto`, as TwDH and DCMHT use for CLIP."""
 
@@ -131,7 +132,7 @@ def trained_state(method: Method, fitted: Fitted) -> Tensors:
 
 def save(card: ModelCard, state: Tensors, best_epoch: int) -> None:
     """Write the kept epoch."""
-    save_model(MODEL, replace(card, best_epoch=best_epoch), state)
+    save_model(MODEL, replace(card, best_epoch=best_epoch, curves=folder_digest(CURVES / PLOTS)), state)
     logging.getLogger(__name__).info("kept epoch %d in %s", best_epoch, MODEL)
 
 

@@ -1,8 +1,12 @@
-"""Files that stages exchange: moved into place when complete, equal bytes for equal content, no pickle."""
+"""Files that stages exchange: moved into place when complete, equal bytes for equal content, no pickle.
+
+JSON and .npz files carry a checksum, which is compared when they are read.
+"""
 
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -17,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from platformdirs import user_state_path
 
+from crosshash.checksums import BLANK, AlteredError, check, seal
+from crosshash.disk import exchange, flush, flush_names
 from crosshash.errors import CrosshashError, full_disk_named
 
 if TYPE_CHECKING:
@@ -24,30 +30,41 @@ if TYPE_CHECKING:
 
 LOCK = "lock"
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems say that cannot lock
+CHECKSUM = "checksum"
+"""Key of a JSON file's checksum: a list of one text, since DVC makes a column of any text in metrics.json."""
+REMEDY = "Delete it and run `dvc repro`."
 NPY_HEADER = 1 << 20  # bytes before an array, at most: zipfile must know beforehand whether sizes fit 32 bits
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, durable: bool = False) -> Iterator[Path]:
     """Give a temporary place beside `path` to write (a file or a folder); move it into place on success.
 
     On any failure, Ctrl-C included, the temporary is removed and what stood at `path` stays. What a killed
-    process left behind goes with the next write to the same path.
+    process left behind goes with the next write to the same path. durable: when this returns, all of it is
+    on the disk, and a power failure leaves either what stood there or the new one, whole.
 
     Raises:
         CrosshashError: the disk is full or the folder is read-only.
     """
     with full_disk_named(path):
+        above = [folder.parent for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         with _workplace(path) as place:
             yield place / "new"
+            if durable:
+                flush(place / "new")
             _move(place / "new", path, place / "old")
+            for folder in (path.parent, *above) if durable else ():
+                flush_names(folder)
 
 
 def _move(source: Path, target: Path, aside: Path) -> None:
-    """Replace `target`; a folder there, which no single step can replace, waits aside meanwhile."""
+    """Replace `target`. A folder there changes places, or waits aside where that takes more than a step."""
     if not target.is_dir() or target.is_symlink():
         os.replace(source, target)
+        return
+    if exchange(source, target):
         return
     os.replace(target, aside)
     try:
@@ -120,42 +137,58 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically: two-space indent, NaN refused, final newline."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+def write_json(path: Path, value: object, durable: bool = False) -> None:
+    """Write JSON atomically: two-space indent, NaN refused, final newline; an object gets its checksum."""
+    if isinstance(value, dict):
+        value = value | {CHECKSUM: [BLANK]}
+    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    with atomic_path(path, durable) as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+        if isinstance(value, dict):
+            seal(temporary)
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is what it is
-    """Read a JSON file.
+    """Read a JSON file, without its checksum.
 
     Raises:
-        CrosshashError: the file is missing, cut, or cannot be read.
+        CrosshashError: the file is missing, cut, differs from its checksum, or cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_bytes())
     except FileNotFoundError:
         raise missing(path) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise CrosshashError(
-            f"{path}: cannot be read as JSON ({error}). Delete it and run `dvc repro`."
-        ) from None
+        raise CrosshashError(f"{path}: cannot be read as JSON ({error}). {REMEDY}") from None
+
+
+def parse_json(content: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
+    """Read the content of a JSON file, without its checksum.
+
+    Raises:
+        ValueError: it is none, or differs from its checksum.
+    """
+    check(io.BytesIO(content))
+    value = json.loads(content.decode("utf-8"))
+    return {key: one for key, one in value.items() if key != CHECKSUM} if isinstance(value, dict) else value
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays as a compressed .npz atomically; equal arrays give equal bytes; objects are refused.
 
+    The checksum is the archive's comment: those of its members do not cover their names, sizes and order.
     numpy.savez asks zipfile for 64-bit fields whatever the size; releases of Python write these differently.
     """
     for key, array in arrays.items():
         if array.dtype.hasobject:
             raise CrosshashError(f"{path}: array '{key}' holds Python objects; use text or numbers.")
-    with (
-        atomic_path(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
-        for key, array in arrays.items():
-            with archive.open(_npz_member(key, array.nbytes), "w") as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+    with atomic_path(path) as temporary:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.comment = BLANK.encode()
+            for key, array in arrays.items():
+                with archive.open(_npz_member(key, array.nbytes), "w") as member:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+        seal(temporary)
 
 
 def _npz_member(key: str, size: int) -> zipfile.ZipInfo:
@@ -171,13 +204,18 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Read every array of an .npz, without unpickling.
 
     Raises:
-        CrosshashError: the file is missing, damaged, of another kind, or holds pickled objects.
+        CrosshashError: the file is missing, differs from its checksum, is damaged, of another kind, or holds
+            pickled objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
+        with path.open("rb") as opened:
+            check(opened)
+            with np.load(opened, allow_pickle=False) as file:
+                return {key: file[key] for key in file.files}
     except FileNotFoundError:
         raise missing(path) from None
+    except AlteredError as error:
+        raise altered(path, error) from None
     except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CrosshashError(
             f"{path}: cannot be read as .npz ({error}). Write it again with numpy.savez; "
@@ -188,6 +226,11 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 def state_folder() -> Path:
     """Give `$CROSSHASH_STATE`, by default a folder among the user's state files."""
     return Path(os.environ.get("CROSSHASH_STATE") or user_state_path("crosshash"))
+
+
+def altered(path: Path, error: AlteredError, remedy: str = REMEDY) -> CrosshashError:
+    """Say that a file is not as it was written, and what to do about it."""
+    return CrosshashError(f"{path}: {error}. {remedy}")
 
 
 def missing(path: Path) -> CrosshashError:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosshash.artifacts import write_npz
+from crosshash.artifacts import read_json, write_npz
 from crosshash.codes.bit_index import (
     MEASURES,
     BitIndex,
@@ -74,7 +73,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     for name in MEASURES:
         assert np.array_equal(after.significances[name], before.significances[name])
     assert (after.chosen, after.validation, after.trained_bits) == ("activity", before.validation, 6)
-    written = json.loads((tmp_path / "bit_index.json").read_text())
+    written = read_json(tmp_path / "bit_index.json")
     assert written == {"used": True, "significance": "activity", "validation": before.validation}
     first = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
     write_bit_index(tmp_path, before)
@@ -84,7 +83,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_method_without_cut_codes_has_files_that_say_so(tmp_path: Path) -> None:
     write_bit_index(tmp_path, None)
     assert read_bit_index(tmp_path) is None
-    assert json.loads((tmp_path / "bit_index.json").read_text()) == {"used": False}
+    assert read_json(tmp_path / "bit_index.json") == {"used": False}
 
 
 @pytest.mark.parametrize(

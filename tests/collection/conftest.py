@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.search.conftest import of_vectors, project, quantising
+from tests.search.conftest import changing, of_vectors, project, quantising
 
-__all__ = ["of_vectors", "project", "quantising"]
+__all__ = ["changing", "of_vectors", "project", "quantising"]

@@ -3,24 +3,31 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from crosshash.artifacts import read_json, read_npz, write_json
+from crosshash.checksums import folder_digest
 from crosshash.codes.hamming import distances as hamming
 from crosshash.codes.quantiser import Codebook
-from crosshash.collection import grown_index
+from crosshash.collection import collection, grown_index
 from crosshash.collection.additions import caption_id
 from crosshash.collection.collection import Change, add_folder, remove_items
+from crosshash.collection.new_items import NewCodes, encode_ready
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.search import Searcher
 from crosshash.search.encoder import Encoder, load_encoder
+from crosshash.workers.lock import locked
 from tests.datasets.folders import picture, write_csv
-from tests.search.conftest import own_copy
+from tests.search.conftest import own_copy, run_again
 
 Row = tuple[str, str, str]
 
@@ -347,3 +354,69 @@ def test_a_model_of_vectors_takes_captions_and_no_pictures(of_vectors: Path, tmp
     assert dataclasses.asdict(change)["collection"] == str(project / "collection")
     both = searcher.encode_texts(["a small cat", "a dog"]).codes
     assert codes[caption_id("a dog")] == hamming(both[:1], both[1:])[0, 0]
+
+
+CAPTIONS: list[Row] = [("", "a small cat", ""), ("", "big owl", ""), ("", "a dog", "")]
+
+
+def test_who_waits_for_the_collection_encodes_with_the_model_that_stands_there_then(
+    changing: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another `crosshash encode` holds the collection while `dvc repro` replaces model and index."""
+    caplog.set_level(logging.INFO)
+    folder = folder_of(tmp_path / "captions", CAPTIONS)
+    with ThreadPoolExecutor(1) as pool:
+        with locked(changing / "collection" / ".lock", "busy"):
+            change = pool.submit(add_folder, changing, folder)
+            while "waiting for another" not in caplog.text:
+                assert not change.done()
+                time.sleep(0.01)
+            run_again(changing, seed=1)
+        assert change.result().new == 3
+    searcher = Searcher.open(changing)
+    for _, caption, _ in CAPTIONS:
+        (hits,) = searcher.find(searcher.encode_texts([caption]), "t2t", 200)
+        assert {hit.id: hit.distance for hit in hits}[caption_id(caption)] == 0
+
+
+def test_what_is_replaced_while_new_items_are_encoded_is_not_mixed_with_them(
+    changing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The collection is the old index with items of the old model, and says so, whatever stands there now."""
+    run = changing / "artifacts" / "index"
+    old = {name: CodeIndex.load(run / f"{name}.faiss") for name in ("image", "text")}
+    model, digest = load_encoder(changing), folder_digest(run)
+
+    def replaced(*arguments: Any) -> NewCodes:  # noqa: ANN401
+        codes = encode_ready(*arguments)
+        run_again(changing, seed=1)
+        return codes
+
+    monkeypatch.setattr(collection, "encode_ready", replaced)
+    add_folder(changing, folder_of(tmp_path / "captions", CAPTIONS))
+    place = changing / "collection" / "index"
+    for name, before in old.items():
+        assert np.array_equal(CodeIndex.load(place / f"{name}.faiss").packed[: len(before)], before.packed)
+    own = CodeIndex.load(place / "text.faiss").packed[len(old["text"]) :]
+    assert np.array_equal(own, model.texts([caption for _, caption, _ in CAPTIONS]).codes)
+    statistics = read_json(place / "statistics.json")
+    assert (statistics["encoder"], statistics["base"]) == (model.description, digest)
+    with pytest.raises(CrosshashError, match=r"collection/index: was made by another model"):
+        Searcher.open(changing)
+
+
+def test_a_damaged_picture_of_its_own_is_named_and_comes_again(
+    project: Path, encoder: Encoder, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path / "new", [("a.jpg", "one", "")])
+    add_folder(project, folder)
+    searcher = Searcher.over(encoder, project)
+    whole = searcher.picture("a.jpg")
+    assert whole is not None
+    (path,) = (project / "collection" / "pictures").glob("*/*.jpg")
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(CrosshashError, match=rf"{path.name}: is damaged.*encode"):
+        searcher.picture("a.jpg")
+    remove_items(project, ["a.jpg"])
+    add_folder(project, folder)
+    assert Searcher.over(encoder, project).picture("a.jpg") == whole

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from crosshash.acquire.publisher import Transfer
+from crosshash.artifacts import read_json
 from crosshash.datasets import nuswide, nuswide10
 from crosshash.datasets.readers.nuswide_files import Tags
 from crosshash.errors import CrosshashError
@@ -300,7 +300,7 @@ def test_the_stages_with_a_missing_image(own: Path, tmp_path: Path, monkeypatch:
     info = read_info(folder)
     assert info.classes == nuswide10.CLASSES
     assert info.counts["captionless"] == 7
-    assert json.loads((folder / "vocabulary.json").read_text(encoding="utf-8")) == list(WORDS)
+    assert read_json(folder / "vocabulary.json") == {"words": list(WORDS)}
 
 
 def test_served_downloaded_converted_trained_and_scored(

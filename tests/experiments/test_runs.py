@@ -55,7 +55,7 @@ def test_damaged_scores(tmp_path: Path) -> None:
     files = write(tmp_path)
     path = tmp_path / "artifacts/per_query.parquet"
     path.write_bytes(path.read_bytes()[:-20])
-    assert "per_query.parquet cannot be read" in refusal(files)
+    assert "per_query.parquet: cannot be read" in refusal(files)
 
 
 def test_a_query_twice(tmp_path: Path) -> None:

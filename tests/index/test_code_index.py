@@ -7,6 +7,7 @@ import faiss
 import numpy as np
 import pytest
 
+from crosshash.checksums import seal
 from crosshash.errors import CrosshashError
 from crosshash.index import code_index
 from crosshash.index.code_index import CodeIndex
@@ -269,6 +270,9 @@ def test_damaged_files_are_named(kind: str, tmp_path: Path) -> None:
             with pytest.raises(CrosshashError, match=r"image\.faiss: is cut, or no index of this version"):
                 CodeIndex.load(path, mapped)
     path.write_bytes(whole[: len(whole) // 2] + LAST_LINE)
+    with pytest.raises(CrosshashError, match=r"image\.faiss: its checksum differs.*run `dvc repro index`"):
+        CodeIndex.load(path)
+    seal(path)
     for mapped in (False, True):
         with pytest.raises(CrosshashError, match=r"image\.faiss: is damaged .*run `dvc repro index`"):
             CodeIndex.load(path, mapped)
@@ -282,6 +286,7 @@ def test_files_of_others_are_named(tmp_path: Path) -> None:
     others = (faiss.IndexBinaryFlat(16), faiss.IndexBinaryIDMap2(faiss.IndexBinaryFlat(16)))
     for other in (*others, faiss.IndexBinaryIDMap(faiss.IndexBinaryHash(16, 8))):
         path.write_bytes(faiss.serialize_index_binary(other).tobytes() + LAST_LINE)
+        seal(path)
         with pytest.raises(CrosshashError, match=r"is a IndexBinary\w+, not an index of this project"):
             CodeIndex.load(path)
     with pytest.raises(CrosshashError, match="cannot be read"):

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import Model, ModelCard, build_method, load_model, save_model
 from crosshash.models.towers import TowerSpec, build_towers
@@ -41,7 +42,7 @@ def trained(card: ModelCard) -> Model:
             if value.is_floating_point():
                 value.add_(torch.rand_like(value) * 0.1)
     network.eval()
-    return Model(card, method, towers[0].prepare, towers[1].prepare)
+    return Model(card, method, towers[0].prepare, towers[1].prepare, "")
 
 
 def codes(model: Model, image: object, text: object) -> tuple[Tensor, Tensor]:
@@ -103,7 +104,7 @@ def test_damaged_models_are_named(tmp_path: Path) -> None:
     state = state_of(trained(VECTORS))
     save_model(tmp_path, VECTORS, state)
     weights, card = tmp_path / "model.safetensors", tmp_path / "model.json"
-    whole, text = weights.read_bytes(), card.read_text()
+    whole, text = weights.read_bytes(), json.dumps(read_json(card))
 
     weights.write_bytes(whole[:100])
     with pytest.raises(CrosshashError, match=r"safetensors: is not a whole .*Run `dvc repro train`"):

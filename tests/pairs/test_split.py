@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
 from crosshash.pairs.source import SplitSizes
 from crosshash.pairs.split import Split, given_split, make_split, write_split
@@ -181,7 +181,7 @@ def test_the_file_holds_the_ids_and_the_digest_of_the_pair_table(tmp_path: Path)
     split = make_split(IDS, ALL, SplitSizes(5, 30), 0.1, 0)
     write_pairs(tmp_path, [Pair(item, item, (), (), "rest") for item in IDS])
     write_split(tmp_path, split)
-    assert json.loads((tmp_path / "split.json").read_text()) == {
+    assert read_json(tmp_path / "split.json") == {
         "query": list(split.query),
         "train": list(split.train),
         "val_query": list(split.val_query),

@@ -88,11 +88,6 @@ def of_vectors(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) 
     with chdir(project):
         write_set(make_items())
         write_plans()
-        torch.manual_seed(0)
-        image, text = TowerSpec("mlp", "mlp", 12, 5), TowerSpec("bow", "bow", 12, vocabulary=tuple(WORDS))
-        card = ModelCard("twdh", BITS, {"quan_weight": 0.5, "short_weight": 0.0}, image, text, 1)
-        method: Any = build_method(card, build_towers(image, text), None)
-        save_model(Path("artifacts/model"), card, method.state_dict())
     for stage in ("convert", "evaluate", "index"):
         shutil.copy(trained_project / "plan" / f"{stage}.yaml", project / "plan")
     change_plan(project, "convert", dataset="set")
@@ -100,5 +95,21 @@ def of_vectors(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) 
     parts = make_items().items()
     pairs = [Pair(one.id, one.id, one.captions, one.labels, part) for part, items in parts for one in items]
     write_pairs(project / "data" / "set", pairs)
-    encode_and_index(project, "set")
+    run_again(project, seed=0)
     return project
+
+
+def run_again(project: Path, seed: int) -> None:
+    """Replace model, codes and index by those of other random weights."""
+    torch.manual_seed(seed)
+    image, text = TowerSpec("mlp", "mlp", 12, 5), TowerSpec("bow", "bow", 12, vocabulary=tuple(WORDS))
+    card = ModelCard("twdh", BITS, {"quan_weight": 0.5, "short_weight": 0.0}, image, text, 1)
+    method: Any = build_method(card, build_towers(image, text), None)
+    save_model(project / "artifacts" / "model", card, method.state_dict())
+    encode_and_index(project, "set")
+
+
+@pytest.fixture
+def changing(of_vectors: Path, tmp_path: Path) -> Path:
+    """A copy of that project, in which `run_again` may be called."""
+    return Path(shutil.copytree(of_vectors, tmp_path / "changing"))

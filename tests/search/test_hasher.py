@@ -17,6 +17,7 @@ from crosshash.index.code_index import CodeIndex
 from crosshash.inference.model_folder import ModelCard, build_method, save_model
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.search import Hasher, load
+from tests.search.conftest import run_again
 from tests.stages.vector_set import BITS, SHORT, WORDS, book, write_set
 
 BITS_OF_PROJECT = 16
@@ -191,3 +192,39 @@ def test_vectors_of_another_width_and_paths_are_refused(vectors: Hasher) -> None
         given[2, 1] = value
         with pytest.raises(CrosshashError, match="vector 2 holds values that are no finite numbers"):
             vectors.encode_image(given)
+
+
+def test_a_model_that_was_replaced_after_it_was_loaded_searches_no_index_of_another(changing: Path) -> None:
+    old = load(changing)
+    codes = old.encode_text(["a small cat"]).packed
+    run_again(changing, seed=1)
+    assert np.array_equal(old.encode_text(["a small cat"]).packed, codes)
+    refusal = (
+        r"artifacts/index: is not of the model that is loaded \(\w{12}\), and .*artifacts/model has changed"
+    )
+    with pytest.raises(CrosshashError, match=rf"{refusal}.*Load it again: call `crosshash\.load` anew"):
+        old.search("a small cat")
+    new = load(changing)
+    stored = read_npz(changing / "artifacts" / "codes" / "retrieval.npz")["image"]
+    found = hamming(new.encode_text(["a small cat"]).packed, stored)[0]
+    assert [hit.distance for hit in new.search("a small cat", top=50)] == sorted(found.tolist())
+    assert sorted(hamming(codes, stored)[0].tolist()) != sorted(found.tolist())
+
+
+def test_a_model_that_has_its_index_goes_on_with_both(changing: Path) -> None:
+    old = load(changing)
+    hits = old.search("a small cat", top=50)
+    run_again(changing, seed=1)
+    assert old.search("a small cat", top=50) == hits
+
+
+def test_an_index_alone_that_is_of_another_model_is_made_anew_not_loaded_again(changing: Path) -> None:
+    """The model that is loaded is the one that stands there."""
+    kept = shutil.copytree(changing / "artifacts" / "index", changing / "kept")
+    run_again(changing, seed=1)
+    shutil.rmtree(changing / "artifacts" / "index")
+    kept.rename(changing / "artifacts" / "index")
+    with pytest.raises(
+        CrosshashError, match=r"another model \(\w{12}\) than the present one.*dvc repro index"
+    ):
+        load(changing).search("a small cat")

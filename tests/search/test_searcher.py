@@ -217,7 +217,10 @@ def test_an_index_of_another_model_is_refused(project: Path, trained_project: Pa
     Searcher.open(project)
     card = project / "artifacts" / "model" / "model.json"
     write_json(card, read_json(card) | {"best_epoch": 77})
-    with pytest.raises(CrosshashError, match=r"another model than the present one\. Run `dvc repro index`"):
+    with pytest.raises(
+        CrosshashError,
+        match=r"another model \(\w{12}\) than the present one \(\w{12}\)\. Run `dvc repro index`",
+    ):
         Searcher.open(project)
 
 

@@ -160,7 +160,7 @@ def test_tables_by_hand(tmp_path: Path) -> None:
     assert train["labels"].dtype == np.uint8
     assert train["labels"].tolist() == [[0, 1], [1, 1]]
     # red 3, fish 2, then a and blue with 1 each
-    assert read_json(tmp_path / "vocabulary.json") == ["red", "fish", "a"]
+    assert read_json(tmp_path / "vocabulary.json") == {"words": ["red", "fish", "a"]}
     assert read_info(tmp_path) == info
     assert info.counts == {"query": 2, "train": 2, "val": 1, "rest": 1, "unlabelled": 1, "captionless": 1}
     assert (info.image_kind, info.text_kind, info.image_dim, info.text_dim) == ("vector", "caption", 3, None)
@@ -190,7 +190,7 @@ def test_tables_of_a_set_without_labels(tmp_path: Path) -> None:
 def test_published_words_become_the_vocabulary_as_they_are(tmp_path: Path) -> None:
     source = replace(source_of(items(6)), vocabulary=("zoo", "nikon-d80", "são", "text"))
     write_tables(tmp_path, "set", source, drawn(source), vocabulary=2, raw=tmp_path)
-    assert read_json(tmp_path / "vocabulary.json") == ["zoo", "nikon-d80", "são", "text"]
+    assert read_json(tmp_path / "vocabulary.json") == {"words": ["zoo", "nikon-d80", "são", "text"]}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from crosshash.artifacts import read_json, read_npz
+from crosshash.artifacts import parse_json, read_json, read_npz
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError
 from crosshash.pairs.info import read_info
@@ -195,8 +195,8 @@ def test_noise_in_the_queries_changes_no_training_file(
         "shards/index.json",
         "shards/query-000000.tar",
     }
-    split = json.loads(before["split.json"])
-    assert {**json.loads(after["split.json"]), "pairs_sha256": ""} == {**split, "pairs_sha256": ""}
+    split = parse_json(before["split.json"])
+    assert {**parse_json(after["split.json"]), "pairs_sha256": ""} == {**split, "pairs_sha256": ""}
 
 
 def test_absent_labels_and_captions(
@@ -265,7 +265,7 @@ def test_features_with_text_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     data = run_both(tmp_path, monkeypatch) / "features"
     info = read_info(data)
     assert (info.image_kind, info.text_kind, info.image_dim, info.text_dim) == ("vector", "vector", 6, 3)
-    assert read_json(data / "vocabulary.json") == []
+    assert read_json(data / "vocabulary.json") == {"words": []}
     for item in read_items(data, "query"):
         assert isinstance(item.image, np.ndarray)
         assert item.text is not None

@@ -8,14 +8,14 @@ import pytest
 import torch
 from scipy.io import loadmat
 
-from crosshash.artifacts import read_json, read_npz, write_npz
+from crosshash.artifacts import read_json, read_npz, write_json, write_npz
 from crosshash.centers.center_book import write_centers
-from crosshash.centers.transform import write_transform
+from crosshash.centers.transform import read_transform, write_transform
 from crosshash.codes.encoder_digest import describe_encoder
 from crosshash.codes.hashcodes import pack, unpack
 from crosshash.codes.quantiser import Codebook
 from crosshash.errors import CrosshashError
-from crosshash.inference.model_folder import ModelCard, build_method, save_model
+from crosshash.inference.model_folder import ModelCard, build_method, load_model, save_model
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.retrieval.codefiles.codeset import check_fit, read_code_set
 from stages import encode
@@ -81,22 +81,39 @@ def test_the_files_are_laid_out_as_documented() -> None:
         assert arrays["has_text"].dtype == arrays["has_labels"].dtype == np.bool_
 
 
-def test_the_encoder_is_described_by_its_files_and_nothing_else() -> None:
+def test_the_encoder_is_described_by_what_was_loaded_and_nothing_else() -> None:
     encode.main("set")
     told = read_json(encode.CODES / "encoder.json")
+    model, matrix = load_model(encode.MODEL).digest, read_transform(encode.TRANSFORM)
+    assert matrix is not None
+    assert told == describe_encoder(model, matrix, None, SHORT)
     assert told["bits"] == SHORT
-    again = {}
-    for path in (encode.MODEL / "model.json", encode.TRANSFORM):
-        kept = path.read_bytes()
-        path.write_bytes(kept + b"\n")
-        again[path.name] = describe_encoder(encode.MODEL, encode.TRANSFORM, None, SHORT)["digest"]
-        path.write_bytes(kept)
-    cut = describe_encoder(encode.MODEL, encode.TRANSFORM, np.arange(SHORT), SHORT)["digest"]
-    assert len({told["digest"], cut, *again.values()}) == 4
-    assert describe_encoder(encode.MODEL, encode.TRANSFORM, None, SHORT) == told
-    encode.TRANSFORM.unlink()
-    with pytest.raises(CrosshashError, match=r"transform\.npz: not found"):
-        describe_encoder(encode.MODEL, encode.TRANSFORM, None, SHORT)
+    card = read_json(encode.MODEL / "model.json")
+    write_json(encode.MODEL / "model.json", card | {"best_epoch": 77})
+    others = [
+        describe_encoder(load_model(encode.MODEL).digest, matrix, None, SHORT),
+        describe_encoder(model, -matrix, None, SHORT),
+        describe_encoder(model, matrix.reshape(2, -1), None, SHORT),
+        describe_encoder(model, None, None, SHORT),
+        describe_encoder(model, matrix, np.arange(SHORT), SHORT),
+    ]
+    assert len({told["digest"], *(one["digest"] for one in others)}) == 6
+
+
+def test_a_model_that_is_replaced_meanwhile_does_not_sign_the_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The codes are those of the model that was loaded, and so is the digest beside them."""
+    encode.main("set")
+    before = {path.name: path.read_bytes() for path in sorted(encode.CODES.iterdir())}
+
+    def choose_meanwhile(*arguments: Any) -> Any:  # noqa: ANN401
+        write_json(encode.MODEL / "model.json", read_json(encode.MODEL / "model.json") | {"best_epoch": 77})
+        write_transform(encode.TRANSFORM, None)
+        return choose(*arguments)
+
+    choose = encode.bit_index
+    monkeypatch.setattr(encode, "bit_index", choose_meanwhile)
+    encode.main("set")
+    assert {path.name: path.read_bytes() for path in sorted(encode.CODES.iterdir())} == before
 
 
 def test_the_codes_can_be_scored() -> None:

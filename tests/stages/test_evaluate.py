@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from crosshash.artifacts import write_npz
+from crosshash.artifacts import read_json, write_npz
 from crosshash.codes.bit_index import write_bit_index
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import read_code_set
@@ -69,7 +68,7 @@ def _in_an_empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def metrics() -> dict[str, Any]:
-    return dict(json.loads(Path("metrics.json").read_text(encoding="utf-8")))
+    return dict(read_json(Path("metrics.json")))
 
 
 def test_the_keys_of_metrics_json() -> None:

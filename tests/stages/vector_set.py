@@ -57,7 +57,7 @@ def write_set(parts: dict[str, list[Item]], labelled: bool = True) -> None:
     classes: Sequence[str] = CLASSES if labelled else ()
     labels = label_matrix([item.labels if labelled else () for item in parts["train"]], classes)
     write_npz(DATA / "train_labels.npz", {"classes": np.array(classes, dtype=np.str_), "labels": labels})
-    write_json(DATA / "vocabulary.json", WORDS)
+    write_json(DATA / "vocabulary.json", {"words": WORDS})
     counts = {part: len(items) for part, items in parts.items()}
     write_info(DATA, DatasetInfo("set", "vector", "caption", 5, None, tuple(classes), counts, None))
     long, short = book(BITS, 1), book(SHORT, 2)

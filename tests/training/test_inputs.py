@@ -33,7 +33,7 @@ def files(tmp_path: Path) -> Path:
         },
     )
     write_npz(tmp_path / "short.npz", UNUSED)
-    write_json(tmp_path / "vocabulary.json", ["red", "circle"])
+    write_json(tmp_path / "vocabulary.json", {"words": ["red", "circle"]})
     return tmp_path
 
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from crosshash.artifacts import read_json, write_json
-from crosshash.errors import CrosshashError
+from crosshash.disk import flush_everything
+from crosshash.errors import CrosshashError, full_disk_named
 from crosshash.pairs.source import RawFile
 
 RECEIVED = ".received"
@@ -34,8 +35,10 @@ def receipt_path(received: Path, source: str) -> Path:
 
 
 def write_receipt(received: Path, source: str, receipt: Receipt) -> None:
-    """Write it; from then on the source counts as received."""
-    write_json(receipt_path(received, source), asdict(receipt))
+    """Write it, once all that came before is on the disk; from then on the source counts as received."""
+    with full_disk_named(received):
+        flush_everything()
+    write_json(receipt_path(received, source), asdict(receipt), durable=True)
 
 
 def read_receipt(received: Path, source: str) -> Receipt | None:

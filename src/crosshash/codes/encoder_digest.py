@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
-from crosshash.artifacts import missing
+import numpy as np
+from numpy.typing import NDArray
+
 from crosshash.codes.bit_index import Index
 
 NAME = "encoder.json"
-MODEL_FILES = ("model.json", "model.safetensors")
 
 
-def describe_encoder(model: Path, transform: Path, kept: Index | None, bits: int) -> dict[str, Any]:
-    """Give `{"digest", "bits"}`: sha256 over the files of the model's folder, the transform, and kept bits.
+def describe_encoder(
+    model: str, matrix: NDArray[np.float32] | None, kept: Index | None, bits: int
+) -> dict[str, Any]:
+    """Give `{"digest", "bits"}`: sha256 over what was loaded, not over the files as they are by now.
 
-    kept: int64[k], the bits that are delivered; None where the method's code is not cut.
-
-    Raises:
-        CrosshashError: a file is missing.
+    model: digest of the model. matrix: float32[2K, 2k] of the transform; kept: int64[k], the bits that are
+    delivered; None for methods without.
     """
-    digest = hashlib.sha256()
-    for path in (*(model / name for name in MODEL_FILES), transform):
-        if not path.is_file():
-            raise missing(path)
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    if kept is not None:
-        digest.update(kept.tobytes())
+    digest = hashlib.sha256(model.encode())
+    for array in (matrix, kept):
+        digest.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
+        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return {"digest": digest.hexdigest(), "bits": bits}

@@ -19,6 +19,7 @@ from crosshash.collection.new_items import Ready, check_additions, encode_ready
 from crosshash.collection.own_pictures import prune_pictures
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.encode import EncodePlan
+from crosshash.disk import flush_everything
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
 from crosshash.search.encoder import Encoder, load_encoder
@@ -64,10 +65,9 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
             index that does not fit the model. Nothing has changed then.
     """
     additions = read_additions(folder)
-    encoder = load_encoder(project, settled_device("auto"))
-    _check_readable(encoder, additions)
-    caption = read_plan("encode", EncodePlan, project / "plan").caption
-    with _opened(project, encoder, into) as (place, before):
+    with _opened(project, into, settled_device("auto")) as (place, before, encoder):
+        _check_readable(encoder, additions)
+        caption = read_plan("encode", EncodePlan, project / "plan").caption
         ready, unchanged, bad = check_additions(encoder, additions, before.items.own(CONTENT), place)
         if bad and not skip_bad:
             count = "1 picture" if len(bad) == 1 else f"{len(bad)} pictures"
@@ -81,6 +81,7 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
         if ready:
             codes = encode_ready(encoder, ready, place, caption)
             items, rows = with_items(before.items, ready)
+            flush_everything()  # the pictures: one by one a thousand of them take seconds
             counts = write_grown(place, before, items, rows, codes)
     new = len(ready) - known
     return Change(new, known, unchanged, 0, others, tuple(bad), counts["image"], counts["text"], str(place))
@@ -93,8 +94,7 @@ def remove_items(project: Path, ids: Sequence[str], into: Path | None = None) ->
         CrosshashError: an id is not there (all are listed), or an index that does not fit the model.
     """
     ids = list(dict.fromkeys(ids))
-    encoder = load_encoder(project)
-    with _opened(project, encoder, into) as (place, before):
+    with _opened(project, into) as (place, before, _):
         found = [before.items.row_of(item) for item in ids]
         rows = np.array([row for row in found if row is not None], np.int64)
         if len(rows) < len(ids):
@@ -106,10 +106,13 @@ def remove_items(project: Path, ids: Sequence[str], into: Path | None = None) ->
 
 
 @contextmanager
-def _opened(project: Path, encoder: Encoder, into: Path | None) -> Iterator[tuple[Path, IndexFolder]]:
-    """Hold a collection for this process alone; gives its folder, and the index that is to be changed.
+def _opened(
+    project: Path, into: Path | None, device: str = "cpu"
+) -> Iterator[tuple[Path, IndexFolder, Encoder]]:
+    """Hold a collection for this process alone; gives its folder, the index to be changed, and the model.
 
-    Pictures to which no item refers afterwards are deleted, however it ends.
+    The model is loaded when the turn has come: while others had theirs, it may have been replaced. Pictures
+    to which no item refers afterwards are deleted, however it ends.
 
     Raises:
         CrosshashError: the folder is an index itself, or the index does not fit the model.
@@ -118,10 +121,11 @@ def _opened(project: Path, encoder: Encoder, into: Path | None) -> Iterator[tupl
     if (place / STATISTICS).is_file():
         raise CrosshashError(f"{place}: is an index, not a folder for a collection. Choose another one.")
     with locked(place / ".lock", f"{place}: waiting for another `crosshash encode` to end"):
-        grown = (place / INDEX).is_dir()
-        before = read_index(project, place / INDEX if grown else run_index(project), encoder.description)
+        encoder = load_encoder(project, device)
+        source = place / INDEX if (place / INDEX).is_dir() else run_index(project)
+        before = read_index(project, source, encoder.description, mapped=False)
         try:
-            yield place, before
+            yield place, before, encoder
         finally:
             table = place / INDEX / ITEMS
             kept = read_items_table(table).own(PICTURE) if table.is_file() else {}

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from crosshash.artifacts import atomic_path, read_npz, write_json, write_npz
+from crosshash.artifacts import atomic_path, write_json, write_npz
 from crosshash.collection.new_items import NewCodes, Ready
-from crosshash.index.code_index import CodeIndex
+from crosshash.parquet import write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.search.index_folder import (
     BASE,
@@ -22,7 +21,7 @@ from crosshash.search.index_folder import (
     QUANTISER,
     STATISTICS,
     IndexFolder,
-    folder_digest,
+    Quantiser,
 )
 from crosshash.search.items import CONTENT, PICTURE, ItemTable
 
@@ -66,18 +65,19 @@ def without_items(items: ItemTable, rows: Rows) -> ItemTable:
 def write_grown(
     collection: Path, before: IndexFolder, items: ItemTable, rows: Rows, codes: NewCodes | None
 ) -> dict[Modality, int]:
-    """Write the index of a collection in place of the one before, all files or none.
+    """Write the index of a collection in place of the one before, all files or none, and onto the disk.
 
-    rows: int64[N] of the items that changed; codes: of these items, None where they were removed. Gives how
-    many items it now has, by modality.
+    before: not mapped; its codes are changed, not those that stand in its folder by now. rows: int64[N] of
+    the items that changed; codes: of these items, None where they were removed. Gives how many items it now
+    has, by modality.
     """
     counts: dict[Modality, int] = {}
-    with atomic_path(collection / INDEX) as folder:
+    with atomic_path(collection / INDEX, durable=True) as folder:
         folder.mkdir()
         statistics = {key: value for key, value in before.statistics.items() if key != "search"}
-        statistics.setdefault(BASE, folder_digest(before.folder))
+        statistics.setdefault(BASE, before.digest)
         for modality in MODALITIES:
-            index = CodeIndex.load(before.folder / f"{modality}.faiss")
+            index = before.codes[modality]
             index.remove(np.intersect1d(rows, index.rows))
             if codes is not None:
                 has = codes.has[modality]
@@ -86,20 +86,20 @@ def write_grown(
             counts[modality] = len(index)
             statistics[modality] = {"items": len(index)}
         if before.quantiser is not None:
-            arrays = read_npz(before.folder / QUANTISER)
-            write_npz(folder / QUANTISER, arrays | _grown_words(arrays, len(items), rows, codes))
-        pq.write_table(items.table, folder / ITEMS)
+            words = _grown_words(before.quantiser, len(items), rows, codes)
+            write_npz(folder / QUANTISER, {"codebook": before.quantiser.codebook, **words})
+        write_parquet(folder / ITEMS, items.table.schema, [items.table])
         write_json(folder / STATISTICS, statistics)
     return counts
 
 
 def _grown_words(
-    arrays: dict[str, NDArray[Any]], count: int, rows: Rows, codes: NewCodes | None
+    before: Quantiser, count: int, rows: Rows, codes: NewCodes | None
 ) -> dict[str, NDArray[Any]]:
     """Give the words uint[count, M] of all items by modality."""
     grown: dict[str, NDArray[Any]] = {}
     for modality in MODALITIES:
-        old = arrays[modality]
+        old = before.words[modality]
         grown[modality] = np.zeros((count, old.shape[1]), old.dtype)
         grown[modality][: len(old)] = old
         grown[modality][rows] = 0 if codes is None or codes.words is None else codes.words[modality]

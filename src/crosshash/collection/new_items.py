@@ -19,7 +19,7 @@ from crosshash.protocols import Quantising
 from crosshash.retrieval.codefiles.codeset import Modality
 from crosshash.search.decoding import BadPicture, read_picture
 from crosshash.search.encoder import BATCH, Encoder
-from crosshash.search.index_folder import picture_path
+from crosshash.search.index_folder import read_own_picture
 from crosshash.workers.progress import tracked
 from crosshash.workers.threads import in_threads
 
@@ -103,7 +103,7 @@ def _soft_images(encoder: Encoder, chunk: Sequence[Ready], collection: Path) -> 
     soft = np.zeros((len(chunk), encoder.model.card.train_bits), np.float32)
     rows = [row for row, one in enumerate(chunk) if one.picture]
     if rows:
-        jpegs = [picture_path(collection, chunk[row].picture).read_bytes() for row in rows]
+        jpegs = [read_own_picture(collection, chunk[row].picture) for row in rows]
         soft[rows] = encoder.soft("image", jpegs)
     return soft
 

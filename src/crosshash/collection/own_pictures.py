@@ -12,10 +12,10 @@ from crosshash.search.index_folder import PICTURES, picture_path
 
 
 def store_picture(collection: Path, jpeg: bytes) -> str:
-    """Keep a picture, unless it is there already; gives its name."""
+    """Keep a picture, unless it is there already and whole; gives its name."""
     name = hashlib.sha256(jpeg).hexdigest()
     path = picture_path(collection, name)
-    if not path.is_file():
+    if not path.is_file() or path.read_bytes() != jpeg:
         with full_disk_named(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(".part")

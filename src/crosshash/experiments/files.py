@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import pandas as pd
 
+from crosshash.artifacts import parse_json
 from crosshash.config.yaml_text import parse_yaml
 from crosshash.errors import CrosshashError
+from crosshash.parquet import parse_parquet
 
 METRICS, SCORES, PARAMS, LOCK = "metrics.json", "artifacts/per_query.parquet", "params.yaml", "dvc.lock"
 
@@ -38,7 +38,7 @@ def read_metrics(name: str, files: Files) -> dict[str, Any]:
         CrosshashError: the run was not scored, or the file is damaged.
     """
     try:
-        metrics = _parsed(name, METRICS, files.read(METRICS), json.loads)
+        metrics = _parsed(name, METRICS, files.read(METRICS), parse_json)
     except OSError:
         raise CrosshashError(
             f"{name}: no {METRICS}, so it was not scored. `dvc repro` there, or `dvc exp run`, scores it."
@@ -70,16 +70,14 @@ def read_scores(name: str, files: Files) -> pd.DataFrame | None:
     """Read per_query.parquet: task, id and a column per measure; None where it cannot be had.
 
     Raises:
-        CrosshashError: it is damaged.
+        CrosshashError: it is damaged, or differs from its checksum.
     """
     try:
         content = files.read(SCORES)
     except OSError:
         return None
-    try:
-        table = pd.read_parquet(io.BytesIO(content))
-    except (ValueError, OSError) as error:
-        raise CrosshashError(f"{name}: {SCORES} cannot be read ({error}). `dvc repro evaluate`.") from None
+    remedy = "Run `dvc repro evaluate`."
+    table: pd.DataFrame = parse_parquet(content, f"{name}: {SCORES}", None, remedy).to_pandas()
     if not {"task", "id"} <= set(table.columns):
         raise CrosshashError(f"{name}: {SCORES} has no columns task and id. `dvc repro evaluate`.")
     twice = table.duplicated(["task", "id"])

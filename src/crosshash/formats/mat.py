@@ -17,6 +17,7 @@ import scipy.io
 from scipy.io.matlab import MatlabOpaque
 
 from crosshash.artifacts import atomic_path
+from crosshash.checksums import BLANK, check, seal
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.mat_text import text_array
 
@@ -30,7 +31,7 @@ REFUSED = {
     "table2array()",
     "link": "lies in another file; save it into this one",
 }
-HEADER = b"MATLAB 5.0 MAT-file, written by crosshash".ljust(116)
+HEADER = f"MATLAB 5.0 MAT-file, {BLANK}".encode().ljust(116)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,14 @@ def list_mat(path: Path) -> dict[str, MatVariable]:
     """List the variables of a .mat file of any version; no array is read.
 
     Raises:
-        CrosshashError: the file is missing, cut, damaged or of another kind.
+        CrosshashError: the file is missing, cut, damaged or of another kind; written by this project, it
+            differs from its checksum.
     """
     if not path.is_file():
         raise CrosshashError(f"{path}: {'is a folder' if path.is_dir() else 'not found'}. Give a .mat file.")
     with _readable(path):
+        with path.open("rb") as file:
+            check(file, head=True)
         if is_mat73(path):
             from crosshash.formats.mat73 import list_variables
 
@@ -188,10 +192,11 @@ def _plain(value: Any, kind: str) -> np.ndarray:  # noqa: ANN401 - whatever scip
 def write_mat(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays as a .mat file (version 5, compressed) atomically.
 
-    scipy puts the time of writing into the header; a fixed text replaces it, so that equal arrays give
-    equal bytes.
+    scipy puts the time of writing into the header; a checksum replaces it, so that equal arrays give equal
+    bytes.
     """
     with atomic_path(path) as temporary:
         scipy.io.savemat(str(temporary), dict(arrays), appendmat=False, do_compression=True)
         with temporary.open("r+b") as file:
             file.write(HEADER)
+        seal(temporary, head=True)

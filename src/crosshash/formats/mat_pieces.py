@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from crosshash.artifacts import atomic_path
+from crosshash.checksums import BLANK, seal
 
 LARGEST = 2**31 - 1  # bytes of a variable of this version; readers count them in 32 bits
-HEADER = b"MATLAB 5.0 MAT-file, written by crosshash".ljust(116) + bytes(8) + b"\0\1IM"
+HEADER = f"MATLAB 5.0 MAT-file, {BLANK}".encode().ljust(116) + bytes(8) + b"\0\1IM"
 COLUMNS = 16  # letters of every text laid out at a time
 LEVEL = 3  # of zlib; in 2.5 times the time its usual 6 makes captions an eighth smaller
 CELLS = 256  # cells packed at a time
@@ -40,16 +41,18 @@ class Variable:
 def write_variable(path: Path, name: str, variable: Variable) -> None:
     """Write a .mat file of version 5 with one compressed variable atomically; equal content, equal bytes."""
     packer = zlib.compressobj(LEVEL)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(HEADER + bytes(8))
-        named = b"".join(_element(BYTES, len(name), (name.encode(),)))
-        file.write(packer.compress(_head(variable.kind, variable.shape, named, variable.size)))
-        for piece in variable.pieces:
-            file.write(packer.compress(piece))
-        file.write(packer.flush())
-        size = file.tell() - len(HEADER) - 8
-        file.seek(len(HEADER))
-        file.write(struct.pack("<2I", COMPRESSED, size))
+    with atomic_path(path) as temporary:
+        with temporary.open("wb") as file:
+            file.write(HEADER + bytes(8))
+            named = b"".join(_element(BYTES, len(name), (name.encode(),)))
+            file.write(packer.compress(_head(variable.kind, variable.shape, named, variable.size)))
+            for piece in variable.pieces:
+                file.write(packer.compress(piece))
+            file.write(packer.flush())
+            size = file.tell() - len(HEADER) - 8
+            file.seek(len(HEADER))
+            file.write(struct.pack("<2I", COMPRESSED, size))
+        seal(temporary, head=True)
 
 
 def char_matrix(texts: Sequence[str]) -> Variable:

@@ -1,4 +1,4 @@
-"""Index files: FAISS's own format, and a last line that only a complete file has."""
+"""Index files: FAISS's own format, and a last line with a checksum, without which a file is not read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.artifacts import atomic_path, missing
+from crosshash.artifacts import altered, atomic_path, missing
+from crosshash.checksums import BLANK, MARK, AlteredError, check, seal
 from crosshash.errors import CrosshashError
 from crosshash.index.exact import Codes, Rows
 from crosshash.index.structures import Kind, Structure
 
-LAST_LINE = b"\ncrosshash index, version 1\n"
+LAST_LINE = f"\ncrosshash index, version 2, {BLANK}\n".encode()
+START = LAST_LINE.partition(MARK.encode())[0]
 REMEDY = "Delete it and run `dvc repro index`."
 OVER: dict[type, Kind] = {faiss.IndexBinaryHNSW: "hnsw", faiss.IndexBinaryMultiHash: "multihash"}
 
@@ -22,20 +24,23 @@ OVER: dict[type, Kind] = {faiss.IndexBinaryHNSW: "hnsw", faiss.IndexBinaryMultiH
 def write_index(path: Path, packed: Codes, rows: Rows, structure: Structure | None) -> None:
     """Write codes uint8[N, W] and rows int64[N], or the structure that holds them, atomically."""
     held = _flat(packed, rows) if structure is None else structure.held
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        faiss.serialize_index_binary(held).tofile(file)
-        file.write(LAST_LINE)
+    with atomic_path(path) as temporary:
+        with temporary.open("wb") as file:
+            faiss.serialize_index_binary(held).tofile(file)
+            file.write(LAST_LINE)
+        seal(temporary)
 
 
 def read_index(path: Path, mapped: bool) -> tuple[Codes, Rows, Structure | None, Any]:
     """Read codes uint8[N, W], rows int64[N], the structure if there is any, and what holds the mapping.
 
-    mapped: the operating system reads what a search needs when it needs it; nothing may be changed.
+    mapped: after all of it was read once, for its checksum, the operating system reads what a search needs
+    when it needs it; nothing may be changed.
 
     Raises:
-        CrosshashError: the file is missing, cut, or no index of this kind.
+        CrosshashError: the file is missing, cut, differs from its checksum, or is no index of this kind.
     """
-    _check_last_line(path)
+    _check_whole(path)
     try:
         held: Any = faiss.read_index_binary(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
     except (RuntimeError, MemoryError) as error:
@@ -46,19 +51,21 @@ def read_index(path: Path, mapped: bool) -> tuple[Codes, Rows, Structure | None,
     return packed if mapped else packed.copy(), rows, structure, held if mapped else None
 
 
-def _check_last_line(path: Path) -> None:
-    """Refuse what is cut before FAISS looks at it: it trusts the lengths that a file names."""
+def _check_whole(path: Path) -> None:
+    """Refuse what is cut or damaged before FAISS looks at it: it trusts the lengths that a file names."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - len(LAST_LINE)))
-            complete = file.read() == LAST_LINE
+            if not file.read().startswith(START):
+                raise CrosshashError(f"{path}: is cut, or no index of this version of crosshash. {REMEDY}")
+            check(file)
     except FileNotFoundError:
         raise missing(path) from None
+    except AlteredError as error:
+        raise altered(path, error, REMEDY) from None
     except OSError as error:
         raise CrosshashError(f"{path}: cannot be read ({error.strerror}).") from None
-    if not complete:
-        raise CrosshashError(f"{path}: is cut, or no index of this version of crosshash. {REMEDY}")
 
 
 def _flat(packed: Codes, rows: Rows) -> Any:  # noqa: ANN401 - FAISS has no types

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from crosshash.artifacts import atomic_path, read_json, write_json
+from crosshash.checksums import digest_of
 from crosshash.config.plans.base import Settings
 from crosshash.errors import CrosshashError
 from crosshash.models.method import Method
 from crosshash.models.towers import Tower, TowerSpec, build_towers
-from crosshash.models.weights.tensors import Tensors, read_tensors, write_tensors
+from crosshash.models.weights.tensors import Tensors, read_stored, write_tensors
 from crosshash.protocols import Prepare, TrainingInputs
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
@@ -23,7 +26,8 @@ REMEDY = "Run `dvc repro train`."
 class ModelCard:
     """What `model.json` says: how to build the networks again, and what was kept.
 
-    threads: of the CPU that it was trained on; None on CUDA, or where that was not recorded.
+    threads: of the CPU that it was trained on; None on CUDA, or where that was not recorded. curves: digest
+    of the files that DVCLive wrote of the same training, which have no place for one.
     """
 
     method: str
@@ -33,16 +37,18 @@ class ModelCard:
     text: TowerSpec
     best_epoch: int
     threads: int | None = None
+    curves: str = ""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model ready to encode."""
+    """A model ready to encode; digest: in hex, of all that it was loaded from."""
 
     card: ModelCard
     method: Method
     prepare_image: Prepare
     prepare_text: Prepare
+    digest: str
 
 
 def build_method(card: ModelCard, towers: tuple[Tower, Tower], inputs: TrainingInputs | None) -> Method:
@@ -53,9 +59,9 @@ def build_method(card: ModelCard, towers: tuple[Tower, Tower], inputs: TrainingI
 
 
 def save_model(folder: Path, card: ModelCard, state: Tensors) -> None:
-    """Write the folder, complete or not at all."""
+    """Write the folder, complete or not at all, and see that it is on the disk: its checkpoint goes next."""
     values = {**card.__dict__, "image": card.image.as_json(), "text": card.text.as_json()}
-    with atomic_path(folder) as temporary:
+    with atomic_path(folder, durable=True) as temporary:
         temporary.mkdir()
         write_tensors(temporary / WEIGHTS, state)
         write_json(temporary / CARD, values)
@@ -65,29 +71,56 @@ def load_model(folder: Path) -> Model:
     """Build the networks again and fill in the trained weights, ready to encode on the CPU.
 
     Raises:
-        CrosshashError: the folder is missing, cut, or of another version.
+        CrosshashError: the folder is missing, cut, damaged, or of another version.
     """
-    card = read_card(folder / CARD)
+    raw = read_json(folder / CARD)
+    card = card_of(raw, folder / CARD)
     towers = build_towers(card.image, card.text)
     try:
         method = build_method(card, towers, None)
     except (ModuleNotFoundError, TypeError) as error:
         raise _of_another_version(folder / CARD, error) from None
     weights = folder / WEIGHTS
+    stored = read_stored(weights, REMEDY)
     try:
-        method.load_state_dict(read_tensors(weights, REMEDY))
+        method.load_state_dict(stored.tensors)
     except RuntimeError as error:
         raise CrosshashError(
             f"{weights}: does not fit {CARD} ({str(error).splitlines()[0]}). {REMEDY}"
         ) from None
     method.eval()
     image, text = towers
-    return Model(card, method, image.prepare, text.prepare)
+    return Model(card, method, image.prepare, text.prepare, _digest(raw, stored.digest))
+
+
+def digest_on_disk(folder: Path) -> str:
+    """Give the digest that a model would have which is loaded now, without loading one.
+
+    Raises:
+        CrosshashError: the folder is missing or cut.
+    """
+    try:
+        return _digest(read_json(folder / CARD), digest_of(folder / WEIGHTS, head=True))
+    except OSError as error:
+        raise CrosshashError(f"{folder / WEIGHTS}: cannot be read ({error.strerror}). {REMEDY}") from None
+
+
+def _digest(raw: object, weights: str) -> str:
+    told = json.dumps(raw, sort_keys=True) + weights
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read model.json."""
-    raw: dict[str, Any] = read_json(path)
+    """Read model.json.
+
+    Raises:
+        CrosshashError: it is missing, cut, damaged, or of another version.
+    """
+    return card_of(read_json(path), path)
+
+
+def card_of(raw: dict[str, Any], path: Path) -> ModelCard:
+    """Take what model.json holds for a card; `path`: what messages call it."""
     try:
         return ModelCard(**{**raw, "image": _spec(raw["image"]), "text": _spec(raw["text"])})
     except (TypeError, KeyError) as error:

@@ -6,8 +6,9 @@ import hashlib
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from crosshash.artifacts import read_json, write_json
 from crosshash.errors import CrosshashError, listed
@@ -15,6 +16,23 @@ from crosshash.pairs.source import RawFile
 from crosshash.workers.progress import tracked
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a record says of its files: their sha256, by path."""
+
+    record: Path
+    sha256: Mapping[str, str]
+
+    @classmethod
+    def of(cls, record: Path, folder: Path) -> Recorded:
+        """Read the record of the files in a folder.
+
+        Raises:
+            CrosshashError: as `read_raw`.
+        """
+        return cls(record, {str(folder / file.name): file.sha256 for file in read_raw(record)})
 
 
 def describe_files(folder: Path, names: Iterable[str]) -> list[RawFile]:
@@ -62,7 +80,7 @@ def read_raw(path: Path) -> list[RawFile]:
 def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) -> None:
     """See that the recorded files are still there; if not, fetch them again and compare.
 
-    Looking takes names and sizes alone; contents are compared only after a second fetch.
+    Looking takes names and sizes alone; contents are compared after a second fetch, and by who reads them.
 
     Raises:
         CrosshashError: files are gone or changed, and fetching did not bring them back (all are listed).
@@ -72,15 +90,42 @@ def check_raw(record: Path, folder: Path, fetch: Callable[[], list[RawFile]]) ->
         return
     logger.info("raw files are gone from %s or changed: getting them again", folder)
     found = {file.name: file for file in fetch()}
-    problems = [
-        f"{folder / file.name}: {'changed' if file.name in found else 'vanished'}"
-        for file in recorded
-        if found.get(file.name) != file
+    refuse_changed(
+        record,
+        [
+            f"{folder / file.name}: {'changed' if file.name in found else 'vanished'}"
+            for file in recorded
+            if found.get(file.name) != file
+        ],
+    )
+
+
+def check_contents(record: Path, folder: Path, left_out: Collection[str] = ()) -> None:
+    """Compare the recorded files with their sha256; not those whose name has an ending of `left_out`.
+
+    Raises:
+        CrosshashError: some have another content; all are listed.
+    """
+    files = [file for file in read_raw(record) if PurePosixPath(file.name).suffix.lower() not in left_out]
+    changed = [
+        f"{folder / file.name}: changed"
+        for file in tracked(files, len(files), "checksums", "files")
+        if describe_file(folder, file.name) != file
     ]
+    refuse_changed(record, changed)
+
+
+def refuse_changed(record: Path, problems: Sequence[str]) -> None:
+    """Refuse raw files that are not those of the record: a line for each.
+
+    Raises:
+        CrosshashError: there are some.
+    """
     if problems:
         raise CrosshashError(
             f"{len(problems)} raw file(s) are no longer those that {record} lists:\n{listed(problems)}\n"
-            "Put them back, or take them as they are now with `dvc repro --force download`, then `dvc repro`."
+            "Put them back (what was drawn or downloaded comes again once it is deleted), or take them as "
+            "they are now with `dvc repro --force download`, then `dvc repro`."
         )
 
 

@@ -10,13 +10,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crosshash.artifacts import CHECKSUM
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.spelling import composed
 from crosshash.pairs.table import PARTS
 
 COLUMNS = ("id", "part")
 LISTS = {"query": "query", "train": "train", "val_query": "val"}
-IGNORED = "pairs_sha256"
+IGNORED = ("pairs_sha256", CHECKSUM)
+"""Keys of a split.json of the project's own, which whoever gives it as split.file may have edited."""
+
 REMEDY = (
     "Ids are those of the column id of pairs.parquet. Mend the file, or set split.file to null in "
     "params.yaml to have a split drawn."
@@ -109,7 +112,7 @@ def _from_json(text: str) -> Content:
         return Content([], False, ["is no object with the lists query and train"])
     entries = []
     problems = [
-        f"unknown key '{key}'; known: {', '.join(LISTS)}" for key in value if key not in (*LISTS, IGNORED)
+        f"unknown key '{key}'; known: {', '.join(LISTS)}" for key in value if key not in (*LISTS, *IGNORED)
     ]
     for key, part in LISTS.items():
         found = value.get(key, [])

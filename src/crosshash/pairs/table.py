@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow
-import pyarrow.parquet
 
-from crosshash.artifacts import atomic_path, missing
 from crosshash.errors import CrosshashError
+from crosshash.parquet import read_parquet, write_parquet
 
 NAME = "pairs.parquet"
 PARTS = ("query", "train", "val", "rest")
@@ -40,14 +39,10 @@ class Pair:
 
 def write_pairs(folder: Path, pairs: Sequence[Pair]) -> None:
     """Write `pairs.parquet` into the data set's folder, the rows in the given order."""
-    with (
-        atomic_path(folder / NAME) as temporary,
-        pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd") as file,
-    ):
-        for start in range(0, max(len(pairs), 1), BLOCK):
-            block = pairs[start : start + BLOCK]
-            columns = {name: [getattr(pair, name) for pair in block] for name in SCHEMA.names}
-            file.write_table(pyarrow.table(columns, schema=SCHEMA))
+    blocks = (pairs[start : start + BLOCK] for start in range(0, max(len(pairs), 1), BLOCK))
+    columns = ({name: [getattr(pair, name) for pair in block] for name in SCHEMA.names} for block in blocks)
+    tables = (pyarrow.table(one, schema=SCHEMA) for one in columns)
+    write_parquet(folder / NAME, SCHEMA, tables, compression="zstd")
 
 
 def read_pairs(folder: Path) -> list[Pair]:
@@ -57,7 +52,7 @@ def read_pairs(folder: Path) -> list[Pair]:
         CrosshashError: the file is missing, cut or of another layout.
     """
     found: list[Pair] = []
-    for block in _read(folder / NAME, SCHEMA.names).to_batches(BLOCK):
+    for block in read_columns(folder, SCHEMA.names).to_batches(BLOCK):
         columns = (column.to_pylist() for column in block.columns)
         found += (
             Pair(item, image, tuple(captions), tuple(labels), part)
@@ -66,10 +61,16 @@ def read_pairs(folder: Path) -> list[Pair]:
     return found
 
 
-def _read(path: Path, columns: Sequence[str]) -> pyarrow.Table:
+def read_columns(folder: Path, columns: Sequence[str]) -> pyarrow.Table:
+    """Read some columns of `pairs.parquet`, in row order.
+
+    Raises:
+        CrosshashError: the file is missing, cut, differs from its checksum, or is of another layout.
+    """
+    table = read_parquet(folder / NAME, columns)
     try:
-        return pyarrow.parquet.read_table(path, columns=list(columns), schema=SCHEMA)
-    except FileNotFoundError:
-        raise missing(path) from None
-    except (pyarrow.ArrowException, OSError) as error:
-        raise CrosshashError(f"{path}: cannot be read ({error}). Delete it and run `dvc repro`.") from None
+        return table.cast(pyarrow.schema([SCHEMA.field(name) for name in columns]))
+    except pyarrow.ArrowException as error:
+        raise CrosshashError(
+            f"{folder / NAME}: is of another layout ({error}). Delete it and run `dvc repro`."
+        ) from None

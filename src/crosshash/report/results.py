@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
+from crosshash.checksums import folder_digest
 from crosshash.config.plans.base import settings_of
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.info import DatasetInfo, read_info
+from crosshash.pairs.table import read_columns
 from crosshash.retrieval.codefiles.codeset import CodeSet, read_code_set
 from crosshash.retrieval.scoring.metrics_file import read_metrics
+from crosshash.retrieval.scoring.query_scores import read_query_scores
 
 PLOTS = ("pr", "pr_by_rank", "precision_at_n", "significance", "rerank")
 """Tables below plots/ that the evaluate stage writes; without rows where a run has nothing of the kind."""
@@ -78,19 +80,21 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
     """
     data = root / "data" / dataset
     _check_presence(root, data)
-    metrics, pairs = read_metrics(root / "metrics.json"), _pairs(data / "pairs.parquet")
+    metrics, pairs = read_metrics(root / "metrics.json"), _pairs(data)
     codes = {side: read_code_set(root / f"artifacts/codes/{side}.npz") for side in ("query", "retrieval")}
     _check_agreement(metrics, codes, pairs, dataset, bits)
+    per_query = read_query_scores(root / "artifacts/per_query.parquet", root)  # and the tables, before these
+    model = read_json(root / "artifacts/model/model.json")
     return Results(
         metrics=metrics,
         scores=pd.read_csv(root / "artifacts/scores.csv"),
         plots={name: pd.read_csv(root / "plots" / f"{name}.csv") for name in PLOTS},
-        per_query=pd.read_parquet(root / "artifacts/per_query.parquet"),
-        curves=_curves(root / "dvclive/plots/metrics"),
+        per_query=per_query,
+        curves=_curves(root / "dvclive/plots/metrics", model.get("curves")),
         centers=read_json(root / "artifacts/centers/statistics.json"),
         transform=read_json(root / "artifacts/transform_statistics.json"),
         index=read_json(root / "artifacts/index/statistics.json"),
-        model=read_json(root / "artifacts/model/model.json"),
+        model=model,
         info=read_info(data),
         query=codes["query"],
         retrieval=codes["retrieval"],
@@ -118,8 +122,16 @@ def _check_presence(root: Path, data: Path) -> None:
         )
 
 
-def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Read DVCLive's files, one metric each: tab-separated, with the step and, last, the value."""
+def _curves(folder: Path, written: str | None) -> dict[str, list[tuple[int, float]]]:
+    """Read DVCLive's files, one metric each: tab-separated, with the step and, last, the value.
+
+    written: their digest, as training has kept it.
+    """
+    if written and folder_digest(folder) != written:
+        raise CrosshashError(
+            f"{folder}: damaged, changed, or not of the training that left artifacts/model. Delete it and "
+            "run `dvc repro train`."
+        )
     curves = {}
     for path in sorted(folder.rglob("*.tsv")):
         with path.open(encoding="utf-8", newline="") as file:
@@ -157,7 +169,7 @@ def _check_agreement(
         raise CrosshashError(f"these results are of different runs; run `dvc repro`:\n{listed(problems)}")
 
 
-def _pairs(path: Path) -> dict[str, Pair]:
-    columns = pq.read_table(path, columns=["id", "captions", "labels", "part"]).to_pydict()
+def _pairs(data: Path) -> dict[str, Pair]:
+    columns = read_columns(data, ["id", "captions", "labels", "part"]).to_pydict()
     rows = zip(columns["id"], columns["captions"], columns["labels"], columns["part"], strict=True)
     return {item: Pair(tuple(captions), tuple(labels), part) for item, captions, labels, part in rows}

@@ -21,7 +21,7 @@ from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.encoding import Encoder as Network
 from crosshash.inference.encoding import shortened, soft_codes
-from crosshash.inference.model_folder import Model, load_model
+from crosshash.inference.model_folder import Model, digest_on_disk, load_model
 from crosshash.models.towers import TowerSpec
 from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
@@ -48,6 +48,7 @@ class Encoded:
 class Encoder:
     """A trained model and how its codes are shortened.
 
+    artifacts: the folder that all of it was loaded from, which may hold another one by now.
     matrix: float32[2K, 2k] of the transform; kept: int64[k], the bits that are delivered; None for methods
     without. max_side: pictures are shrunk to it first, as those of the data set were.
     """
@@ -69,9 +70,17 @@ class Encoder:
     @property
     def description(self) -> dict[str, Any]:
         """What an index must have been made with: digest and bits."""
-        return describe_encoder(
-            self.artifacts / "model", self.artifacts / "transform.npz", self.kept, self.bits
-        )
+        return describe_encoder(self.model.digest, self.matrix, self.kept, self.bits)
+
+    def is_on_disk(self) -> bool:
+        """Say whether the folder still holds what was loaded from it."""
+        try:
+            kept = None if self.kept is None else _kept_bits(self.artifacts / "codes", self.model)
+            matrix = read_transform(self.artifacts / "transform.npz")
+            found = describe_encoder(digest_on_disk(self.artifacts / "model"), matrix, kept, self.bits)
+        except CrosshashError:
+            return False
+        return found == self.description
 
     def reads_vectors(self, modality: Modality) -> bool:
         """Say whether the network of a modality reads vectors, not pictures or captions."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.artifacts import missing, read_json, read_npz
+from crosshash.checksums import folder_digest
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.evaluate import EvaluatePlan
@@ -26,10 +27,17 @@ ITEMS, QUANTISER, STATISTICS = "items.parquet", "quantiser.npz", "statistics.jso
 BASE = "base"
 """Key of a collection's statistics: digest of the index that it was made from."""
 
+SHOWN = 12
+"""Digits of a digest that messages show."""
+
 BACK = (
     "Going back to the settings that it was made with (`git checkout params.yaml && dvc repro`) also brings "
     "it back to use."
 )
+
+
+class OtherModel(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
+    """An index that another model made than the one that is to search it."""
 
 
 class StaleCollection(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
@@ -47,9 +55,13 @@ class Quantiser:
 
 @dataclass(frozen=True)
 class IndexFolder:
-    """An index: codes by modality under the row numbers of the items, and what is known of these."""
+    """An index: codes by modality under the row numbers of the items, and what is known of these.
+
+    digest: of the folder's files.
+    """
 
     folder: Path
+    digest: str
     dataset: str
     codes: dict[Modality, CodeIndex]
     items: ItemTable
@@ -57,9 +69,13 @@ class IndexFolder:
     statistics: dict[str, Any]
 
     def picture(self, name: str) -> bytes | None:
-        """Give a picture of the collection's own by its name; None where the file is gone."""
+        """Give a picture of the collection's own by its name; None where the file is gone.
+
+        Raises:
+            CrosshashError: it is damaged.
+        """
         try:
-            return picture_path(self.folder.parent, name).read_bytes()
+            return read_own_picture(self.folder.parent, name)
         except OSError:
             return None
 
@@ -67,6 +83,23 @@ class IndexFolder:
 def picture_path(collection: Path, name: str) -> Path:
     """Say where a collection keeps a picture of its own."""
     return collection / PICTURES / name[:2] / f"{name}.jpg"
+
+
+def read_own_picture(collection: Path, name: str) -> bytes:
+    """Read a picture of a collection's own, which its name is the sha256 of.
+
+    Raises:
+        OSError: it cannot be read.
+        CrosshashError: it is damaged.
+    """
+    path = picture_path(collection, name)
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != name:
+        raise CrosshashError(
+            f"{path}: is damaged: its name is no longer the sha256 of its content. Delete it, and encode the "
+            "folder that it came from again, after `crosshash encode --remove` of its item."
+        )
+    return data
 
 
 def index_folder(project: Path, chosen: Path | None = None) -> Path:
@@ -82,10 +115,11 @@ def run_index(project: Path) -> Path:
     return project / "artifacts" / "index"
 
 
-def read_index(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFolder:
+def read_index(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool = True) -> IndexFolder:
     """Read an index that fits the encoder, as `describe_encoder` describes it.
 
     A folder that another process replaces meanwhile is read again, so that all files are of one state.
+    mapped: as of `CodeIndex.load`.
 
     Raises:
         CrosshashError: a file is missing, cut, or does not fit the others, the encoder, or the run's index.
@@ -93,7 +127,7 @@ def read_index(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFol
     while True:
         before = _state(folder)
         try:
-            found = _read(project, folder, encoder)
+            found = _read(project, folder, encoder, mapped)
         except CrosshashError:
             if _state(folder) == before:
                 raise
@@ -102,22 +136,13 @@ def read_index(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFol
                 return found
 
 
-def folder_digest(folder: Path) -> str:
-    """Give the sha256 over names and contents of a folder's files."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        with path.open("rb") as file:
-            digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _read(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFolder:
+def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) -> IndexFolder:
     if not folder.is_dir():
         raise missing(folder)
     statistics = read_json(folder / STATISTICS)
     check_fresh(project, folder, statistics, encoder)
     items = read_items_table(folder / ITEMS)
-    codes = {name: CodeIndex.load(folder / f"{name}.faiss", mapped=True) for name in MODALITIES}
+    codes = {name: CodeIndex.load(folder / f"{name}.faiss", mapped) for name in MODALITIES}
     quantiser = _quantiser(project, folder, len(items))
     strange = [name for name, index in codes.items() if len(index) > len(items)]
     if strange:
@@ -126,15 +151,16 @@ def _read(project: Path, folder: Path, encoder: dict[str, Any]) -> IndexFolder:
             f"not of one run. {remedy(statistics)}"
         )
     dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
-    return IndexFolder(folder, dataset, codes, items, quantiser, statistics)
+    return IndexFolder(folder, folder_digest(folder), dataset, codes, items, quantiser, statistics)
 
 
 def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder: dict[str, Any]) -> None:
-    """Refuse an index that the present model cannot search.
+    """Refuse an index that the model cannot search.
 
     Raises:
         StaleCollection: a collection was made by another model, for other bits, or from another index.
-        CrosshashError: an index was; or by another version.
+        OtherModel: an index was made by another model, or for other bits.
+        CrosshashError: it was by another version.
     """
     made_by = statistics.get("encoder")
     if made_by is None:
@@ -144,14 +170,15 @@ def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder
     if made_by["bits"] != encoder["bits"]:
         problem = f"holds codes of {made_by['bits']} bits, the model gives {encoder['bits']}"
     elif made_by["digest"] != encoder["digest"]:
-        problem = "was made by another model than the present one"
+        made, loaded = (one["digest"][:SHOWN] for one in (made_by, encoder))
+        problem = f"was made by another model ({made}) than the present one ({loaded})"
     elif grown and run.is_dir() and statistics[BASE] != folder_digest(run):
         problem = f"{run} has changed since this collection was made from it"
     else:
         return
     if grown:
         raise StaleCollection(f"{folder}: {problem}. {remedy(statistics)} {BACK}")
-    raise CrosshashError(f"{folder}: {problem}. {remedy(statistics)}")
+    raise OtherModel(f"{folder}: {problem}. {remedy(statistics)}")
 
 
 def remedy(statistics: dict[str, Any]) -> str:

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from crosshash.artifacts import missing
 from crosshash.errors import CrosshashError
 from crosshash.formats.spelling import as_seen, composed
+from crosshash.parquet import read_parquet
 
 COLUMNS = ("id", "row", "image", "caption", "labels")
 PICTURE, CONTENT = "picture", "content"
@@ -133,17 +132,10 @@ def read_items_table(path: Path) -> ItemTable:
     """Read `items.parquet` of an index.
 
     Raises:
-        CrosshashError: it is missing, cut, or lacks a column.
+        CrosshashError: it is missing, cut, differs from its checksum, or lacks a column.
     """
-    if not path.is_file():
-        raise missing(path)
-    try:
-        table = pq.read_table(path).combine_chunks()  # rows are taken from one chunk a thousand times faster
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CrosshashError(
-            f"{path}: is cut or no parquet file ({error}). Delete it and run `dvc repro index`."
-        ) from None
+    table = read_parquet(path, remedy="Delete it and run `dvc repro index`.")
     absent = [name for name in COLUMNS if name not in table.column_names]
     if absent:
         raise CrosshashError(f"{path}: no column {', '.join(absent)}. Run `dvc repro index`.")
-    return ItemTable(table)
+    return ItemTable(table.combine_chunks())  # rows are taken from one chunk a thousand times faster

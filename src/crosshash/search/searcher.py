@@ -13,7 +13,14 @@ from crosshash.errors import CrosshashError
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.encoder import Encoded, Encoder, load_encoder
-from crosshash.search.index_folder import IndexFolder, StaleCollection, index_folder, read_index
+from crosshash.search.index_folder import (
+    SHOWN,
+    IndexFolder,
+    OtherModel,
+    StaleCollection,
+    index_folder,
+    read_index,
+)
 from crosshash.search.items import PICTURE, Hit, Item, ItemTable
 from crosshash.search.stored_pictures import ShardPictures
 
@@ -44,10 +51,20 @@ class Searcher:
 
     @classmethod
     def over(cls, encoder: Encoder, project: Path, index: Path | None = None) -> Searcher:
-        """Do the same with a model that is loaded already."""
+        """Do the same with a model that is loaded already.
+
+        Raises:
+            CrosshashError: as `open`, or the model's files have changed since it was loaded, and the index
+                is one of the model that stands there now.
+        """
+        folder = index_folder(project, index)
         try:
-            found = read_index(project, index_folder(project, index), encoder.description)
-        except StaleCollection as error:
+            found = read_index(project, folder, encoder.description)
+        except (OtherModel, StaleCollection) as error:
+            if not encoder.is_on_disk():
+                raise _outdated(encoder, folder) from None
+            if isinstance(error, OtherModel):
+                raise
             raise StaleCollection(
                 f"{error} The index of the run can be searched: --index artifacts/index."
             ) from None
@@ -180,3 +197,12 @@ class Searcher:
         if task not in TASKS:
             raise CrosshashError(f"unknown task '{task}'; there are {', '.join(TASKS)}.")
         return TASKS[task][1]
+
+
+def _outdated(encoder: Encoder, folder: Path) -> CrosshashError:
+    """Say that the index is of a model that was written after this one was loaded."""
+    return CrosshashError(
+        f"{folder}: is not of the model that is loaded ({encoder.description['digest'][:SHOWN]}), and "
+        f"{encoder.artifacts / 'model'} has changed since. Load it again: call `crosshash.load` anew, or "
+        "start the command or the service again, once `dvc repro` has ended."
+    )

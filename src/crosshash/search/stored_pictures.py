@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from tarfile import BLOCKSIZE
@@ -14,7 +16,7 @@ from typing import BinaryIO
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
-from crosshash.shards.tar_files import FOLDER, INDEX
+from crosshash.shards.tar_files import FOLDER, INDEX, check_shard
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,17 @@ class ShardPictures:
         """Give the JPEG of a row of the pair table; None unless the row is that item's and has one.
 
         Raises:
-            CrosshashError: a shard is missing.
+            CrosshashError: a shard is missing or damaged.
         """
         place = self._places.get(row)
         if place is None:
             return None
         shard, start = place
         with _opened(self.folder / FOLDER / shard) as file:
-            contents = {
-                name.partition(".")[2]: _bytes(file, first, size)
-                for name, first, size in islice(_members(file, start), 2)
-            }
-        try:  # the data set may have been converted anew since the index was made
-            same = json.loads(contents["json"])["id"] == item
-        except (ValueError, KeyError, TypeError):
-            return None
-        return contents.get("jpg") if same else None
+            found, state = _picture_of(file, start, item), os.fstat(file.fileno())
+        if found is None:  # because of damage, or the data set was converted anew since the index was made
+            _check_state(self.folder, shard, state.st_ino, state.st_mtime_ns)
+        return found
 
     @cached_property
     def _places(self) -> dict[int, tuple[str, int]]:
@@ -59,6 +56,12 @@ class ShardPictures:
                     if name.endswith(".jpg"):
                         places[int(name[:-4])] = (shard["name"], first - BLOCKSIZE)
         return places
+
+
+@lru_cache(maxsize=256)
+def _check_state(folder: Path, shard: str, *_state: int) -> None:
+    """Compare a shard with its checksum; one that is whole is not read again for each of its pictures."""
+    check_shard(folder, shard)
 
 
 @contextmanager
@@ -75,12 +78,31 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise CrosshashError(f"{path}: cannot be read ({error}). Run `dvc repro convert`.") from None
 
 
+def _picture_of(file: BinaryIO, start: int, item: str) -> bytes | None:
+    """Read the picture at a place; None unless it is whole and the item's, by the .json that follows it."""
+    try:
+        contents = {
+            name.partition(".")[2]: _bytes(file, first, size)
+            for name, first, size in islice(_members(file, start), 2)
+        }
+        known, picture = json.loads(contents["json"]), contents["jpg"]
+        same = known["id"] == item and known["sha256"] == hashlib.sha256(picture).hexdigest()
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return picture if same else None
+
+
 def _members(file: BinaryIO, start: int = 0) -> Iterator[tuple[str, int, int]]:
     """Yield name, first byte and size of the files of a shard from a header on, reading headers alone.
 
     tarfile takes many times as long, since it reads every field; shards have short names and plain files.
+
+    Raises:
+        ValueError: a header is damaged: its own checksum, the sum of its bytes, says so.
     """
     while (header := _bytes(file, start, BLOCKSIZE)).rstrip(b"\0"):
+        if sum(header) - sum(header[148:156]) + 8 * ord(" ") != int(header[148:154], 8):
+            raise ValueError(f"a damaged header at byte {start}")
         name, size = header[:100].rstrip(b"\0").decode(), int(header[124:135], 8)
         yield name, start + BLOCKSIZE, size
         start += BLOCKSIZE * (1 + -(-size // BLOCKSIZE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 from pathlib import Path
@@ -30,15 +31,21 @@ class BadImageError(Exception):
     """A picture that cannot be used; its text says why."""
 
 
-def prepare_image(path: Path, max_side: int, check: Check = "full") -> bytes:
+class ChangedImageError(BadImageError):
+    """A picture that is not the recorded one."""
+
+
+def prepare_image(path: Path, max_side: int, check: Check = "full", sha256: str | None = None) -> bytes:
     """Give the picture as JPEG, its longest side at most `max_side` pixels.
 
     An upright RGB or grey JPEG that is small enough is copied byte for byte: after it was read to its end
     (`full`), or had a header and an end mark (`quick`). Everything else becomes RGB: turned upright by its
     EXIF tag, the first frame of an animation, transparent parts white, 16 bits scaled to 8.
+    sha256: of the file as it was recorded.
 
     Raises:
         BadImageError: the file is missing, empty, cut, not a picture, or has too many pixels.
+        ChangedImageError: the file is another one than was recorded.
     """
     try:
         data = path.read_bytes()
@@ -46,6 +53,8 @@ def prepare_image(path: Path, max_side: int, check: Check = "full") -> bytes:
         raise BadImageError("the file is missing") from None
     except OSError as error:
         raise BadImageError(f"the file cannot be read ({error.strerror})") from None
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise ChangedImageError("changed")
     if not data:
         raise BadImageError("the file is empty (zero bytes)")
     return prepare_bytes(data, max_side, check)

@@ -109,7 +109,7 @@ def write_tables(
     if words is None:
         words = most_frequent_words((caption for item in train for caption in item.captions), vocabulary)
         _tell_unspaced(source)
-    write_json(folder / "vocabulary.json", words)
+    write_json(folder / "vocabulary.json", {"words": words})
     info = _describe(dataset, source, Counter(pair.part for pair in pairs))
     write_info(folder, info)
     return info

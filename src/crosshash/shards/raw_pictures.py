@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from crosshash.formats.pixel_rows import PixelRows
+from crosshash.pairs.raw_record import Recorded, refuse_changed
 from crosshash.pairs.source import RawItems
 from crosshash.pairs.split import Split
 from crosshash.pairs.table import PARTS
-from crosshash.shards.checked_images import BadImageError, Check
+from crosshash.shards.checked_images import BadImageError, ChangedImageError, Check
 from crosshash.shards.spool import Piece, Pieces, spool_files, spool_pixels
 from crosshash.shards.tar_files import Item
 from crosshash.workers.cores import cores
@@ -52,21 +53,34 @@ def _can_be_shared_out(source: RawItems) -> bool:
 
 
 def spool_pictures(
-    source: RawItems, folder: Path, max_side: int, check: Check, crew: Sequence[Worker] = ()
+    source: RawItems,
+    folder: Path,
+    max_side: int,
+    check: Check,
+    crew: Sequence[Worker] = (),
+    recorded: Recorded | None = None,
 ) -> tuple[RawItems, Pieces, list[str]]:
     """Put every good picture into files of `folder`, as it goes into the shards.
 
     Returns the data set without the items of bad pictures; where its pictures lie, in step with it; and a
     line for each bad one.
+
+    Raises:
+        CrosshashError: picture files are not those that were recorded; all are listed.
     """
     count = len(source.items)
-    outcomes = (outcome for chunk in _prepared(source, folder, max_side, check, crew) for outcome in chunk)
-    pieces, bad = Pieces(count), {}
+    chunks = _prepared(source, folder, max_side, check, crew, recorded.sha256 if recorded else {})
+    outcomes = (outcome for chunk in chunks for outcome in chunk)
+    pieces, bad, changed = Pieces(count), {}, []
     for row, outcome in enumerate(tracked(outcomes, count, "pictures", "images")):
         if isinstance(outcome, BadImageError):
             bad[row] = f"{_name(source, row)}: {outcome}"
         else:
             pieces[row] = outcome
+        if isinstance(outcome, ChangedImageError):
+            changed.append(bad[row])
+    if recorded:
+        refuse_changed(recorded.record, changed)
     if not bad:
         return source, pieces, []
     kept = [row for row in range(count) if row not in bad]
@@ -91,7 +105,12 @@ def shard_items(
 
 
 def _prepared(
-    source: RawItems, folder: Path, max_side: int, check: Check, crew: Sequence[Worker]
+    source: RawItems,
+    folder: Path,
+    max_side: int,
+    check: Check,
+    crew: Sequence[Worker],
+    sha256: Mapping[str, str],
 ) -> Iterator[list[Outcome]]:
     """Set pictures aside in chunks, in order."""
     starts = range(0, len(source.items), CHUNK)
@@ -100,8 +119,9 @@ def _prepared(
         work = partial(spool_pixels, pixels=source.images, folder=folder, max_side=max_side)
         return in_processes(crew, work, rows)
     assert isinstance(source.images, tuple)  # noqa: S101 - vectors and nothing are no pictures
-    paths = (source.images[start : start + CHUNK] for start in starts)
-    return in_processes(crew, partial(spool_files, folder=folder, max_side=max_side, check=check), paths)
+    files = [(path, sha256.get(str(path))) for path in source.images]
+    parts = (files[start : start + CHUNK] for start in starts)
+    return in_processes(crew, partial(spool_files, folder=folder, max_side=max_side, check=check), parts)
 
 
 def _name(source: RawItems, row: int) -> str:

@@ -68,17 +68,20 @@ class Pieces:
 
 
 def spool_files(
-    paths: Sequence[Path], folder: Path, max_side: int, check: Check
+    files: Sequence[tuple[Path, str | None]], folder: Path, max_side: int, check: Check
 ) -> list[Piece | BadImageError]:
-    """Prepare picture files and set them aside in `folder`; a bad one gives its error in its place."""
+    """Prepare picture files and set them aside in `folder`; a bad one gives its error in its place.
 
-    def prepared(path: Path) -> bytes | BadImageError:
+    files: path, and sha256 as it was recorded.
+    """
+
+    def prepared(file: tuple[Path, str | None]) -> bytes | BadImageError:
         try:
-            return prepare_image(path, max_side, check)
+            return prepare_image(file[0], max_side, check, file[1])
         except BadImageError as error:
             return error
 
-    return _set_aside(folder, map(prepared, paths))
+    return _set_aside(folder, map(prepared, files))
 
 
 def spool_pixels(rows: range, pixels: PixelRows, folder: Path, max_side: int) -> list[Piece | BadImageError]:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from crosshash.artifacts import read_json, write_json
+from crosshash.checksums import DIGITS
 from crosshash.errors import CrosshashError
 from crosshash.shards.spool import Piece
 from crosshash.workers.processes import Worker, in_processes
@@ -102,13 +103,10 @@ def read_shard(folder: Path, name: str) -> Iterator[Item]:
     from webdataset.tariterators import group_by_keys, tar_file_expander
 
     path = folder / FOLDER / name
-    shards = read_json(folder / FOLDER / INDEX)["shards"]
-    shard = next(shard for shard in shards if shard["name"] == name)
+    # A tar that is cut between members, or has a damaged header, would end early without a word.
+    shard = check_shard(folder, name)
     count = 0
     try:
-        # A tar that is cut between members, or has a damaged header, would end early without a word.
-        if _sha256(path) != shard["sha256"]:
-            raise _damaged(path, f"differs from its checksum in {INDEX}")
         with path.open("rb") as file:
             # The tar reading stages of webdataset.WebDataset; its others take paths for URLs, deal the shards
             # out to workers and heed variables of the environment.
@@ -119,6 +117,25 @@ def read_shard(folder: Path, name: str) -> Iterator[Item]:
         raise _damaged(path, f"cannot be read ({error.strerror})") from None
     if count != shard["count"]:
         raise _damaged(path, f"holds {count} items where {INDEX} says {shard['count']}")
+
+
+def check_shard(folder: Path, name: str) -> dict[str, Any]:
+    """Compare a shard with its checksum; gives what the index says of it.
+
+    Raises:
+        CrosshashError: the shard is missing, or cut or damaged.
+    """
+    path = folder / FOLDER / name
+    entries: list[dict[str, Any]] = read_json(folder / FOLDER / INDEX)["shards"]
+    entry = next((entry for entry in entries if entry["name"] == name), None)
+    if entry is None:
+        raise CrosshashError(f"{path}: {INDEX} knows no such shard. Run `dvc repro convert`.")
+    try:
+        if _sha256(path) != entry["sha256"]:
+            raise _damaged(path, f"differs from its checksum in {INDEX}")
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+    return entry
 
 
 def _shards(parts: Mapping[str, Iterable[Item]], limit: float) -> Iterator[Shard]:
@@ -180,18 +197,19 @@ def _header(name: bytes, size: int) -> bytes:
 
 def _members(item: Item) -> Iterator[tuple[str, bytes]]:
     """Lay an item out as files; named by the row, since ids may hold dots and slashes."""
-    if isinstance(item.image, np.ndarray):
-        yield "image.npy", _npy(item.image)
-    elif item.image is not None:
-        yield "jpg", item.image.read() if isinstance(item.image, Piece) else item.image
-    yield "json", _json(item)
+    picture = item.image.read() if isinstance(item.image, Piece) else item.image
+    if isinstance(picture, np.ndarray):
+        yield "image.npy", _npy(picture)
+    elif picture is not None:
+        yield "jpg", picture
+    yield "json", _json(item, hashlib.sha256(picture).hexdigest() if isinstance(picture, bytes) else None)
     if item.text is not None:
         yield "text.npy", _npy(item.text.astype(np.float32, copy=False))
 
 
 def _size(item: Item) -> int:
     """Bytes in the tar: a block of 512 for each header, contents filled up to whole blocks."""
-    sizes = [len(_json(item))]
+    sizes = [len(_json(item, DIGITS * "0" if isinstance(item.image, bytes | Piece) else None))]
     if isinstance(item.image, np.ndarray):
         sizes.append(_npy_size(item.image.dtype, item.image.shape))
     elif item.image is not None:
@@ -201,8 +219,11 @@ def _size(item: Item) -> int:
     return sum(tarfile.BLOCKSIZE * (1 + -(-size // tarfile.BLOCKSIZE)) for size in sizes)
 
 
-def _json(item: Item) -> bytes:
-    text = {"id": item.id, "captions": item.captions, "labels": item.labels}
+def _json(item: Item, sha256: str | None) -> bytes:
+    """Write what is known of an item; with the sha256 of its picture, which is read alone by the service."""
+    text: dict[str, Any] = {"id": item.id, "captions": item.captions, "labels": item.labels}
+    if sha256 is not None:
+        text["sha256"] = sha256
     return json.dumps(text, ensure_ascii=False).encode()
 
 

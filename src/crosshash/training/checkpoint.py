@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from crosshash.errors import CrosshashError, full_disk_named
-from crosshash.models.weights.tensors import Tensors, read_note, read_tensors, write_tensors
+from crosshash.models.weights.tensors import Tensors, read_stored, write_tensors
 from crosshash.workers import lock
 
 Epoch = dict[str, float]
@@ -65,7 +65,7 @@ def locked(folder: Path) -> Iterator[Path]:
 def save_checkpoint(
     folder: Path, model: Tensors, best: Tensors, optimizers: Sequence[Optimizer], progress: Progress
 ) -> None:
-    """Write the state after an epoch; the one before stays until this one is complete.
+    """Write the state after an epoch; the one before stays until this one is complete and on the disk.
 
     Raises:
         CrosshashError: the disk is full or the folder is read-only.
@@ -79,7 +79,7 @@ def save_checkpoint(
                 for key, value in values.items()
                 if value is not None  # SGD without momentum
             }
-    write_tensors(folder / STATE, tensors, ("progress", json.dumps(asdict(progress))))
+    write_tensors(folder / STATE, tensors, ("progress", json.dumps(asdict(progress))), durable=True)
 
 
 def load_checkpoint(
@@ -88,14 +88,15 @@ def load_checkpoint(
     """Read the last complete state into the optimisers; gives model and best tensors, or None without one.
 
     Raises:
-        CrosshashError: the file is damaged.
+        CrosshashError: the file is damaged, or holds something else.
     """
     path = folder / STATE
     if not path.is_file():
         return None
     remedy = "Delete it; training then starts anew."
-    tensors = read_tensors(path, remedy)
-    progress = _progress(path, read_note(path, remedy, "progress"), remedy)
+    stored = read_stored(path, remedy)
+    tensors = stored.tensors
+    progress = _progress(path, stored.notes.get("progress"), remedy)
     for number, optimizer in enumerate(optimizers):
         _restore(optimizer, _under(tensors, f"optimizer/{number}"))
     return _under(tensors, "model"), _under(tensors, "best"), progress

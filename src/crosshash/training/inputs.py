@@ -55,6 +55,19 @@ def _check_labels(data: Path, labels: NDArray[np.uint8]) -> None:
     )
 
 
+def read_vocabulary(data: Path) -> list[str]:
+    """Read the words of the bag of words.
+
+    Raises:
+        CrosshashError: the file is missing, cut, damaged, or of another version.
+    """
+    found = read_json(data / "vocabulary.json")
+    if not isinstance(found, dict) or "words" not in found:
+        raise CrosshashError(f"{data / 'vocabulary.json'}: is of another version. Run `dvc repro convert`.")
+    words: list[str] = found["words"]
+    return words
+
+
 def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerSpec, TowerSpec]:
     """Choose both networks for the kind of the data.
 
@@ -74,7 +87,7 @@ def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerS
             f"params.yaml: model.pretrained: '{for_both}' are weights for pictures and captions, but "
             "this data set holds vectors. Set model.pretrained to null."
         )
-    vocabulary = read_json(data / "vocabulary.json")
+    vocabulary = read_vocabulary(data)
     image = image_spec(
         model.image, info.image_kind, info.image_dim, model.hidden, model.pretrained, model.layers
     )

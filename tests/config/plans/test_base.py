@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.base import read_plan, settings_of, write_plan
 from crosshash.config.plans.centers import CentersPlan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.train import ModelPlan, TrainPlan
@@ -29,6 +29,27 @@ def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
     )  # fmt: skip
     write(tmp_path, "train", yaml.safe_dump(train.model_dump()))
     assert read_plan("train", TrainPlan, tmp_path) == train
+
+
+def test_a_written_plan_is_read_and_its_settings_are_told_without_checksum_and_code(tmp_path: Path) -> None:
+    for code in ("a" * 64, "b" * 64):
+        write_plan(tmp_path / "centers.yaml", code, CENTERS)
+        assert read_plan("centers", CentersPlan, tmp_path) == CENTERS
+        assert settings_of(tmp_path / "centers.yaml") == yaml.safe_dump(CENTERS.model_dump(), sort_keys=False)
+        told = yaml.safe_load((tmp_path / "centers.yaml").read_text())
+        assert told == {"code": code, **CENTERS.model_dump()}
+
+
+def test_a_plan_with_another_digit_or_without_its_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "centers.yaml"
+    write_plan(path, "c" * 64, CENTERS)
+    text = path.read_text()
+    for changed in (text.replace("bits: 32", "bits: 33"), text.replace("seed: 0\n", "seed: 0"), text[:-9]):
+        path.write_text(changed)
+        with pytest.raises(
+            CrosshashError, match=r"centers\.yaml: its checksum differs.*Run `dvc repro plan`"
+        ):
+            read_plan("centers", CentersPlan, tmp_path)
 
 
 @pytest.mark.parametrize(("query", "kind"), [(500, int), (0.1, float), (None, type(None))])
