@@ -7,7 +7,6 @@ import errno
 import logging
 import os
 import re
-import resource
 import socket
 import subprocess
 import sys
@@ -93,7 +92,8 @@ class Process:
     said: IO[str]
 
     def limit(self, files: int) -> None:
-        self.process.rlimit(psutil.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        _, most = self.process.rlimit(psutil.RLIMIT_NOFILE)
+        self.process.rlimit(psutil.RLIMIT_NOFILE, (files, most))
 
     def clients(self, count: int) -> ExitStack:
         """Connect clients that say nothing; gives what closes them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import sys
 from typing import Any
 
@@ -64,12 +65,8 @@ class Connection(H11Protocol):
 
 def most_connections() -> int | None:
     """Say how many connections may be open; None: any number."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return None if files == resource.RLIM_INFINITY else max(files - FILES, files // 2)
+    files = -1 if sys.platform == "win32" else os.sysconf("SC_OPEN_MAX")
+    return None if files < 0 else max(files - FILES, files // 2)
 
 
 def failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
