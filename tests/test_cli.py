@@ -13,6 +13,7 @@ from torch import nn
 from typer.testing import CliRunner, Result
 
 import crosshash
+from crosshash.artifacts import read_json
 from crosshash.cli import app
 from crosshash.config.params import DATASETS
 from crosshash.models.weights.tensors import read_tensors
@@ -90,7 +91,7 @@ def test_the_scores_of_the_last_run_and_the_place_of_its_report(
     shutil.copy(trained_project / "metrics.json", tmp_path)
     done = run("scores", "--project", tmp_path)
     assert done.exit_code == 0
-    metrics = json.loads((trained_project / "metrics.json").read_text())
+    metrics = read_json(trained_project / "metrics.json")
     assert f"{metrics['i2t']['mAP']:.4f}" in done.stdout
     assert "16 bits" in done.stdout
     assert "report: none yet, `dvc repro` writes it" in done.stdout

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from typing import Literal
 import pytest
 
 from crosshash.acquire.publisher import Source, Wanted, find_wanted, obtain, published_folder
+from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
 from crosshash.pairs.source import RawFile
 from tests.acquire.file_server import FileServer
@@ -117,7 +117,7 @@ def test_download_and_a_second_run_without_a_request(server: FileServer, tmp_pat
 def test_receipt(server: FileServer, tmp_path: Path) -> None:
     get(tmp_path, server)
     data = (tmp_path / "served" / LABELS).read_bytes()
-    receipt = json.loads((tmp_path / "raw/set/.received" / f"{LABELS}.json").read_text())
+    receipt = read_json(tmp_path / "raw/set/.received" / f"{LABELS}.json")
     assert receipt == {
         "origin": f"{server.url}/{LABELS}",
         "size": len(data),

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
 import pytest
 
+from crosshash.artifacts import read_json, write_json
 from crosshash.config.user_files import MEMORY, check_content, content_digest, listing_digest
 from crosshash.errors import CrosshashError
 
@@ -34,9 +34,9 @@ def test_a_file_that_was_not_touched_is_not_read_again(tmp_path: Path, state: Pa
     path = tmp_path / "weights.pt"
     path.write_bytes(b"one")
     content_digest(path)
-    memory = json.loads((state / MEMORY).read_text())
+    memory = read_json(state / MEMORY)
     (mark,) = memory.values()
-    (state / MEMORY).write_text(json.dumps({place: [*mark[:-1], "planted"] for place in memory}))
+    write_json(state / MEMORY, {place: [*mark[:-1], "planted"] for place in memory})
     assert content_digest(path) == "planted"
     os.utime(path)
     assert content_digest(path) == sha256(b"one")
@@ -49,7 +49,7 @@ def test_what_is_gone_is_forgotten_and_other_files_are_not(tmp_path: Path, state
     (tmp_path / "a").unlink()
     (tmp_path / "c").write_text("c")
     content_digest(tmp_path / "c")
-    assert set(json.loads((state / MEMORY).read_text())) == {str(tmp_path / name) for name in "bc"}
+    assert set(read_json(state / MEMORY)) == {str(tmp_path / name) for name in "bc"}
 
 
 @pytest.mark.parametrize("damaged", ["", "[]", "{", '{"x": 1}', '{"PATH": [1, 2]}', '{"PATH": "abcde"}'])

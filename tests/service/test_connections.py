@@ -153,7 +153,13 @@ def test_the_same_line_is_written_once_a_minute() -> None:
     assert all(seldom.filter(record("a %d", 62, 1, failure=True)) for _ in range(2))
 
 
-def test_what_else_fails_in_the_loop_is_told_as_ever(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_else_fails_in_the_loop_is_told_as_ever(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = logging.getLogger("asyncio")  # other programs in this process may have silenced it
+    for name, value in (("disabled", False), ("propagate", True)):
+        monkeypatch.setattr(told, name, value)
+
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(failed)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from crosshash.artifacts import write_npz
+from crosshash.artifacts import read_json, write_npz
 from crosshash.centers.center_book import read_centers
 from crosshash.errors import CrosshashError
 from stages.centers import main
@@ -83,7 +83,7 @@ def test_methods_without_centers_need_no_data() -> None:
     main()
     assert read_centers(FOLDER / "long.npz") is None
     assert read_centers(FOLDER / "short.npz") is None
-    assert json.loads((FOLDER / "statistics.json").read_text(encoding="utf-8")) == {"used": False}
+    assert read_json(FOLDER / "statistics.json") == {"used": False}
 
 
 def test_too_many_classes_leave_nothing_behind() -> None:

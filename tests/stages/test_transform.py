@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def _in_an_empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def statistics() -> dict[str, Any]:
-    return dict(json.loads((ARTIFACTS / "transform_statistics.json").read_text(encoding="utf-8")))
+    return dict(read_json(ARTIFACTS / "transform_statistics.json"))
 
 
 def test_the_chosen_solver_is_written_and_both_are_measured() -> None:
