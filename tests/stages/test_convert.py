@@ -541,3 +541,25 @@ def test_pictures_left_out_beside_text_vectors_and_a_split_file(
         assert item.text is not None
         assert item.text.tolist() == [int(item.id)]
         assert item.image == paths[int(item.id)].read_bytes()
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+@pytest.mark.parametrize("name", ["3.jpg", "pairs.csv"])
+def test_a_raw_file_of_the_same_size_with_another_content_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, policy: str
+) -> None:
+    """Neither converted nor, as a bad picture may be, left out."""
+    folder = write_folder(tmp_path / "set", plain_rows(30))
+    data = custom(tmp_path, folder, monkeypatch, bad_images=policy)
+    before = files_of(data)
+    path = folder / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+    with pytest.raises(
+        CrosshashError, match=rf"(?s)no longer those that data/raw/custom\.json lists.*{name}"
+    ):
+        convert.main()
+    assert files_of(data) == before
+    path.write_bytes(content)
+    convert.main()
+    assert files_of(data) == before
