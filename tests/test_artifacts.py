@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import signal
 import struct
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dvc.api import metrics_show
+from dvc.repo import Repo
 
 from crosshash.artifacts import (
     atomic_path,
@@ -21,6 +24,7 @@ from crosshash.artifacts import (
     write_npz,
     write_text,
 )
+from crosshash.checksums import digest_of
 from crosshash.errors import CrosshashError
 
 
@@ -365,3 +369,47 @@ def test_the_folder_of_states_is_the_users_choice(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("CROSSHASH_STATE", "")
     assert state_folder().is_absolute()
     assert "crosshash" in str(state_folder())
+
+
+# Checksums
+
+
+def test_other_programs_read_the_files_as_ever(tmp_path: Path) -> None:
+    """numpy sees the arrays, json an object with a key more, and DVC the metrics without it."""
+    write_npz(tmp_path / "x.npz", {"a": np.arange(3)})
+    with np.load(tmp_path / "x.npz") as file:
+        assert file.files == ["a"]
+    with zipfile.ZipFile(tmp_path / "x.npz") as archive:
+        assert archive.testzip() is None
+        assert archive.comment == f"crosshash-sha256:{digest_of(tmp_path / 'x.npz')}".encode()
+    write_json(tmp_path / "metrics.json", {"mAP": 0.5, "method": "twdh"})
+    value = json.loads((tmp_path / "metrics.json").read_text())
+    assert value.pop("checksum") == [f"crosshash-sha256:{digest_of(tmp_path / 'metrics.json')}"]
+    assert value == {"mAP": 0.5, "method": "twdh"}
+    Repo.init(str(tmp_path), no_scm=True).close()
+    (tmp_path / "dvc.yaml").write_text("metrics: [metrics.json]\n")
+    assert metrics_show(repo=str(tmp_path)) == {"mAP": 0.5, "method": "twdh"}
+
+
+def test_equal_values_have_equal_checksums_and_others_do_not(tmp_path: Path) -> None:
+    for name, value in (("a", 1), ("b", 1), ("c", 2)):
+        write_json(tmp_path / name, {"value": value})
+    first, second, other = ((tmp_path / name).read_bytes() for name in "abc")
+    assert first == second != other
+    assert digest_of(tmp_path / "a") != digest_of(tmp_path / "c")
+
+
+def test_a_number_that_was_changed_by_hand_is_noticed_and_a_file_without_checksum_is_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x.json"
+    write_json(path, {"mAP": 0.5})
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+    with pytest.raises(
+        CrosshashError, match=r"x\.json: .*its checksum differs.*Delete it and run `dvc repro`"
+    ):
+        read_json(path)
+    path.write_text(json.dumps({"mAP": 0.6}))
+    assert read_json(path) == {"mAP": 0.6}
+    write_json(path, [1, 2])  # a list has no place for one
+    assert read_json(path) == json.loads(path.read_text()) == [1, 2]

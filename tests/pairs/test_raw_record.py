@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crosshash.errors import CrosshashError
-from crosshash.pairs.raw_record import check_raw, describe_files, read_raw, write_raw
+from crosshash.pairs.raw_record import check_contents, check_raw, describe_files, read_raw, write_raw
 from crosshash.pairs.source import RawFile, raw_folder
 
 
@@ -92,3 +92,17 @@ def test_place_of_raw_files(monkeypatch: pytest.MonkeyPatch) -> None:
     assert raw_folder() == Path("/cache/crosshash/raw")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert raw_folder() == Path.home() / ".cache/crosshash/raw"
+
+
+def test_another_content_of_the_same_size_is_named_but_for_endings_that_are_left_to_others(
+    tmp_path: Path,
+) -> None:
+    write_raw(tmp_path / "record.json", "custom", three_files(tmp_path))
+    check_contents(tmp_path / "record.json", tmp_path)
+    (tmp_path / "b.txt").write_text("B.txt")
+    check_raw(tmp_path / "record.json", tmp_path, never)
+    with pytest.raises(
+        CrosshashError, match=r"(?s)1 raw file\(s\).*record\.json lists.*b\.txt: changed.*--force download"
+    ):
+        check_contents(tmp_path / "record.json", tmp_path)
+    check_contents(tmp_path / "record.json", tmp_path, (".txt",))

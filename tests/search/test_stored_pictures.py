@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -62,3 +63,30 @@ def test_a_shard_that_is_gone_or_no_tar_is_named(tmp_path: Path) -> None:
     shard.unlink()
     with pytest.raises(CrosshashError, match=rf"{shard.name}: cannot be read.*dvc repro convert"):
         pictures.picture(1, "odd/1.x")
+
+
+def test_pictures_of_a_data_set_that_was_converted_anew_are_not_those_of_the_index(tmp_path: Path) -> None:
+    """The shards are whole, and others: that is no damage."""
+    pictures = write_set(tmp_path / "set", 12)
+    assert pictures.picture(8, "odd/8.x") == jpeg(8)
+    shutil.rmtree(tmp_path / "set")
+    write_set(tmp_path / "set", 9)
+    assert pictures.picture(7, "odd/7.x") == jpeg(7)
+    items = [Item(row, f"new/{row}.x", jpeg(row), (), None, ()) for row in range(12)]
+    shutil.rmtree(tmp_path / "set" / "shards")
+    write_shards(tmp_path / "set", {"train": items[:7], "rest": items[7:]}, 0.005)
+    assert pictures.picture(7, "odd/7.x") is None
+
+
+def test_one_damaged_picture_is_named_and_the_others_are_shown(tmp_path: Path) -> None:
+    pictures = write_set(tmp_path / "set")
+    assert pictures.picture(8, "odd/8.x") == jpeg(8)
+    shard = next(
+        path for path in (tmp_path / "set/shards").glob("*.tar") if b"00000008.jpg" in path.read_bytes()
+    )
+    whole = shard.read_bytes()
+    place = whole.index(b"00000008.jpg") + 600
+    shard.write_bytes(whole[:place] + b"\1" + whole[place + 1 :])
+    with pytest.raises(CrosshashError, match=rf"{shard.name}: differs from its checksum.*dvc repro convert"):
+        pictures.picture(8, "odd/8.x")
+    assert pictures.picture(7, "odd/7.x") == jpeg(7)

@@ -12,6 +12,8 @@ import scipy.io
 from PIL import Image
 
 from crosshash.datasets.readers.image_folder import read_image_folder
+from crosshash.errors import CrosshashError
+from crosshash.pairs.raw_record import Recorded, describe_files, write_raw
 from crosshash.pairs.source import PixelRows, RawItem, RawItems, SplitSizes
 from crosshash.shards.convert import choose_split
 from crosshash.shards.raw_pictures import crew_size, shard_items, spool_pictures
@@ -164,3 +166,25 @@ def test_items_of_a_set_without_pictures(tmp_path: Path) -> None:
     split = choose_split(source, SIZES, None, None, 0, seed=0)
     for found in shard_items(source, split, None).values():
         assert all(item.image is None for item in found)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_pictures_that_are_not_the_recorded_ones_are_all_named(tmp_path: Path, count: int) -> None:
+    """Of the same size, and decoders take them: their sha256 is another one."""
+    folder = write_folder(tmp_path / "set", plain_rows(201))
+    source, record = read_image_folder(folder), tmp_path / "set.json"
+    write_raw(record, "custom", describe_files(folder, [item.id for item in source.items]))
+    recorded = Recorded.of(record, folder)
+    (tmp_path / "aside").mkdir()
+    with workers(count) as crew:
+        kept, _, bad = spool_pictures(source, tmp_path / "aside", 64, "full", crew, recorded)
+        assert (kept, bad) == (source, [])
+        for name in ("3.jpg", "150.jpg"):
+            data = (folder / name).read_bytes()
+            (folder / name).write_bytes(data[:-1] + b"\xd8")
+        with pytest.raises(CrosshashError) as refused:
+            spool_pictures(source, tmp_path / "aside", 64, "full", crew, recorded)
+    told = str(refused.value)
+    assert f"2 raw file(s) are no longer those that {record} lists" in told
+    assert "3.jpg (row 5): changed" in told
+    assert "150.jpg (row 152): changed" in told

@@ -553,3 +553,25 @@ def test_a_split_that_has_changed_since_the_plan_is_not_taken(
     write_plans(tmp_path, "custom", {"path": "set"}, **changes)
     with pytest.raises(CrosshashError, match=r"split\.json: has changed since the plan was made"):
         convert.main()
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+@pytest.mark.parametrize("name", ["3.jpg", "pairs.csv"])
+def test_a_raw_file_of_the_same_size_with_another_content_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, policy: str
+) -> None:
+    """Neither converted nor, as a bad picture may be, left out."""
+    folder = write_folder(tmp_path / "set", plain_rows(30))
+    data = custom(tmp_path, folder, monkeypatch, bad_images=policy)
+    before = files_of(data)
+    path = folder / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+    with pytest.raises(
+        CrosshashError, match=rf"(?s)no longer those that data/raw/custom\.json lists.*{name}"
+    ):
+        convert.main()
+    assert files_of(data) == before
+    path.write_bytes(content)
+    convert.main()
+    assert files_of(data) == before

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from crosshash.artifacts import read_npz, write_npz
+from crosshash.artifacts import read_json, read_npz, write_npz
 from crosshash.centers.center_book import CenterBook, write_centers
 from crosshash.centers.construction import make_centers
 from crosshash.centers.transform import apply_transform, read_transform

@@ -130,6 +130,15 @@ def test_a_note_that_is_no_progress_is_named_with_the_remedy(tmp_path: Path, not
         load_checkpoint(tmp_path, [])
 
 
+def test_one_flipped_bit_of_a_state_is_noticed(tmp_path: Path) -> None:
+    model = network()
+    save_checkpoint(tmp_path, cpu_copy(model.state_dict()), {}, [optimizer_of(model)], PROGRESS)
+    whole = (tmp_path / STATE).read_bytes()
+    (tmp_path / STATE).write_bytes(whole[:-7] + bytes([whole[-7] ^ 16]) + whole[-6:])
+    with pytest.raises(CrosshashError, match=rf"{STATE}: .*checksum differs.*training then starts anew"):
+        load_checkpoint(tmp_path, [optimizer_of(network())])
+
+
 def test_a_copy_stays_as_it_was_when_training_goes_on() -> None:
     model = network()
     copy = cpu_copy(model.state_dict())
