@@ -6,8 +6,8 @@ import io
 import re
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 TWICE = re.compile(r'found duplicate key "(.*?)" with')
 
