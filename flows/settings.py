@@ -13,7 +13,10 @@ from hydra.errors import OverrideParseException
 
 from crosshash.errors import CrosshashError, listed
 
-PATHS = (("custom", "path"), ("features", "path"), ("model", "pretrained"))
+PATHS = (
+    *(("custom", "path"), ("features", "path"), ("mat_triple", "path")),
+    *(("model", "pretrained"), ("download", "local"), ("split", "file")),
+)
 """Settings that may name a file or folder of the user."""
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -41,8 +42,24 @@ def refused(*arguments: str | Path) -> str:
 
 def test_the_installed_command_tells_its_version() -> None:
     command = Path(sys.executable).parent / "crosshash"
-    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"{crosshash.__version__}\n"
+    for option in ("--version", "-V"):
+        done = subprocess.run([command, option], capture_output=True, text=True, check=True)
+        assert done.stdout == f"{crosshash.__version__}\n"
+
+
+def test_help_is_short_and_long_for_every_command() -> None:
+    for command in ((), ("search",), ("encode",), ("weights", "convert")):
+        short, long = run(*command, "-h"), run(*command, "--help")
+        assert short.exit_code == 0
+        assert short.output == long.output
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    command = Path(sys.executable).parent / "crosshash"
+    asked = {"COMP_WORDS": "crosshash sc", "COMP_CWORD": "1", "_CROSSHASH_COMPLETE": "complete_bash"}
+    done = subprocess.run([command], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["score", "scores"]
+    assert "--install-completion" in run("-h").output
 
 
 def test_without_a_command_there_is_help() -> None:
@@ -50,6 +67,16 @@ def test_without_a_command_there_is_help() -> None:
         output = run(*arguments).output
         for command in ("data", "search", "encode", "score", "scores", "weights"):
             assert command in output
+
+
+def test_the_code_files_that_readme_scores_are_those_of_a_run(trained_project: Path) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    commands = [
+        line.partition("#")[0].split() for line in readme.splitlines() if line.startswith("crosshash score ")
+    ]
+    files = [word for command in commands for word in command[2:] if not word.startswith("-")]
+    assert len(files) == 3
+    assert [name for name in files if not (trained_project / name).is_file()] == []
 
 
 # data

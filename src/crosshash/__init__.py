@@ -18,3 +18,8 @@ def __getattr__(name: str) -> object:
 
         return load
     raise AttributeError(f"module 'crosshash' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List `load` too, for those who look around with the tab key."""
+    return sorted({*globals(), *__all__})

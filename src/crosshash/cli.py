@@ -12,7 +12,7 @@ from crosshash.commands import compare, data, encode, leaderboard, preset, score
 app = typer.Typer(
     help="Images and texts as short binary codes: search them, score them.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 for command in (data.data, search.search, score.score, score.scores, preset.preset):
@@ -35,7 +35,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print it.")
     ] = False,
 ) -> None:
     """Images and texts as short binary codes: search them, score them."""

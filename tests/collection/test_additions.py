@@ -96,3 +96,12 @@ def test_pictures_are_named_in_one_spelling_and_read_in_that_of_the_disk(tmp_pat
     (tmp_path / "é.jpg").write_bytes(b"")
     with pytest.raises(CrosshashError, match="two names that look the same"):
         read_additions(tmp_path)
+
+
+def test_pictures_of_phones_are_taken_and_those_of_other_kinds_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("IMG_1.HEIC", "b.jpg", "raw.cr2", "c.avif", "notes.txt", ".hidden.avif", "film.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    assert [item.id for item in read_additions(tmp_path)] == ["IMG_1.HEIC", "b.jpg"]
+    assert caplog.messages == ["warning: passed over, since such pictures are not read: c.avif, raw.cr2"]

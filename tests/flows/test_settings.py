@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import inspect
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from crosshash.config.params import DATASETS, Params
 from crosshash.errors import CrosshashError
-from flows.settings import absolute_paths, apply_settings
+from flows.settings import PATHS, absolute_paths, apply_settings
+from flows.train_twdh import train_twdh
 from tests.flows.repositories import CHECKOUT, PARAMS
 
 
@@ -91,9 +94,24 @@ def test_the_projects_own_settings_can_be_written(tmp_path: Path) -> None:
     params = Path(shutil.copy(CHECKOUT / "params.yaml", tmp_path))
     before = yaml.safe_load(params.read_text())
     (tmp_path / "checkout/own").mkdir(parents=True)
-    for section, key in (("custom", "path"), ("features", "path"), ("model", "pretrained")):
+    for section, key in PATHS:
         assert key in before[section]
         before[section][key] = str(tmp_path / "checkout/own")
-    apply_settings(params, {}, ["custom.path=own", "features.path=own", "model.pretrained=own"])
+    apply_settings(params, {}, [f"{section}.{key}=own" for section, key in PATHS])
     absolute_paths(params, tmp_path / "checkout")
     assert yaml.safe_load(params.read_text()) == before
+
+
+def test_every_setting_that_may_name_a_file_or_folder_is_made_absolute() -> None:
+    own = {(name, "path") for name in DATASETS if "path" in Params.model_fields[name].annotation.model_fields}
+    assert set(PATHS) == own | {("download", "local"), ("split", "file"), ("model", "pretrained")}
+
+
+def test_all_data_sets_are_named_where_a_run_is_described() -> None:
+    row = next(
+        line for line in (CHECKOUT / "docs/prefect.md").read_text().splitlines() if "| `dataset` |" in line
+    )
+    described = inspect.getdoc(train_twdh.fn) or ""
+    for name in DATASETS:
+        assert name in row
+        assert name in described

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 import crosshash
 from crosshash.artifacts import read_npz
@@ -43,6 +44,7 @@ def raw_picture(project: Path, name: str) -> Path:
 
 def test_the_package_gives_load(trained_project: Path) -> None:
     assert crosshash.load is load
+    assert {"load", "__version__"} <= set(dir(crosshash))
     assert crosshash.load(str(trained_project)).bits == BITS_OF_PROJECT
 
 
@@ -108,14 +110,63 @@ def test_wrong_kinds_are_refused(hasher: Hasher) -> None:
     for encode in (hasher.encode_text, hasher.encode_image):
         with pytest.raises(CrosshashError, match="the list is empty"):
             encode([])
-    with pytest.raises(CrosshashError, match=r"reads captions \(a list of them\)"):
-        hasher.encode_text("a red circle")
     with pytest.raises(CrosshashError, match=r"reads captions"):
         hasher.encode_text(np.zeros((1, 5)))
     with pytest.raises(CrosshashError, match=r"reads picture files \(a list of them\)"):
         hasher.encode_image(np.zeros((1, 5)))
-    with pytest.raises(CrosshashError, match=r"reads picture files"):
-        hasher.encode_image("picture.jpg")
+    with pytest.raises(
+        CrosshashError, match="a picture is a path, the bytes of a file or an image of Pillow, not int"
+    ):
+        hasher.encode_image([3])  # type: ignore[list-item]
+
+
+def test_one_text_or_picture_is_a_list_of_one(
+    trained_project: Path, hasher: Hasher, items: pd.DataFrame
+) -> None:
+    assert np.array_equal(
+        hasher.encode_text("a red circle").packed, hasher.encode_text(["a red circle"]).packed
+    )
+    path = raw_picture(trained_project, items["image"][3])
+    codes = hasher.encode_image([path]).packed
+    for one in (path, str(path), path.read_bytes()):
+        assert np.array_equal(hasher.encode_image(one).packed, codes)
+    assert hasher.search(image=path.read_bytes(), top=5) == hasher.search(image=path, top=5)
+
+
+def test_images_of_pillow_have_the_codes_of_the_same_pictures_saved(hasher: Hasher, tmp_path: Path) -> None:
+    """Whatever their mode and size, and turned upright by their EXIF tag."""
+    dice = np.random.default_rng(0)
+    images = [Image.fromarray(dice.integers(0, 256, (90, 60, 3), dtype=np.uint8)).resize((600, 900))]
+    images += [images[0].convert(mode).resize((50, 40)) for mode in ("L", "P", "RGBA", "1")]
+    images[0].getexif()[ExifTags.Base.Orientation] = 6
+    paths = [tmp_path / f"{number}.png" for number in range(len(images))]
+    for image, path in zip(images, paths, strict=True):
+        image.save(path, exif=image.getexif())
+    saved = hasher.encode_image(paths).packed
+    assert np.array_equal(hasher.encode_image(images).packed, saved)
+    mixed = [paths[0], images[1], paths[2].read_bytes(), str(paths[3]), Image.open(paths[4])]
+    assert np.array_equal(hasher.encode_image(mixed).packed, saved)
+    assert np.array_equal(hasher.encode_image(images[2]).packed, saved[2:3])
+
+
+def test_pictures_that_are_cut_or_too_large_are_refused(hasher: Hasher, tmp_path: Path) -> None:
+    Image.new("RGB", (200, 200), "red").save(tmp_path / "a.png")
+    cut = (tmp_path / "a.png").read_bytes()[:100]
+    with pytest.raises(CrosshashError, match="cannot be decoded"):
+        hasher.encode_image(Image.open(io.BytesIO(cut)))
+    with pytest.raises(CrosshashError, match="cannot be decoded"):
+        hasher.encode_image(cut)
+    with pytest.raises(CrosshashError, match="more than 50,000,000 pixels"):
+        hasher.encode_image(Image.new("1", (10_000, 5_001)))
+
+
+def test_one_label_may_be_a_text(hasher: Hasher, items: pd.DataFrame) -> None:
+    label = items["labels"][0][0]
+    found = hasher.search("a red circle", labels=label, top=200)
+    assert found == hasher.search("a red circle", labels=[label], top=200)
+    assert {label in hit.labels for hit in found} == {True}
+    with pytest.raises(CrosshashError, match=r"no item has the label 'circel' \(did you mean circle"):
+        hasher.search("a red circle", labels="circel")
 
 
 def test_one_question_at_a_time(hasher: Hasher) -> None:

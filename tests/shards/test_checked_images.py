@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -274,3 +276,31 @@ def test_pixels_are_counted_against_a_limit_of_ones_own(tmp_path: Path) -> None:
     assert prepare_bytes(path.read_bytes(), 64, max_pixels=64 * 32) == path.read_bytes()
     with pytest.raises(BadImageError, match="more than 2,047 pixels"):
         prepare_bytes(path.read_bytes(), 64, max_pixels=64 * 32 - 1)
+
+
+@pytest.fixture
+def heic(tmp_path: Path) -> Path:
+    """A picture as phones take it, under a name that hides it, as some programs hand it on."""
+    pillow_heif.register_heif_opener()
+    halves().save(tmp_path / "a.heic", quality=95)
+    return (tmp_path / "a.heic").rename(tmp_path / "a.jpg")
+
+
+def test_pictures_of_phones_are_read(heic: Path) -> None:
+    image = opened(prepare_image(heic, max_side=32))
+    assert (image.mode, image.size) == ("RGB", (32, 16))
+    assert near(image.getpixel((4, 8)), RED)
+    assert near(image.getpixel((28, 8)), BLUE)
+
+
+def test_a_cut_picture_of_a_phone_is_refused(heic: Path) -> None:
+    with pytest.raises(BadImageError, match=r"cannot be decoded|not a picture"):
+        prepare_bytes(heic.read_bytes()[:-200], 64)
+
+
+def test_pictures_of_phones_are_named_where_their_library_is_missing(
+    heic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(BadImageError, match=r"a HEIC picture; pip install 'crosshash\[heic\]' for those"):
+        prepare_image(heic, 64)

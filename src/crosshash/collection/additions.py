@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,9 @@ from crosshash.errors import CrosshashError
 from crosshash.formats.image_names import names_on_disk
 from crosshash.formats.spelling import composed
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".heic", ".heif")
+SHOWN = 5
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,27 @@ def _from_csv(folder: Path) -> list[Addition]:
 
 def _from_pictures(folder: Path) -> list[Addition]:
     """List pictures by name, also in folders below; not those that are hidden."""
-    names = sorted(
-        path.relative_to(folder)
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
-    shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    seen = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    shown = [name for name in seen if name.suffix.lower() in SUFFIXES]
+    _tell_passed_over([name for name in seen if name.suffix.lower() not in SUFFIXES and _is_picture(name)])
     ids = [composed(name.as_posix()) for name in shown]
     return [
         Addition(item, folder / name, (), ())
         for item, name in zip(ids, names_on_disk(folder, ids), strict=True)
     ]
+
+
+def _is_picture(name: Path) -> bool:
+    """Say whether a file is a picture by its name: of a kind that is not read, such as .avif or .cr2."""
+    return (mimetypes.guess_type(name.name)[0] or "").startswith("image/")
+
+
+def _tell_passed_over(names: list[Path]) -> None:
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        first = ", ".join(map(str, names[:SHOWN]))
+        logger.warning("warning: passed over, since such pictures are not read: %s%s", first, more)
 
 
 def caption_id(caption: str) -> str:

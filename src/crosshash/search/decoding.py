@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from crosshash.errors import CrosshashError
-from crosshash.shards.checked_images import FORMATS, BadImageError, prepare_bytes
+from crosshash.shards.checked_images import FORMATS, BadImageError, prepare_bytes, prepare_picture
 
 MAX_PIXELS = 50_000_000
 """Pixels of a picture that is opened, at most: decoded they take 150 MB."""
@@ -27,6 +29,18 @@ def clean_picture(data: bytes, max_side: int) -> bytes:
         return prepare_bytes(data, max_side, max_pixels=MAX_PIXELS)
     except BadImageError as error:
         raise BadPicture(f"{error}; pictures are {', '.join(FORMATS)} files.") from None
+
+
+def clean_image(picture: Image.Image, max_side: int) -> bytes:
+    """Do the same for a picture that Pillow has opened.
+
+    Raises:
+        BadPicture: it is cut, or has too many pixels.
+    """
+    try:
+        return prepare_picture(picture, max_side, MAX_PIXELS)
+    except BadImageError as error:
+        raise BadPicture(f"{error}.") from None
 
 
 def read_picture(path: Path) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from crosshash.centers.transform import read_transform
@@ -26,7 +27,7 @@ from crosshash.models.towers import TowerSpec
 from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
 from crosshash.retrieval.codefiles.codeset import Modality
-from crosshash.search.decoding import BadPicture, clean_picture, read_picture
+from crosshash.search.decoding import BadPicture, clean_image, clean_picture, read_picture
 from crosshash.search.words import knows_any, unknown_words
 from crosshash.workers.threads import in_threads
 
@@ -34,6 +35,7 @@ BATCH = 256
 MAX_SIDE = 512  # to which pictures are shrunk where no plan says otherwise
 
 Vectors = NDArray[np.floating]
+Picture = str | Path | bytes | Image.Image
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,17 @@ class Encoder:
         self.check_kind("image", "pictures")
         _check_some(pictures)
         return self.encoded("image", list(in_threads(self.clean_picture, pictures)))
+
+    def pictures_of_any_kind(self, pictures: Sequence[Picture]) -> Encoded:
+        """Encode pictures given as paths, contents of files or images of Pillow.
+
+        Raises:
+            BadPicture: one of them is none, or too large; a path is named.
+            CrosshashError: as `pictures`, or something else is given.
+        """
+        self.check_kind("image", "pictures")
+        _check_some(pictures)
+        return self.encoded("image", list(in_threads(self._clean, pictures)))
 
     def picture_files(self, paths: Sequence[Path]) -> Encoded:
         """Encode picture files of any kind.
@@ -186,6 +199,17 @@ class Encoder:
             return self.clean_picture(read_picture(path))
         except BadPicture as error:
             raise BadPicture(f"{path}: {error}") from None
+
+    def _clean(self, picture: Picture) -> bytes:
+        if isinstance(picture, bytes):
+            return self.clean_picture(picture)
+        if isinstance(picture, Image.Image):
+            return clean_image(picture, self.max_side)
+        if isinstance(picture, str | Path):
+            return self.clean_file(Path(picture))
+        raise CrosshashError(
+            f"a picture is a path, the bytes of a file or an image of Pillow, not {type(picture).__name__}."
+        )
 
     def encoded(self, modality: Modality, raw: Sequence[Any] | Vectors) -> Encoded:
         """Encode raw values that were checked."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import HashCodes
 from crosshash.errors import CrosshashError
-from crosshash.search.encoder import Encoded, Encoder, load_encoder
+from crosshash.search.encoder import Encoded, Encoder, Picture, load_encoder
 from crosshash.search.items import Hit
 from crosshash.search.searcher import Searcher
 
@@ -31,37 +31,37 @@ class Hasher:
         """Length of the delivered codes."""
         return self.encoder.bits
 
-    def encode_text(self, texts: Sequence[str] | Vectors) -> HashCodes:
-        """Encode captions, or vectors float[N, E] where the model was trained on text vectors.
+    def encode_text(self, texts: str | Sequence[str] | Vectors) -> HashCodes:
+        """Encode captions, one or several, or vectors float[N, E] where the model was trained on those.
 
         Raises:
             CrosshashError: no text, an empty one, or vectors where captions are needed and vice versa.
         """
         if isinstance(texts, np.ndarray) or self.encoder.reads_vectors("text"):
             return self._codes(self.encoder.vectors("text", np.asarray(texts)))
-        if isinstance(texts, str):
-            raise CrosshashError("this model reads captions (a list of them): give it those.")
-        return self._codes(self.encoder.texts(texts))
+        return self._codes(self.encoder.texts([texts] if isinstance(texts, str) else texts))
 
-    def encode_image(self, images: Sequence[str | Path] | Vectors) -> HashCodes:
-        """Encode picture files, or vectors float[N, D] where the model was trained on image vectors.
+    def encode_image(self, images: Picture | Sequence[Picture] | Vectors) -> HashCodes:
+        """Encode pictures, one or several, or vectors float[N, D] where the model was trained on those.
+
+        A picture is a path, the bytes of a picture file, or an image of Pillow, whose code is that of the
+        same picture saved as PNG.
 
         Raises:
             CrosshashError: no picture, a file that is none, or vectors for pictures and vice versa.
         """
         if isinstance(images, np.ndarray) or self.encoder.reads_vectors("image"):
             return self._codes(self.encoder.vectors("image", np.asarray(images)))
-        if isinstance(images, str):
-            raise CrosshashError("this model reads picture files (a list of them): give it those.")
-        return self._codes(self.encoder.picture_files([Path(path) for path in images]))
+        pictures = [images] if isinstance(images, Picture) else list(images)
+        return self._codes(self.encoder.pictures_of_any_kind(pictures))
 
     def search(
         self,
         text: str | None = None,
         *,
-        image: str | Path | None = None,
+        image: Picture | None = None,
         top: int = 10,
-        labels: Sequence[str] = (),
+        labels: str | Sequence[str] = (),
     ) -> list[Hit]:
         """Find the images nearest to a text, or the texts nearest to an image; see `Searcher.find`.
 
@@ -71,7 +71,7 @@ class Hasher:
         if text is not None and image is None:
             query, task = self.searcher.encode_texts([text]), "t2i"
         elif image is not None and text is None:
-            query, task = self.encoder.picture_files([Path(image)]), "i2t"
+            query, task = self.encoder.pictures_of_any_kind([image]), "i2t"
         else:
             raise CrosshashError("search takes a text or an image, one of them.")
         (hits,) = self.searcher.find(query, task, top, labels)

@@ -90,13 +90,14 @@ class ItemTable:
         values = self.table[column].to_pylist()
         return {item: values[row] for item, row in self._rows.items() if values[row]}
 
-    def rows_with(self, labels: Sequence[str]) -> NDArray[np.int64]:
-        """Give the rows int64[M] of the items that have any of the labels, rising.
+    def rows_with(self, labels: str | Sequence[str]) -> NDArray[np.int64]:
+        """Give the rows int64[M] of the items that have any of the labels, or the one label, rising.
 
         Raises:
             CrosshashError: a label that no item has; all of them are named, with those that look like them.
         """
-        wanted = [label if label in self._labelled else as_seen(label) for label in labels]
+        named = [labels] if isinstance(labels, str) else labels
+        wanted = [label if label in self._labelled else as_seen(label) for label in named]
         strange = [self._strange(label) for label in wanted if label not in self._labelled]
         if strange:
             raise CrosshashError(f"no item has the label {' or '.join(strange)}.")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.image_names import names_on_disk
 from crosshash.formats.text_lines import text_lines
 from crosshash.retrieval.codefiles.codeset import TASKS
 from crosshash.search.decoding import BadPicture
@@ -71,8 +72,10 @@ def read_question(
         vectors = image if image.suffix == ".npy" else None
         return Question(task, [str(image)], [image], vectors)
     lines = read_lines(queries or Path())
+    if asks == "text":
+        return Question(task, lines)
     folder = queries.parent if queries else Path()
-    return Question(task, lines, [folder / line for line in lines] if asks == "image" else None)
+    return Question(task, lines, [folder / name for name in names_on_disk(folder, lines)])
 
 
 def check_labels(project: Path, index: Path | None, labels: Sequence[str]) -> None:

@@ -141,11 +141,13 @@ class Searcher:
         """List the words of a text that the model has no place for."""
         return self.encoder.unknown_words(text)
 
-    def find(self, encoded: Encoded, task: str, top: int = 10, labels: Sequence[str] = ()) -> list[list[Hit]]:
+    def find(
+        self, encoded: Encoded, task: str, top: int = 10, labels: str | Sequence[str] = ()
+    ) -> list[list[Hit]]:
         """Find the nearest items of each query, at most `top` or all there are, nearest first.
 
         By Hamming distance, then row of the index. Where the method quantises, the first candidates are
-        ordered by their score, then distance, then row. labels: only items that have any of them.
+        ordered by their score, then distance, then row. labels: one or several; only items that have any.
 
         Raises:
             CrosshashError: an unknown task or label, `top` below 1, or no item of the modality that answers.

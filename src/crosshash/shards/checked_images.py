@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +27,8 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 # Not EPS and the like, for which Pillow starts other programs on a file that may be anybody's.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""What stands in bytes 8 to 12 of the pictures that phones take (ISO/IEC 23008-12), after `ftyp`."""
 
 
 class BadImageError(Exception):
@@ -66,8 +70,26 @@ def prepare_bytes(data: bytes, max_side: int, check: Check = "full", max_pixels:
     Raises:
         BadImageError: as above; the pixels are counted before any is decoded.
     """
-    try:
+    with _refusals_named():
         return _as_jpeg(data, max_side, check, max_pixels)
+
+
+def prepare_picture(picture: Image.Image, max_side: int, max_pixels: int) -> bytes:
+    """Do the same for a picture that is opened already, as if it had been saved without loss.
+
+    Raises:
+        BadImageError: as above.
+    """
+    with _refusals_named():
+        _count_pixels(picture, max_pixels)
+        return _encoded(_to_rgb(ImageOps.exif_transpose(picture)), max_side)
+
+
+@contextmanager
+def _refusals_named() -> Iterator[None]:
+    """Turn whatever Pillow raises into an error that says what is wrong with the picture."""
+    try:
+        yield
     except UnidentifiedImageError:
         raise BadImageError("not a picture in a known format") from None
     except BadImageError:
@@ -84,9 +106,9 @@ def encode_pixels(pixels: np.ndarray, max_side: int) -> bytes:
 
 
 def _as_jpeg(data: bytes, max_side: int, check: Check, max_pixels: int | None) -> bytes:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-        if max_pixels is not None and picture.width * picture.height > max_pixels:
-            raise BadImageError(f"more than {max_pixels:,} pixels")
+    with Image.open(io.BytesIO(data), formats=_formats(data)) as picture:
+        if max_pixels is not None:
+            _count_pixels(picture, max_pixels)
         upright = picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT) == UPRIGHT
         small = max(picture.size) <= max_side
         if picture.format == "JPEG" and picture.mode in ("RGB", "L") and upright and small:
@@ -98,6 +120,23 @@ def _as_jpeg(data: bytes, max_side: int, check: Check, max_pixels: int | None) -
             picture.draft(None, (2 * max_side, 2 * max_side))
         picture.load()
         return _encoded(_to_rgb(picture if upright else ImageOps.exif_transpose(picture)), max_side)
+
+
+def _formats(data: bytes) -> Sequence[str]:
+    """Name the formats that a file may have; HEIC is read where its library is installed."""
+    if data[4:8] != b"ftyp" or data[8:12] not in HEIC_BRANDS:
+        return FORMATS
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise BadImageError("a HEIC picture; pip install 'crosshash[heic]' for those") from None
+    register_heif_opener()
+    return ("HEIF",)
+
+
+def _count_pixels(picture: Image.Image, limit: int) -> None:
+    if picture.width * picture.height > limit:
+        raise BadImageError(f"more than {limit:,} pixels")
 
 
 def _read_to_the_end(picture: Image.Image) -> None:
