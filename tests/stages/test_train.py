@@ -17,6 +17,7 @@ from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import load_model
+from crosshash.pairs.info import read_info
 from crosshash.shards.tar_files import Item, write_shards
 from crosshash.training.learning_curves import Curves
 from stages import train
@@ -64,6 +65,17 @@ def test_a_training_leaves_model_and_curves_and_no_checkpoint() -> None:
     assert (card.method, card.train_bits) == ("twdh", BITS)
     assert (card.image.kind, card.text.kind) == ("mlp", "bow")
     assert 1 <= card.best_epoch <= 3
+
+
+def test_few_pictures_for_random_weights_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    known = replace(read_info(DATA), image_kind="jpeg")
+    for info, fresh in ((known, False), (read_info(DATA), True)):
+        train.warn_of_few_pictures(info, fresh)
+        assert caplog.messages == []
+    train.warn_of_few_pictures(known, True)
+    assert caplog.messages[0].startswith("warning: 36 training pictures are few for networks that start from")
+    train.warn_of_few_pictures(replace(known, counts={"train": 500}), True)
+    assert len(caplog.messages) == 1
 
 
 def test_a_second_training_has_the_same_bytes() -> None:

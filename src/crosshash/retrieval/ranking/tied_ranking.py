@@ -49,7 +49,7 @@ class Ranking:
     grades: NDArray[np.int64]
 
     @classmethod
-    def of_counts(cls, counts: NDArray[np.int32]) -> Ranking:
+    def of_counts(cls, counts: NDArray[np.integer]) -> Ranking:
         """Take groups from counts[Q, M, G] of items by group and number of shared labels."""
         numbers, grade = counts.astype(np.float64), np.arange(counts.shape[2], dtype=np.float64)
         items = np.einsum("qmg->qm", numbers)
@@ -98,6 +98,10 @@ class Ranking:
     def take(self, rows: NDArray[np.bool_]) -> Ranking:
         """Keep some of the queries."""
         return Ranking(self.items[rows], self.relevant[rows], self.gain[rows], self.grades[rows])
+
+    def one_group(self) -> Ranking:
+        """Put all items of each query at one distance: their order is random throughout."""
+        return Ranking.of_counts(self.grades[:, None, :])
 
     @cached_property
     def _cuts(self) -> dict[int, Cut]:
