@@ -151,8 +151,14 @@ def log_counts(info: DatasetInfo) -> None:
     total = sum(info.counts[part] for part in ("query", "train", "val", "rest"))
     log.info("%d pairs, %d classes: %s", total, len(info.classes), parts)
     unlabelled, captionless = info.counts["unlabelled"], info.counts["captionless"]
+    if unlabelled == total:
+        log.info("no item has a label: scores go by each query's own partner; methods must learn without")
+        unlabelled = 0
     if unlabelled or captionless:
-        log.info("%d without label, %d without text: these are only searched", unlabelled, captionless)
+        without = [
+            f"{count} without {what}" for count, what in ((unlabelled, "label"), (captionless, "text"))
+        ]
+        log.info("%s: these are only searched", ", ".join(one for one in without if one[0] != "0"))
     if info.chance is not None:
         log.info(
             "a labelled item has %.2f labels on average; two of them share a class with chance %.3f",

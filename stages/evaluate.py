@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from crosshash.retrieval.scoring.two_stage_scores import (
 
 CODES = Path("artifacts/codes")
 PER_QUERY = Path("artifacts/per_query.parquet")
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -73,6 +75,8 @@ def main() -> None:
     }
     _write(report, stages, kept, metrics)
     Console().print(score_table(metrics))
+    if metrics["warning"]:
+        log.warning("warning: %s", metrics["warning"])
     if metrics["rerank"]:
         Console().print(two_stage_table(metrics["rerank"]))
 
@@ -152,4 +156,5 @@ def _write(
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     run_stage(main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import crosshash
 from crosshash.artifacts import atomic_path
 from crosshash.config.code_digest import code_digest
+from crosshash.config.outlook import warnings_of
 from crosshash.config.params import load_params
 from crosshash.config.plans.base import FOLDER, write_plan
 from crosshash.config.resolve import resolve
@@ -17,6 +19,7 @@ from crosshash.errors import CrosshashError, run_stage
 PARAMS = Path("params.yaml")
 PACKAGE = Path(crosshash.__file__).parent
 STEP_BACK = 10  # seconds
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -27,6 +30,8 @@ def main() -> None:
     except CrosshashError:
         let_git_see()
         raise
+    for warning in warnings_of(params):
+        log.warning("warning: params.yaml: %s", warning)
     chosen = {"crosshash.methods": params.method, "crosshash.datasets": params.dataset}
     with atomic_path(FOLDER) as folder:
         folder.mkdir()
@@ -47,4 +52,5 @@ def let_git_see() -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     run_stage(main)

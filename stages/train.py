@@ -13,6 +13,7 @@ import torch
 
 from crosshash.artifacts import state_folder, write_json
 from crosshash.checksums import folder_digest
+from crosshash.config.outlook import FEW_PICTURES, few_pictures
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.train import TrainPlan
 from crosshash.config.user_files import check_content
@@ -39,6 +40,7 @@ CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")
 MODEL = Path("artifacts/model")
 CURVES, PLOTS = Path("dvclive"), "plots/metrics"
+log = logging.getLogger(__name__)
 FINE_TUNING = 1e-5
 """Peak learning rate of published weights under `train.lr_backbone: auto`, as TwDH and DCMHT use for CLIP."""
 
@@ -55,12 +57,14 @@ def main(dataset: str) -> None:
     check_batch(info.counts["train"], plan.batch)
     inputs = read_inputs(data, CENTERS, SHORT, plan.supervised)
     image, text = settle_specs(plan, info, data)
+    fresh = with_fresh_weights(image, text, plan.model.pretrained)
+    warn_of_few_pictures(info, fresh[0])
     torch.manual_seed(stream_seed(plan.seed, "weights"))
     towers = build_towers(image, text, plan.model.pretrained)
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0, plan.threads)
     method = build_method(card, towers, inputs)
     train, val = open_parts(data, info, plan, towers)
-    rates = rates_of(plan, with_fresh_weights(image, text, plan.model.pretrained))
+    rates = rates_of(plan, fresh)
     networks = json.dumps([image.as_json(), text.as_json()], sort_keys=True)
     key = training_key(files_of(plan, data), torch.__version__, networks)
     started = time.perf_counter()
@@ -77,11 +81,17 @@ def main(dataset: str) -> None:
     write_timings(time.perf_counter() - started, info.counts["train"] * plan.epochs)
 
 
+def warn_of_few_pictures(info: DatasetInfo, fresh: bool) -> None:
+    """Say before the first step what so few pictures give; fresh: the image network has random weights."""
+    if fresh and info.image_kind == "jpeg" and info.counts["train"] < FEW_PICTURES:
+        log.warning("warning: %s", few_pictures(info.counts["train"]))
+
+
 def write_timings(seconds: float, pairs: int) -> None:
     """Keep how long it took beside the results, in a file that no stage and no hash looks at."""
     timings = {"seconds": round(seconds, 1), "pairs_per_second": round(pairs / seconds)}
     write_json(Path("timings.json"), {"train": timings})
-    logging.getLogger(__name__).info("trained in %.0f s, validation included", seconds)
+    log.info("trained in %.0f s, validation included", seconds)
 
 
 def files_of(plan: TrainPlan, data: Path) -> list[Path]:
@@ -133,7 +143,7 @@ def trained_state(method: Method, fitted: Fitted) -> Tensors:
 def save(card: ModelCard, state: Tensors, best_epoch: int) -> None:
     """Write the kept epoch."""
     save_model(MODEL, replace(card, best_epoch=best_epoch, curves=folder_digest(CURVES / PLOTS)), state)
-    logging.getLogger(__name__).info("kept epoch %d in %s", best_epoch, MODEL)
+    log.info("kept epoch %d in %s", best_epoch, MODEL)
 
 
 if __name__ == "__main__":

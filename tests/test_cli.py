@@ -129,6 +129,14 @@ def test_the_scores_of_the_last_run_and_the_place_of_its_report(
     assert run_json("scores", "--project", tmp_path) == metrics
 
 
+def test_scores_that_are_those_of_chance_say_so(trained_project: Path, tmp_path: Path) -> None:
+    metrics = json.loads((trained_project / "metrics.json").read_text())
+    for warning in (None, "no sign of anything learnt: all is chance"):
+        (tmp_path / "metrics.json").write_text(json.dumps({**metrics, "warning": warning}))
+        lines = run("scores", "--project", tmp_path).stdout.splitlines()
+        assert (f"warning: {warning}" in lines) == (warning is not None)
+
+
 def test_damaged_scores_are_told(tmp_path: Path) -> None:
     for content in ("[]", "{}", '{"bits": 16, "i2t": {"mAP": "high"}}', "{"):
         (tmp_path / "metrics.json").write_text(content)

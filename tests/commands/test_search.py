@@ -34,6 +34,12 @@ def refused(*arguments: str | Path) -> str:
     return done.stderr
 
 
+def warning(project: Path) -> str:
+    """What stands beside the scores of the project, if anything: it is told beside what is found."""
+    found = json.loads((project / "metrics.json").read_text())["warning"]
+    return f"warning: {found}\n" if found else ""
+
+
 def pictures(project: Path) -> list[Path]:
     return sorted((project / "raw").rglob("*.jpg"))
 
@@ -42,11 +48,30 @@ def test_hits_are_shown_as_a_table(trained_project: Path) -> None:
     done = run("a red circle", "--top", "3", "--project", trained_project)
     assert done.exit_code == 0
     assert "score" not in done.stdout
-    assert done.stderr == ""
+    assert done.stderr == warning(trained_project)
     found = run_json("a red circle", "--top", "3", "--project", trained_project)
     assert len(found) == 3
     for hit in found:
         assert hit["id"] in done.stdout
+
+
+def test_a_model_that_has_learnt_nothing_is_told_of(trained_project: Path, tmp_path: Path) -> None:
+    """By the sentence beside its scores; scores of another model, damaged ones or none say nothing."""
+    project = own_copy(trained_project, tmp_path / "project")
+    path = project / "metrics.json"
+    metrics = json.loads(path.read_text())
+    told = {**metrics, "warning": "no sign of anything learnt: all is chance"}
+    for content, wanted in (
+        (told, "warning: no sign of anything learnt: all is chance\n"),
+        ({**metrics, "warning": None}, ""),
+        ({**told, "bits": 8}, ""),
+        ([], ""),
+    ):
+        path.write_text(json.dumps(content))
+        done = run("a red circle", "--top", "3", "--project", project)
+        assert (done.exit_code, done.stderr) == (0, wanted)
+    path.unlink()
+    assert run("a red circle", "--project", project).stderr == ""
 
 
 def test_hits_as_json_hold_all_that_is_known(trained_project: Path) -> None:
@@ -191,7 +216,7 @@ def test_scores_are_shown_where_items_were_ordered_by_them(quantising: Path) -> 
 def test_words_never_seen_are_told_beside_the_hits(of_vectors: Path) -> None:
     done = run("a weird cat", "--json", "--project", of_vectors)
     assert done.exit_code == 0
-    assert done.stderr == "warning: the model has never seen: weird\n"
+    assert done.stderr == f"{warning(of_vectors)}warning: the model has never seen: weird\n"
     assert len(json.loads(done.stdout)) == 10
     assert "knows no word of 'weird'. It reads" in refused("weird", "--project", of_vectors)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -51,7 +52,8 @@ def test_it_tells_its_address_answers_there_and_ends_by_ctrl_c(trained_project: 
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert process.stdout.read() == "stopped\n"
-        assert process.stderr.read() == ""
+        warning = json.loads((trained_project / "metrics.json").read_text())["warning"]
+        assert process.stderr.read() == (f"WARNING: {warning}\n" if warning else "")
 
 
 def test_a_port_in_use_is_named_with_the_remedy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from crosshash.report.printed_scores import comparable_figures
 from crosshash.report.results import read_results
 from crosshash.report.shown_items import CAPTION_LENGTH, shortened
+from tests.report.conftest import render
 from tests.report.html import Page
 from tests.report.runs import BITS, EVIL
 
@@ -191,3 +193,13 @@ def test_long_captions_are_cut_and_laid_in_one_line() -> None:
     assert shortened("a\n red\t circle ") == "a red circle"
     assert shortened("x" * CAPTION_LENGTH) == "x" * CAPTION_LENGTH
     assert shortened("x" * (CAPTION_LENGTH + 1)) == "x" * (CAPTION_LENGTH - 1) + "…"
+
+
+def test_scores_of_chance_are_told_at_the_top(default_page: str, write_run: Callable[..., Path]) -> None:
+    folder = write_run()
+    path = folder / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"warning": "no sign of <anything> learnt"}))
+    words = Page(render(folder)).words()
+    assert "Warning: no sign of <anything> learnt." in words
+    assert words.index("Warning:") < words.index("95 % interval")
+    assert "Warning:" not in Page(default_page).words()

@@ -16,7 +16,8 @@ FOLDER = Path("artifacts/centers")
 
 
 def prepare(bits: int = 16, train_bits: int = 64, used: bool = True, count: int = 8, seed: int = 0) -> None:
-    settings = {"used": used, "train_bits": train_bits, "bits": bits, "seed": seed}
+    settings = {"used": used, "supervised": True, "label_free": ["djsrh"], "bits": bits, "seed": seed}
+    settings |= {"train_bits": train_bits}
     Path("plan").mkdir(exist_ok=True)
     Path("plan/centers.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     labels = np.vstack([np.eye(count), np.ones((1, count))]).astype(np.uint8)
@@ -91,3 +92,22 @@ def test_too_many_classes_leave_nothing_behind() -> None:
     with pytest.raises(CrosshashError, match="8 classes do not fit into 2 bits"):
         main()
     assert not FOLDER.exists()
+
+
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("classes", [0, 3])
+def test_a_set_without_labels_is_for_methods_that_need_none(used: bool, classes: int) -> None:
+    """Refused before anything is trained, with the names of those; by methods without centres too."""
+    prepare(used=used)
+    labels = {"classes": np.array(["a", "b", "c"][:classes], dtype=np.str_)}
+    labels["labels"] = np.zeros((5, classes), np.uint8)
+    write_npz(Path("data/scenes/train_labels.npz"), labels)
+    with pytest.raises(CrosshashError, match=r"data/scenes: no training item has a label.*-S method=djsrh"):
+        main()
+    assert not FOLDER.exists()
+    path = Path("plan/centers.yaml")
+    path.write_text(
+        path.read_text().replace("supervised: true", "supervised: false").replace("used: true", "used: false")
+    )
+    main()
+    assert read_centers(FOLDER / "long.npz") is None

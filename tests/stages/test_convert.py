@@ -214,9 +214,15 @@ def test_absent_labels_and_captions(
     assert read_info(data).counts["unlabelled"] == 2
 
 
-def test_a_set_without_any_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_without_any_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = [(name, text, "") for name, text, _ in plain_rows(40)]
-    data = custom(tmp_path, write_folder(tmp_path / "set", rows), monkeypatch)
+    with caplog.at_level(logging.INFO):
+        data = custom(tmp_path, write_folder(tmp_path / "set", [*rows, ("n.jpg", "", "")]), monkeypatch)
+    assert "no item has a label: scores go by each query's own partner" in caplog.text
+    assert "1 without text: these are only searched" in caplog.text
+    assert "without label" not in caplog.text
     info = read_info(data)
     assert (info.counts["query"], info.classes, info.chance) == (5, (), None)
     assert read_npz(data / "train_labels.npz")["labels"].shape == (info.counts["train"], 0)

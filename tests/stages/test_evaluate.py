@@ -77,7 +77,7 @@ def test_the_keys_of_metrics_json() -> None:
     found = metrics()
     assert list(found) == [
         "method", "dataset", "bits", "train_bits", "protocol", "threads", "n_query", "n_retrieval",
-        "n_undefined", "n_unlabelled", "n_captionless", "base_rate", "headline", "ties", "undefined",
+        "n_undefined", "n_unlabelled", "n_captionless", "base_rate", "headline", "ties", "undefined", "warning",
         "target_mAP", "train_bits_mAP", "significance", "rerank", "i2t", "t2i", "i2i", "t2t",
     ]  # fmt: skip
     for task in ("i2t", "t2i", "i2i", "t2t"):
@@ -88,6 +88,23 @@ def test_the_keys_of_metrics_json() -> None:
     assert [found[key] for key in ("protocol", "headline", "undefined")] == ["strict", "mAP", "skip"]
     assert (found["n_query"], found["n_retrieval"], found["bits"], found["train_bits"]) == (12, 130, 16, 64)
     assert found["threads"] == 2
+
+
+def test_codes_that_know_nothing_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Random codes; then those of 300 queries and items that are their labels."""
+    prepare()
+    main()
+    warning = metrics()["warning"]
+    assert warning.startswith("no sign of anything learnt: i2t mAP ")
+    assert caplog.messages == [f"warning: {warning}"]
+    caplog.clear()
+    labels = np.eye(4, dtype=np.uint8)[np.arange(142) % 4]
+    signs = np.repeat(2 * labels.astype(np.int8) - 1, 4, axis=1)
+    for side, rows in (("query", slice(12)), ("retrieval", slice(12, None))):
+        write_set(CODES / f"{side}.npz", code_set(side, signs[rows], signs[rows], labels[rows]))
+    main()
+    assert metrics()["warning"] is None
+    assert caplog.messages == []
 
 
 def test_the_figures_are_those_of_the_codes_that_they_name() -> None:

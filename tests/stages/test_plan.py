@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,43 @@ def test_a_bad_value_leaves_no_plan_at_all_where_there_was_none() -> None:
     with pytest.raises(CrosshashError, match="bits"):
         main()
     assert not Path("plan").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("method: twdh ", "method: djsrh ", ["djsrh rebuilds how alike .* expect scores of chance"]),
+        ("count: 5000 ", "count: 300 ", ["300 training pictures are few .* real photos gave mAP"]),
+        ("train: null ", "train: 120 ", ["120 training pictures are few"]),
+        ("dataset: scenes ", "dataset: custom ", []),
+        ("bits: 32 ", "bits: 16 ", []),
+    ],
+)
+def test_what_random_weights_will_not_give_is_told_beforehand(
+    caplog: pytest.LogCaptureFixture, old: str, new: str, told: list[str]
+) -> None:
+    replace(old, new)
+    main()
+    assert len(caplog.messages) == len(told)
+    for message, wanted in zip(caplog.messages, told, strict=True):
+        assert re.match(rf"warning: params\.yaml: {wanted}", message)
+    caplog.clear()
+    replace("pretrained: null ", "pretrained: openai ")
+    main()
+    assert caplog.messages == []
+
+
+def test_vectors_need_no_network_that_sees(caplog: pytest.LogCaptureFixture) -> None:
+    replace("method: twdh ", "method: djsrh ")
+    replace("train: null ", "train: 40 ")
+    for old, new in (
+        ("dataset: scenes ", "dataset: features "),
+        ("dataset: features ", "dataset: wikipedia "),
+    ):
+        replace(old, new)
+        replace("source: images ", "source: features ") if "wikipedia" in new else None
+        main()
+        assert caplog.messages == []
 
 
 def test_as_a_script_it_fails_with_one_message_and_without_torch() -> None:

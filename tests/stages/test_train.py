@@ -18,6 +18,7 @@ from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import load_model
+from crosshash.pairs.info import read_info
 from crosshash.shards.tar_files import Item, write_shards
 from crosshash.training.learning_curves import Curves
 from stages import train
@@ -78,6 +79,17 @@ def test_the_threads_of_the_plan_are_used_and_stand_in_the_card() -> None:
         torch.set_num_threads(before)
     assert json.loads((train.MODEL / "model.json").read_text())["threads"] == 2
     assert load_model(train.MODEL).card.threads == 2
+
+
+def test_few_pictures_for_random_weights_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    known = replace(read_info(DATA), image_kind="jpeg")
+    for info, fresh in ((known, False), (read_info(DATA), True)):
+        train.warn_of_few_pictures(info, fresh)
+        assert caplog.messages == []
+    train.warn_of_few_pictures(known, True)
+    assert caplog.messages[0].startswith("warning: 36 training pictures are few for networks that start from")
+    train.warn_of_few_pictures(replace(known, counts={"train": 500}), True)
+    assert len(caplog.messages) == 1
 
 
 def test_a_second_training_has_the_same_bytes() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from crosshash.artifacts import write_json, write_npz
+from crosshash.config.params import METHODS
 from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.errors import CrosshashError
 from crosshash.pairs.info import DatasetInfo
@@ -74,8 +76,13 @@ def test_a_supervised_method_needs_labels(files: Path) -> None:
     write_npz(files / "train_labels.npz", labels)
     write_npz(files / "long.npz", UNUSED)
     assert read(files, supervised=False).labels.shape == (4, 0)
-    with pytest.raises(CrosshashError, match=r"no training item has a label.*column `labels` of pairs\.csv"):
+    with pytest.raises(
+        CrosshashError, match=r"no training item has a label.*column `labels` of pairs\.csv"
+    ) as told:
         read(files)
+    sections = {name: importlib.import_module(f"crosshash.config.methods.{name}") for name in METHODS}
+    (free,) = [name for name, module in sections.items() if not module.MethodSection.supervised]
+    assert f"choose a method that learns without: {free}." in str(told.value)
 
 
 def test_a_supervised_method_needs_a_label_of_every_item(files: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +37,22 @@ def read_training_labels(dataset: str) -> tuple[NDArray[np.str_], NDArray[np.uin
             f"{path}: items without labels among the training items; run `dvc repro convert` again:\n{rows}"
         )
     return classes, labels
+
+
+def check_any_label(dataset: str, label_free: Sequence[str]) -> None:
+    """See that a method which learns from labels has any; `label_free`: those that need none.
+
+    What else may be wrong with the file is told by those who read it.
+
+    Raises:
+        CrosshashError: no training item has a label.
+    """
+    path = Path("data") / dataset / "train_labels.npz"
+    labels = read_npz(path).get("labels") if path.is_file() else None
+    if labels is None or labels.any():
+        return
+    instead = ", ".join(f"`-S method={name}`" for name in label_free)
+    raise CrosshashError(
+        f"data/{dataset}: no training item has a label, and the method learns from labels. Methods that "
+        f"learn without any: {instead}. Or give the items labels (column `labels` of pairs.csv, split by ;)."
+    )

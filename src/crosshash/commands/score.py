@@ -70,3 +70,5 @@ def _show_scores(result: dict[str, Any], as_json: bool) -> None:
     if "read_as" in result:
         print(f"read as: {result['read_as']}")
     Console().print(score_table(result))
+    if result.get("warning"):
+        print(f"warning: {result['warning']}")

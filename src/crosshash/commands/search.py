@@ -17,7 +17,7 @@ from rich.table import Table
 from crosshash.commands.options import AsJson, Project, told
 
 if TYPE_CHECKING:
-    from crosshash.search import Hit
+    from crosshash.search import Hit, Searcher
 
 Index = Annotated[
     Path | None,
@@ -56,6 +56,7 @@ def search(
         question = read_question(text, image, queries, task)
         check_labels(project, index, label or ())
         searcher = Searcher.open(project, index)
+        warn(searcher, project)
         asked = encode_question(searcher, question)
         if asked.unknown_words:
             print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)
@@ -68,6 +69,15 @@ def search(
         return
     for name, hits in zip(asked.names, found, strict=True):
         Console().print(_table(hits, name if several else None))
+
+
+def warn(searcher: Searcher, project: Path) -> None:
+    """Say beside what is found that the scores of the model show nothing learnt."""
+    from crosshash.retrieval.scoring.metrics_file import warning_of
+
+    warning = warning_of(project / "metrics.json", searcher.method, searcher.dataset, searcher.bits)
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _table(hits: Sequence[Hit], title: str | None) -> Table:

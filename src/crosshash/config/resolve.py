@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crosshash.config.networks import check_networks, names_file
-from crosshash.config.params import DATASETS, CommonParams
+from crosshash.config.params import DATASETS, METHODS, CommonParams
 from crosshash.config.plans.base import Plan, Settings
 from crosshash.config.plans.centers import CentersPlan
 from crosshash.config.plans.convert import ConvertPlan
@@ -90,8 +90,14 @@ def _convert(params: CommonParams) -> ConvertPlan:
 
 
 def _centers(params: CommonParams, train_bits: int) -> CentersPlan:
-    used = params.method_section.uses_centers
-    return CentersPlan(used=used, train_bits=train_bits, bits=params.bits, seed=params.seed)
+    return CentersPlan(
+        used=params.method_section.uses_centers,
+        supervised=params.method_section.supervised,
+        label_free=tuple(name for name in METHODS if not getattr(params, name).supervised),
+        train_bits=train_bits,
+        bits=params.bits,
+        seed=params.seed,
+    )
 
 
 def _transform(params: CommonParams) -> TransformPlan:

@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from crosshash.errors import CrosshashError
+from crosshash.retrieval.scoring.metrics_file import warning_of
 from crosshash.search import Searcher
 from crosshash.service.app import make_app
 from crosshash.service.connections import Connection, seldom
@@ -42,9 +43,13 @@ def serve(
     listener = bound(host, port)  # before the model, which takes seconds
     with listener:
         torch.set_num_threads(cores())
-        app = make_app(Searcher.open(project, index), upload_mb, [*names, own_name(listener)])
+        searcher = Searcher.open(project, index)
+        app = make_app(searcher, upload_mb, [*names, own_name(listener)])
         listener.listen()
         logging.basicConfig(format="%(levelname)s: %(message)s")
+        scores = project / "metrics.json"
+        if warning := warning_of(scores, searcher.method, searcher.dataset, searcher.bits):
+            log.warning("%s", warning)
         print(f"{address(listener)}  (Ctrl-C ends it)", flush=True)
         if reaches_others(listener):
             log.warning(

@@ -6,9 +6,15 @@ from crosshash.config.plans.base import Plan
 
 
 class CentersPlan(Plan):
-    """Lengths of the long (trained) and short (delivered) centres; `used` is false for methods without."""
+    """Lengths of the long (trained) and short (delivered) centres; `used` is false for methods without.
+
+    supervised: whether the method learns from labels; label_free: those that do not, to be named where a set
+    has none.
+    """
 
     used: bool
+    supervised: bool
+    label_free: tuple[str, ...]
     train_bits: int
     bits: int
     seed: int

@@ -52,7 +52,7 @@ class Ranking:
     grades: NDArray[np.int64]
 
     @classmethod
-    def of_counts(cls, counts_QMG: NDArray[np.int32]) -> Ranking:
+    def of_counts(cls, counts_QMG: NDArray[np.integer]) -> Ranking:
         """Take groups from counts of items by group and number of shared labels."""
         numbers_QMG, grade_G = counts_QMG.astype(np.float64), np.arange(counts_QMG.shape[2], dtype=np.float64)
         items_QM = np.einsum("qmg->qm", numbers_QMG)
@@ -104,6 +104,10 @@ class Ranking:
     def take(self, kept_Q: NDArray[np.bool_]) -> Ranking:
         """Keep some of the queries."""
         return Ranking(self.items[kept_Q], self.relevant[kept_Q], self.gain[kept_Q], self.grades[kept_Q])
+
+    def one_group(self) -> Ranking:
+        """Put all items of each query at one distance: their order is random throughout."""
+        return Ranking.of_counts(self.grades[:, None, :])
 
     @cached_property
     def _cuts(self) -> dict[int, Cut]:

@@ -13,6 +13,7 @@ from crosshash.retrieval.measures.mean_ap import Undefined, mean_average_precisi
 from crosshash.retrieval.measures.precision_recall import curve_ranks
 from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.ranking.tied_ranking import Ties
+from crosshash.retrieval.scoring.nothing_learnt import nothing_learnt
 from crosshash.retrieval.scoring.report_measures import HIDDEN, MEASURES, PARTNER_MEASURES
 from crosshash.retrieval.scoring.scores import RetrievalReport, TaskReport, written
 from crosshash.retrieval.scoring.tasks import TaskScores, score_task
@@ -52,6 +53,10 @@ def evaluate(
         tasks = {task: report for task, (_, report) in found.items()}
     else:
         tasks = {task: _by_partner(query, retrieval, task, ties) for task in CROSS_MODAL}
+    tasks = {
+        task: report.with_intervals(bootstrap, stream(seed, "bootstrap", task))
+        for task, report in tasks.items()
+    }
     sides = (query, retrieval)
     return RetrievalReport(
         bits=query.bits,
@@ -64,10 +69,8 @@ def evaluate(
         ties=ties,
         undefined=undefined,
         headline=written(str(headline)) if labelled else None,
-        tasks={
-            task: report.with_intervals(bootstrap, stream(seed, "bootstrap", task))
-            for task, report in tasks.items()
-        },
+        tasks=tasks,
+        warning=nothing_learnt(tasks, retrieval, ties),
     )
 
 
@@ -124,6 +127,7 @@ def _by_labels(
         precision_at={n: defined * precision[n] for n in curve},  # queries that are scored 0 count here
         by_radius=scores.by_radius,
         by_rank=np.column_stack([ranks, scores.by_rank]),
+        chance=(str(ALL), scores.chance),
     )
 
 
@@ -142,4 +146,6 @@ def _by_partner(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties) -> Ta
     others = np.setdiff1d(np.flatnonzero(query.has(answers)), rows)
     pool = np.concatenate([own[rows], own[others], retrieval.packed(answers)[retrieval.has(answers)]])
     values = partner_scores(query.packed(asks)[rows], pool, PARTNER_MEASURES, ties=ties)
-    return TaskReport(query.ids[rows], values, tuple(values), {}, np.empty((0, 2)), np.empty((0, 3)))
+    last = PARTNER_MEASURES[-1]
+    chance = (str(last), min(1.0, last.k / len(pool)))
+    return TaskReport(query.ids[rows], values, tuple(values), {}, np.empty((0, 2)), np.empty((0, 3)), chance)

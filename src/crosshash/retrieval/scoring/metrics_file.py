@@ -26,6 +26,7 @@ class Metrics(BaseModel):
     n_unlabelled: NonNegativeInt
     n_captionless: NonNegativeInt
     base_rate: FiniteFloat | None
+    warning: str | None = None
     i2t: Scores
     t2i: Scores
     i2i: Scores = {}
@@ -50,6 +51,17 @@ def read_metrics(path: Path) -> dict[str, Any]:
             f"{listed(problems)}"
         )
     return dict(metrics)
+
+
+def warning_of(path: Path, method: str, dataset: str, bits: int) -> str | None:
+    """Give the warning beside the scores of a model; None where there is none, or no scores of this model."""
+    try:
+        metrics = read_metrics(path)
+    except CrosshashError:
+        return None
+    known = [metrics.get(key) for key in ("method", "dataset", "bits")]
+    found: str | None = metrics.get("warning")
+    return found if known == [method, dataset, bits] else None
 
 
 def _unlike_tasks(metrics: dict[str, Any]) -> list[str]:

@@ -36,5 +36,5 @@ HIDDEN = (
 )
 """Those that metrics.json leaves out to stay readable, unless one is the headline of the protocol."""
 
-PARTNER_MEASURES: tuple[Measure, ...] = (Recall(1), Recall(5), Recall(10))
+PARTNER_MEASURES = (Recall(1), Recall(5), Recall(10))
 """Those of sets without labels."""

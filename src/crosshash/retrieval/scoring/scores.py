@@ -29,7 +29,8 @@ class TaskReport:
 
     ids: `<U`[Q], the scored queries; values: by measure, float64[Q]; shown: the measures that metrics.json
     holds; precision_at: by number of items; by_radius: float64[M, 2], recall and precision by rising Hamming
-    radius; by_rank: float64[n, 3], rank, recall and precision; intervals: 95 %, of each measure's mean.
+    radius; by_rank: float64[n, 3], rank, recall and precision; chance: a measure, and its mean where items
+    are in random order; intervals: 95 %, of each measure's mean.
     """
 
     ids: NDArray[np.str_]
@@ -38,6 +39,7 @@ class TaskReport:
     precision_at: dict[int, float]
     by_radius: NDArray[np.float64]
     by_rank: NDArray[np.float64]
+    chance: tuple[str, float]
     intervals: dict[str, Interval] = field(default_factory=dict)
 
     def with_intervals(self, resamplings: int, generator: np.random.Generator) -> TaskReport:
@@ -60,7 +62,8 @@ class TaskReport:
 class RetrievalReport:
     """Scores by task, with the conventions and counts they stand for.
 
-    base_rate and headline, the name of what the protocol compares methods by, are None without labels.
+    base_rate and headline, the name of what the protocol compares methods by, are None without labels;
+    warning: that nothing seems to have been learnt, in a sentence, or None.
     """
 
     bits: int
@@ -74,6 +77,7 @@ class RetrievalReport:
     undefined: Undefined
     headline: str | None
     tasks: dict[str, TaskReport]
+    warning: str | None
 
     def counts(self) -> dict[str, Any]:
         """Give what the scores stand for, as in metrics.json."""
@@ -87,6 +91,7 @@ class RetrievalReport:
             "headline": self.headline,
             "ties": self.ties,
             "undefined": self.undefined,
+            "warning": self.warning,
         }
 
     def scores(self) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import Undefined, defined_queries, scored_queries
 from crosshash.retrieval.measures.precision_recall import radius_curve, radius_sums, rank_sums
 from crosshash.retrieval.measures.ranking_measures import Measure, PrecisionWithin, RecallWithin
@@ -21,15 +22,16 @@ class TaskScores:
     """Scores of one task.
 
     scored: bool[Q], the queries that enter the means; values: by measure, float64[scored]; n_undefined:
-    queries without anything to score; relevant_pairs: pairs of a query and a relevant item. Of the defined
-    queries, by_radius: float64[M, 2], mean recall and precision by rising Hamming radius; by_rank:
-    float64[n, 2], the same of the first items, by the ranks asked for.
+    queries without anything to score; relevant_pairs: pairs of a query and a relevant item; chance: mAP of
+    a random order of the items. Of the defined queries, by_radius: float64[M, 2], mean recall and precision
+    by rising Hamming radius; by_rank: float64[n, 2], the same of the first items, by the ranks asked for.
     """
 
     scored: NDArray[np.bool_]
     values: dict[str, NDArray[np.float64]]
     n_undefined: int
     relevant_pairs: int
+    chance: float
     by_radius: NDArray[np.float64]
     by_rank: NDArray[np.float64]
 
@@ -56,6 +58,7 @@ def score_task(
     def work(rows: range) -> _Block:
         by_distance, ranking = rank(query, retrieval, rows, ties, grades)
         defined = defined_queries(ranking, undefined)
+        pairs = int(ranking.all_relevant.sum())
         same = ranking is by_distance  # then what is summed once serves both
         by_distance = by_distance.take(defined)
         ranking = by_distance if same else ranking.take(defined)
@@ -63,8 +66,8 @@ def score_task(
             measure(by_distance if isinstance(measure, PrecisionWithin | RecallWithin) else ranking)
             for measure in measures
         ]
-        curves = radius_sums(by_distance), rank_sums(ranking, ranks)
-        return _Block(defined, values, int(ranking.all_relevant.sum()), *curves)
+        chance = float(AP()(by_distance.one_group()).sum())
+        return _Block(defined, values, pairs, chance, radius_sums(by_distance), rank_sums(ranking, ranks))
 
     parts = over_blocks(work, blocks(query, retrieval, ties, grades))
     defined = np.concatenate([part.defined for part in parts])
@@ -76,6 +79,7 @@ def score_task(
         {str(m): _spread(column, defined, scored) for m, column in zip(measures, values, strict=True)},
         len(defined) - count,
         sum(part.relevant_pairs for part in parts),
+        sum(part.chance for part in parts) / int(scored.sum()),
         radius_curve(np.sum([part.by_radius for part in parts], axis=0), count),
         np.sum([part.by_rank for part in parts], axis=0).T / count,
     )
@@ -88,6 +92,7 @@ class _Block:
     defined: NDArray[np.bool_]
     values: list[NDArray[np.float64]]
     relevant_pairs: int
+    chance: float
     by_radius: NDArray[np.float64]
     by_rank: NDArray[np.float64]
 

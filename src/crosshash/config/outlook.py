@@ -1,0 +1,48 @@
+"""What settings will come to, as far as it is known beforehand: warnings, told before anything has run."""
+
+from __future__ import annotations
+
+from crosshash.config.params import CommonParams
+
+FEW_PICTURES = 500
+"""Training pictures below which networks that start from random weights learn hardly anything."""
+
+
+def warnings_of(params: CommonParams) -> list[str]:
+    """Say what may be expected of the settings that nobody would want."""
+    if params.model.pretrained is not None or not _of_pictures(params):
+        return []
+    found = []
+    if not params.method_section.supervised:
+        found.append(
+            f"{params.method} rebuilds how alike the features of the networks are, and networks of random "
+            "weights (model.pretrained: null) tell no pictures apart: expect scores of chance. Set "
+            "model.pretrained, or give vectors (dataset: features)."
+        )
+    items = _most_training_items(params)
+    if items is not None and items < FEW_PICTURES:
+        found.append(few_pictures(items))
+    return found
+
+
+def few_pictures(items: int) -> str:
+    """Say what so many training pictures give where the networks start from random weights."""
+    return (
+        f"{items} training pictures are few for networks that start from random weights (model.pretrained: "
+        "null): 249 real photos gave mAP 0.38 and 0.36 where chance is 0.36, and 499 gave 0.50 and 0.44 "
+        "where it is 0.37. Set model.pretrained, give vectors (dataset: features), or more pictures."
+    )
+
+
+def _of_pictures(params: CommonParams) -> bool:
+    """Say whether the images are known to be pictures; of a .mat triple that shows when it is read."""
+    if params.dataset in ("features", "mat_triple"):
+        return False
+    return getattr(params.dataset_section, "source", "images") != "features"
+
+
+def _most_training_items(params: CommonParams) -> int | None:
+    """How many items can be trained on at most; None where only the data set knows."""
+    known = [params.split.train] if isinstance(params.split.train, int) else []
+    known += [params.scenes.count] if params.dataset == "scenes" else []  # type: ignore[attr-defined]
+    return min(known, default=None)
