@@ -22,7 +22,7 @@ import pytest
 
 from crosshash.service import connections
 from crosshash.service.connections import FILES, Connection, Seldom, failed
-from tests.service.clients import get, occupied, sent, until, until_closed
+from tests.service.clients import get, occupied, sent, until, until_closed, upload
 from tests.service.conftest import Running, running
 
 HALF = b"GET /search?q=red HTTP/1.1\r\nHost: localhost\r\n"
@@ -134,7 +134,16 @@ def test_without_files_for_connections_it_writes_a_line_and_recovers(process: Pr
             assert "new connections wait" in line
     until(lambda: process.process.num_fds() < idle + 8)
     assert process.answers()
-    process.process.terminate()
+    address = httpx.URL(process.base)
+    with socket.create_connection((address.host, address.port), timeout=60) as late:
+        late.sendall(upload(9) + b"1234")
+        process.limit(idle + 8)
+        with process.clients(30):
+            until(lambda: process.process.num_fds() >= idle + 8)
+            process.process.terminate()
+            answer = until_closed(late)
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"the service ends" in answer
     assert "Traceback" not in process.said.read()
 
 

@@ -72,12 +72,13 @@ def most_connections() -> int | None:
 def failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Handle what fails in the event loop: where no connection can be taken, a line in place of tracebacks.
 
-    asyncio tries again after a second, and tells of one failure as many times as connections may wait.
+    asyncio tells of one failure as often as connections may wait, and tries as often again a second later,
+    where the socket may be closed by then.
     """
     error = context.get("exception")
     if isinstance(error, OSError) and error.errno in OUT_OF_FILES:
         log.warning("new connections wait: %s", error.strerror)
-    else:
+    elif not (isinstance(error, ValueError) and "_start_serving" in context["message"]):
         loop.default_exception_handler(context)
 
 
