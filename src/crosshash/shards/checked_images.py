@@ -106,7 +106,7 @@ def encode_pixels(pixels: np.ndarray, max_side: int) -> bytes:
 
 
 def _as_jpeg(data: bytes, max_side: int, check: Check, max_pixels: int | None) -> bytes:
-    with Image.open(io.BytesIO(data), formats=_formats(data)) as picture:
+    with Image.open(io.BytesIO(data), formats=tuple(_formats(data))) as picture:
         if max_pixels is not None:
             _count_pixels(picture, max_pixels)
         upright = picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT) == UPRIGHT
