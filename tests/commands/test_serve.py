@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -13,6 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from crosshash.artifacts import read_json
 from crosshash.cli import app
 from crosshash.service.run import address, bound, reaches_others
 
@@ -52,7 +52,7 @@ def test_it_tells_its_address_answers_there_and_ends_by_ctrl_c(trained_project: 
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert process.stdout.read() == "stopped\n"
-        warning = json.loads((trained_project / "metrics.json").read_text())["warning"]
+        warning = read_json(trained_project / "metrics.json")["warning"]
         assert process.stderr.read() == (f"WARNING: {warning}\n" if warning else "")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from crosshash.artifacts import read_json, write_json
 from crosshash.report.printed_scores import comparable_figures
 from crosshash.report.results import read_results
 from crosshash.report.shown_items import CAPTION_LENGTH, shortened
@@ -198,7 +198,7 @@ def test_long_captions_are_cut_and_laid_in_one_line() -> None:
 def test_scores_of_chance_are_told_at_the_top(default_page: str, write_run: Callable[..., Path]) -> None:
     folder = write_run()
     path = folder / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"warning": "no sign of <anything> learnt"}))
+    write_json(path, read_json(path) | {"warning": "no sign of <anything> learnt"})
     words = Page(render(folder)).words()
     assert "Warning: no sign of <anything> learnt." in words
     assert words.index("Warning:") < words.index("95 % interval")

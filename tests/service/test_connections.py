@@ -126,7 +126,10 @@ def test_without_files_for_connections_it_writes_a_line_and_recovers(process: Pr
     idle = process.process.num_fds()
     process.limit(idle + 8)
     with process.clients(30):
-        assert process.said.readline() == f"WARNING: new connections wait: {os.strerror(errno.EMFILE)}\n"
+        line = process.said.readline()
+        if "no sign of anything learnt" in line:  # the small model's scores may be those of chance
+            line = process.said.readline()
+        assert line == f"WARNING: new connections wait: {os.strerror(errno.EMFILE)}\n"
     assert process.answers()
     process.limit(most := 2 * idle + FILES)
     with process.clients(most):
@@ -168,6 +171,7 @@ def test_what_else_fails_in_the_loop_is_told_as_ever(
     told = logging.getLogger("asyncio")  # other programs in this process may have silenced it
     for name, value in (("disabled", False), ("propagate", True)):
         monkeypatch.setattr(told, name, value)
+    caplog.set_level(logging.ERROR, "asyncio")
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()

@@ -105,6 +105,8 @@ def test_what_random_weights_will_not_give_is_told_beforehand(
     for message, wanted in zip(caplog.messages, told, strict=True):
         assert re.match(rf"warning: params\.yaml: {wanted}", message)
     caplog.clear()
+    for key in ("image", "text"):
+        replace(f"  {key}: auto ", f"  {key}: ViT-B-32 ")
     replace("pretrained: null ", "pretrained: openai ")
     main()
     assert caplog.messages == []
