@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from crosshash.config.params import CommonParams
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crosshash.config.params import CommonParams
 
 FEW_PICTURES = 500
 """Training pictures below which networks that start from random weights learn hardly anything."""

@@ -93,7 +93,7 @@ def _centers(params: CommonParams, train_bits: int) -> CentersPlan:
     return CentersPlan(
         used=params.method_section.uses_centers,
         supervised=params.method_section.supervised,
-        label_free=tuple(name for name in METHODS if not getattr(params, name).supervised),
+        label_free=[name for name in METHODS if not getattr(params, name).supervised],
         train_bits=train_bits,
         bits=params.bits,
         seed=params.seed,

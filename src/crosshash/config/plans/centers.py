@@ -14,7 +14,7 @@ class CentersPlan(Plan):
 
     used: bool
     supervised: bool
-    label_free: tuple[str, ...]
+    label_free: list[str]
     train_bits: int
     bits: int
     seed: int
