@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.scoring.metrics_file import read_metrics
 from crosshash.retrieval.scoring.printed_table import score_table
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def metrics() -> dict[str, Any]:
-    return dict(json.loads((ROOT / "metrics.json").read_text(encoding="utf-8")))
+    return dict(read_json(ROOT / "metrics.json"))
 
 
 def test_scores_in_git_are_read_as_they_are() -> None:
