@@ -137,7 +137,7 @@ def test_codes_that_lie_on_their_side(tmp_path: Path) -> None:
         "[16, 20] and q_txt [16, 20]"
     ) in found
     square = {key: value[:BITS] if key.startswith("q") else value for key, value in content.items()}
-    told = "square, so rows were taken for items, columns for bits: q_img [16, 16], q_txt [16, 16]"
+    told = "square, so rows were taken for items: q_img [16, 16], q_txt [16, 16]"
     assert told in scored(tmp_path, square)["read_as"]
     assert "square" not in scored(tmp_path, content)["read_as"]
 

@@ -52,9 +52,10 @@ def read_foreign(path: Path) -> tuple[CodeSet, CodeSet, str]:
     without = sum(int((~table.any(axis=1)).sum()) for table in labels.values())
     if without and labelled:
         read_as += f"; {without} items without any label, taken as relevant to nothing"
-    square = [f"{key} {list(arrays[key].shape)}" for key in CODES if len(set(arrays[key].shape)) == 1]
-    if square and query.bits > 1:
-        read_as += f"; square, so rows were taken for items, columns for bits: {', '.join(square)}"
+    shapes = {key: arrays[key].shape for key in CODES}
+    square = [f"{key} {list(shape)}" for key, shape in shapes.items() if 1 < shape[0] == shape[1]]
+    if square:
+        read_as += f"; square, so rows were taken for items: {', '.join(square)}"
     return query, retrieval, read_as
 
 
