@@ -56,11 +56,11 @@ def search(
         question = read_question(text, image, queries, task)
         check_labels(project, index, label or ())
         searcher = Searcher.open(project, index)
-        warn(searcher, project)
         asked = encode_question(searcher, question)
         if asked.unknown_words:
             print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)
         found = searcher.find(asked.encoded, question.task, top, label or ())
+    warn(searcher, project)
     several = queries is not None or len(found) > 1
     if as_json:
         told_hits = [[dataclasses.asdict(hit) for hit in hits] for hits in found]
