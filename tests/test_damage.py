@@ -185,6 +185,7 @@ def project(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             built = CodeIndex.build(codes, np.arange(600))
             built.structure = build_structure(kind, built.packed, built.rows, seed=0)  # type: ignore[arg-type]
             built.save(folder / "own" / f"{kind}.faiss")
+        (folder / "a.txt").touch()
         write_receipt(folder / "own", "a.zip", Receipt("here", 7, "ab", (RawFile("a.txt", 7, "cd"),)))
         state = {"weight": torch.arange(500.0), "bias": torch.ones(3)}
         best = {"weight": torch.zeros(9)}

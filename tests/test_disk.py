@@ -7,7 +7,7 @@ import pytest
 
 import crosshash.artifacts
 from crosshash.artifacts import atomic_path
-from crosshash.disk import exchange, flush
+from crosshash.disk import MANY, exchange, flush, flush_files
 
 
 def test_two_folders_change_places_in_one_step(tmp_path: Path) -> None:
@@ -70,6 +70,21 @@ def test_so_is_all_that_a_folder_holds(tmp_path: Path, events: list[str]) -> Non
         assert events == [
             "flush two", "flush in", "flush one", "flush new", "move folder", f"flush {tmp_path.name}",
         ]  # fmt: skip
+
+
+def test_many_files_are_flushed_by_one_call(
+    tmp_path: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.sync
+    monkeypatch.setattr(os, "sync", lambda: (events.append("flush all"), sync()))
+    paths = [tmp_path / str(number) for number in range(MANY + 1)]
+    for path in paths:
+        path.touch()
+    flush_files(paths[:2])
+    assert events == ["flush 0", "flush 1", f"flush {tmp_path.name}"]
+    events.clear()
+    flush_files(paths)
+    assert events == ["flush all"]
 
 
 def test_what_can_be_made_again_is_not_waited_for(tmp_path: Path, events: list[str]) -> None:

@@ -250,8 +250,10 @@ def test_a_model_that_was_replaced_after_it_was_loaded_searches_no_index_of_anot
     codes = old.encode_text(["a small cat"]).packed
     run_again(changing, seed=1)
     assert np.array_equal(old.encode_text(["a small cat"]).packed, codes)
+    made, loaded = (one.encoder.description["digest"][:12] for one in (load(changing), old))
     refusal = (
-        r"artifacts/index: is not of the model that is loaded \(\w{12}\), and .*artifacts/model has changed"
+        rf"artifacts/index: was made by another model \({made}\) than the present one \({loaded}\), and "
+        r".*artifacts/model has changed since the latter was loaded"
     )
     with pytest.raises(CrosshashError, match=rf"{refusal}.*Load it again: call `crosshash\.load` anew"):
         old.search("a small cat")

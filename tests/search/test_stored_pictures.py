@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,11 @@ def write_set(folder: Path, count: int = 12) -> ShardPictures:
     folder.mkdir()
     write_shards(folder, {"train": items[:7], "rest": items[7:]}, 0.005)
     return ShardPictures(folder)
+
+
+def shard_of(folder: Path, row: int) -> Path:
+    name = f"{row:08d}.jpg".encode()
+    return next(path for path in (folder / "shards").glob("*.tar") if name in path.read_bytes())
 
 
 def test_each_picture_is_the_one_that_tarfile_reads(tmp_path: Path) -> None:
@@ -52,17 +58,34 @@ def test_vectors_are_no_pictures(tmp_path: Path) -> None:
     assert ShardPictures(tmp_path / "set").picture(0, "a") is None
 
 
-def test_a_shard_that_is_gone_or_no_tar_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda data: b"x" * 2000, id="no tar"),
+        pytest.param(lambda data: None, id="gone"),
+        pytest.param(lambda data: b"", id="empty"),
+        pytest.param(lambda data: bytes(len(data)), id="zeros"),
+        pytest.param(lambda data: data[:1024], id="cut"),
+        pytest.param(lambda data: data[:124] + b"7" + data[125:], id="a size in a header"),
+    ],
+)
+def test_a_damaged_shard_is_named_for_rows_that_may_be_its_own_and_the_others_are_shown(
+    tmp_path: Path, damage: Callable[[bytes], bytes | None]
+) -> None:
     pictures = write_set(tmp_path / "set")
     assert pictures.there
     assert not ShardPictures(tmp_path / "none").there
-    shard = next((tmp_path / "set" / "shards").glob("rest-*.tar"))
-    shard.write_bytes(b"x" * 2000)
-    with pytest.raises(CrosshashError, match=rf"{shard.name}: cannot be read.*dvc repro convert"):
-        pictures.picture(1, "odd/1.x")
+    shard = shard_of(tmp_path / "set", 11)
+    content = damage(shard.read_bytes())
     shard.unlink()
-    with pytest.raises(CrosshashError, match=rf"{shard.name}: cannot be read.*dvc repro convert"):
-        pictures.picture(1, "odd/1.x")
+    if content is not None:
+        shard.write_bytes(content)
+    assert pictures.picture(1, "odd/1.x") == jpeg(1)
+    for _ in range(2):
+        with pytest.raises(
+            CrosshashError, match=rf"{shard.name}: (cannot be read|differs).*dvc repro convert"
+        ):
+            pictures.picture(11, "odd/11.x")
 
 
 def test_pictures_of_a_data_set_that_was_converted_anew_are_not_those_of_the_index(tmp_path: Path) -> None:
@@ -81,9 +104,7 @@ def test_pictures_of_a_data_set_that_was_converted_anew_are_not_those_of_the_ind
 def test_one_damaged_picture_is_named_and_the_others_are_shown(tmp_path: Path) -> None:
     pictures = write_set(tmp_path / "set")
     assert pictures.picture(8, "odd/8.x") == jpeg(8)
-    shard = next(
-        path for path in (tmp_path / "set/shards").glob("*.tar") if b"00000008.jpg" in path.read_bytes()
-    )
+    shard = shard_of(tmp_path / "set", 8)
     whole = shard.read_bytes()
     place = whole.index(b"00000008.jpg") + 600
     shard.write_bytes(whole[:place] + b"\1" + whole[place + 1 :])

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from crosshash.artifacts import read_json, write_json
-from crosshash.disk import flush_everything
+from crosshash.disk import flush_files
 from crosshash.errors import CrosshashError, full_disk_named
 from crosshash.pairs.source import RawFile
 
@@ -35,9 +35,9 @@ def receipt_path(received: Path, source: str) -> Path:
 
 
 def write_receipt(received: Path, source: str, receipt: Receipt) -> None:
-    """Write it, once all that came before is on the disk; from then on the source counts as received."""
+    """Write it, once its files are on the disk; from then on the source counts as received."""
     with full_disk_named(received):
-        flush_everything()
+        flush_files([received.parent / file.name for file in receipt.files])
     write_json(receipt_path(received, source), asdict(receipt), durable=True)
 
 

@@ -19,7 +19,7 @@ from crosshash.collection.new_items import Ready, check_additions, encode_ready
 from crosshash.collection.own_pictures import prune_pictures
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.encode import EncodePlan
-from crosshash.disk import flush_everything
+from crosshash.disk import flush_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
 from crosshash.search.encoder import Encoder, load_encoder
@@ -29,6 +29,7 @@ from crosshash.search.index_folder import (
     ITEMS,
     STATISTICS,
     IndexFolder,
+    picture_path,
     read_index,
     run_index,
 )
@@ -81,7 +82,7 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
         if ready:
             codes = encode_ready(encoder, ready, place, caption)
             items, rows = with_items(before.items, ready)
-            flush_everything()  # the pictures: one by one a thousand of them take seconds
+            flush_files({picture_path(place, one.picture) for one in ready if one.picture})
             counts = write_grown(place, before, items, rows, codes)
     new = len(ready) - known
     return Change(new, known, unchanged, 0, others, tuple(bad), counts["image"], counts["text"], str(place))

@@ -37,10 +37,14 @@ BACK = (
 
 
 class OtherModel(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
-    """An index that another model made than the one that is to search it."""
+    """An index that another model made than the one that is to search it, with the finding and the remedy."""
+
+    def __init__(self, finding: str, remedy: str) -> None:
+        super().__init__(f"{finding}. {remedy}")
+        self.finding = finding
 
 
-class StaleCollection(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
+class StaleCollection(OtherModel):
     """A collection that the present model cannot search; its text says how to use it again."""
 
 
@@ -177,8 +181,8 @@ def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder
     else:
         return
     if grown:
-        raise StaleCollection(f"{folder}: {problem}. {remedy(statistics)} {BACK}")
-    raise OtherModel(f"{folder}: {problem}. {remedy(statistics)}")
+        raise StaleCollection(f"{folder}: {problem}", f"{remedy(statistics)} {BACK}")
+    raise OtherModel(f"{folder}: {problem}", remedy(statistics))
 
 
 def remedy(statistics: dict[str, Any]) -> str:

@@ -14,7 +14,6 @@ from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.encoder import Encoded, Encoder, load_encoder
 from crosshash.search.index_folder import (
-    SHOWN,
     IndexFolder,
     OtherModel,
     StaleCollection,
@@ -24,6 +23,10 @@ from crosshash.search.index_folder import (
 from crosshash.search.items import PICTURE, Hit, Item, ItemTable
 from crosshash.search.stored_pictures import ShardPictures
 
+RELOAD = (
+    "Load it again: call `crosshash.load` anew, or start the command or the service again, once `dvc repro` "
+    "has ended."
+)
 EMPTY = "the query is empty: write what you look for"
 
 
@@ -57,15 +60,17 @@ class Searcher:
             CrosshashError: as `open`, or the model's files have changed since it was loaded, and the index
                 is one of the model that stands there now.
         """
-        folder = index_folder(project, index)
         try:
-            found = read_index(project, folder, encoder.description)
-        except (OtherModel, StaleCollection) as error:
+            found = read_index(project, index_folder(project, index), encoder.description)
+        except OtherModel as error:
             if not encoder.is_on_disk():
-                raise _outdated(encoder, folder) from None
-            if isinstance(error, OtherModel):
+                raise CrosshashError(
+                    f"{error.finding}, and {encoder.artifacts / 'model'} has changed since the latter was "
+                    f"loaded. {RELOAD}"
+                ) from None
+            if not isinstance(error, StaleCollection):
                 raise
-            raise StaleCollection(
+            raise CrosshashError(
                 f"{error} The index of the run can be searched: --index artifacts/index."
             ) from None
         return cls(encoder, found, ShardPictures(project / "data" / found.dataset))
@@ -199,12 +204,3 @@ class Searcher:
         if task not in TASKS:
             raise CrosshashError(f"unknown task '{task}'; there are {', '.join(TASKS)}.")
         return TASKS[task][1]
-
-
-def _outdated(encoder: Encoder, folder: Path) -> CrosshashError:
-    """Say that the index is of a model that was written after this one was loaded."""
-    return CrosshashError(
-        f"{folder}: is not of the model that is loaded ({encoder.description['digest'][:SHOWN]}), and "
-        f"{encoder.artifacts / 'model'} has changed since. Load it again: call `crosshash.load` anew, or "
-        "start the command or the service again, once `dvc repro` has ended."
-    )

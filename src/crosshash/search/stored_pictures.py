@@ -36,10 +36,12 @@ class ShardPictures:
         Raises:
             CrosshashError: a shard is missing or damaged.
         """
-        place = self._places.get(row)
-        if place is None:
+        places, damaged = self._places
+        if row not in places:
+            if damaged:  # the row may be in there
+                raise CrosshashError(damaged[0])
             return None
-        shard, start = place
+        shard, start = places[row]
         with _opened(self.folder / FOLDER / shard) as file:
             found, state = _picture_of(file, start, item), os.fstat(file.fileno())
         if found is None:  # because of damage, or the data set was converted anew since the index was made
@@ -47,15 +49,26 @@ class ShardPictures:
         return found
 
     @cached_property
-    def _places(self) -> dict[int, tuple[str, int]]:
-        """Shard and first byte of each row that has a picture, which the item's .json follows."""
-        places = {}
+    def _places(self) -> tuple[dict[int, tuple[str, int]], list[str]]:
+        """Shard and first byte of each row that has a picture, which the item's .json follows.
+
+        Then what is wrong with shards that cannot be looked through to their end.
+        """
+        places: dict[int, tuple[str, int]] = {}
+        damaged = []
         for shard in read_json(self.folder / FOLDER / INDEX)["shards"]:
-            with _opened(self.folder / FOLDER / shard["name"]) as file:
-                for name, first, _ in _members(file):
-                    if name.endswith(".jpg"):
-                        places[int(name[:-4])] = (shard["name"], first - BLOCKSIZE)
-        return places
+            path, items = self.folder / FOLDER / shard["name"], 0
+            try:
+                with _opened(path) as file:
+                    for name, first, _ in _members(file):
+                        items += name.endswith(".json")
+                        if name.endswith(".jpg"):
+                            places[int(name[:-4])] = (shard["name"], first - BLOCKSIZE)
+                    if items != shard["count"]:
+                        raise ValueError(f"{items} items, {INDEX} says {shard['count']}")
+            except CrosshashError as error:
+                damaged.append(str(error))
+        return places, damaged
 
 
 @lru_cache(maxsize=256)
