@@ -89,9 +89,12 @@ async def soak(
             for place in range(number, int(seconds * rate), CLIENTS):
                 await asyncio.sleep(max(0.0, start + place / rate - time.perf_counter()))
                 ask = next(wanted)
-                answer = await http.request(ask.method, ask.path, **ask.options)
-                known = answer.status_code in ask.expected
-                seen[f"{answer.status_code}" if known else f"{answer.status_code} of {ask}"[:200]] += 1
+                try:
+                    status = (await http.request(ask.method, ask.path, **ask.options)).status_code
+                except httpx.TransportError as error:
+                    seen[f"nothing ({error!r})"] += 1
+                else:
+                    seen[f"{status}" if status in ask.expected else f"{status} to {ask}"[:200]] += 1
 
     async def leaver() -> None:
         whole = b"GET /search?q=a HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -75,6 +75,28 @@ def test_an_upload_that_does_not_end_is_told_and_ended(
     assert "did not come within" in json.loads(body)["detail"]
 
 
+def test_the_time_of_a_body_counts_from_the_start_of_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    monkeypatch.setattr(uploads, "SECONDS", 0.05)
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.06)
+        await send({"type": "http.response.start", "status": 408})
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"four", "more_body": True}
+
+    async def send(message: Message) -> None:
+        assert message["headers"] == [(b"connection", b"close")]
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-length", b"4000000")]}
+    asyncio.run(Unread(late, 100_000)(scope, receive, send))
+    assert asked < 10
+
+
 @pytest.mark.parametrize(
     ("most", "pieces", "read", "closes"),
     [(10, 100, 3, True), (1000, 100, 100, False), (400, 100, 100, False)],
