@@ -66,8 +66,8 @@ def test_scores_and_report_exist_and_git_is_clean(project: Path) -> None:
     assert status.stdout == ""
 
 
-def test_second_run_does_nothing(project: Path, folder: Path) -> None:
-    assert ran(run(project, ["dvc", "repro"], folder).stdout) == []
+def test_second_run_does_nothing_but_plan(project: Path, folder: Path) -> None:
+    assert ran(run(project, ["dvc", "repro"], folder).stdout) == ["plan"]
 
 
 def test_other_bits_train_nothing_and_come_back_from_the_cache(project: Path, folder: Path) -> None:

@@ -9,6 +9,9 @@ from PIL import Image
 from crosshash.errors import CrosshashError
 from crosshash.shards.checked_images import FORMATS, BadImageError, prepare_bytes, prepare_picture
 
+Picture = str | Path | bytes | Image.Image
+"""A picture as users give it: the path of a file, its content, or an image that Pillow has opened."""
+
 MAX_PIXELS = 50_000_000
 """Pixels of a picture that is opened, at most: decoded they take 150 MB."""
 
@@ -17,30 +20,28 @@ class BadPicture(CrosshashError):  # noqa: N818 - it is told to users, whom "err
     """What was given as a picture is none, or one that is not opened; its text says why."""
 
 
-def clean_picture(data: bytes, max_side: int) -> bytes:
-    """Decode the content of a picture file; give it as JPEG, its longest side at most `max_side` pixels.
+def clean_picture(picture: Picture, max_side: int) -> bytes:
+    """Decode a picture; give it as JPEG, its longest side at most `max_side` pixels.
 
     Raises:
-        BadPicture: it is none, cut, or has too many pixels.
+        BadPicture: it is not there, none, cut, or has too many pixels; a path is named.
+        CrosshashError: something else is given.
     """
-    if not data:
-        raise BadPicture("the file is empty (zero bytes)")
-    try:
-        return prepare_bytes(data, max_side, max_pixels=MAX_PIXELS)
-    except BadImageError as error:
-        raise BadPicture(f"{error}; pictures are {', '.join(FORMATS)} files.") from None
-
-
-def clean_image(picture: Image.Image, max_side: int) -> bytes:
-    """Do the same for a picture that Pillow has opened.
-
-    Raises:
-        BadPicture: it is cut, or has too many pixels.
-    """
-    try:
-        return prepare_picture(picture, max_side, MAX_PIXELS)
-    except BadImageError as error:
-        raise BadPicture(f"{error}.") from None
+    if isinstance(picture, bytes):
+        return _clean_bytes(picture, max_side)
+    if isinstance(picture, Image.Image):
+        try:
+            return prepare_picture(picture, max_side, MAX_PIXELS)
+        except BadImageError as error:
+            raise BadPicture(f"{error}.") from None
+    if isinstance(picture, str | Path):
+        try:
+            return _clean_bytes(read_picture(Path(picture)), max_side)
+        except BadPicture as error:
+            raise BadPicture(f"{picture}: {error}") from None
+    raise CrosshashError(
+        f"a picture is a path, the bytes of a file or an image of Pillow, not {type(picture).__name__}."
+    )
 
 
 def read_picture(path: Path) -> bytes:
@@ -55,3 +56,12 @@ def read_picture(path: Path) -> bytes:
         raise BadPicture("the file is missing; give the path of a picture.") from None
     except OSError as error:
         raise BadPicture(f"the file cannot be read ({error.strerror}).") from None
+
+
+def _clean_bytes(data: bytes, max_side: int) -> bytes:
+    if not data:
+        raise BadPicture("the file is empty (zero bytes)")
+    try:
+        return prepare_bytes(data, max_side, max_pixels=MAX_PIXELS)
+    except BadImageError as error:
+        raise BadPicture(f"{error}; pictures are {', '.join(FORMATS)} files.") from None

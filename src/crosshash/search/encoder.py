@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 
 from crosshash.centers.transform import read_transform
@@ -27,7 +26,7 @@ from crosshash.models.towers import TowerSpec
 from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
 from crosshash.retrieval.codefiles.codeset import Modality
-from crosshash.search.decoding import BadPicture, clean_image, clean_picture, read_picture
+from crosshash.search.decoding import Picture, clean_picture
 from crosshash.search.words import knows_any, unknown_words
 from crosshash.workers.threads import in_threads
 
@@ -35,7 +34,6 @@ BATCH = 256
 MAX_SIDE = 512  # to which pictures are shrunk where no plan says otherwise
 
 Vectors = NDArray[np.floating]
-Picture = str | Path | bytes | Image.Image
 
 
 @dataclass(frozen=True)
@@ -97,38 +95,16 @@ class Encoder:
         self.check_texts(texts)
         return self.encoded("text", texts)
 
-    def pictures(self, pictures: Sequence[bytes]) -> Encoded:
-        """Encode pictures: contents of files of any kind.
+    def pictures(self, pictures: Sequence[Picture]) -> Encoded:
+        """Encode pictures of any kind: paths, contents of files or images of Pillow.
 
         Raises:
-            BadPicture: one of them is none, or too large.
-            CrosshashError: no picture, or a model of image vectors.
+            BadPicture: one of them is not there, none, or too large; a path is named.
+            CrosshashError: no picture, something else, or a model of image vectors.
         """
         self.check_kind("image", "pictures")
         _check_some(pictures)
         return self.encoded("image", list(in_threads(self.clean_picture, pictures)))
-
-    def pictures_of_any_kind(self, pictures: Sequence[Picture]) -> Encoded:
-        """Encode pictures given as paths, contents of files or images of Pillow.
-
-        Raises:
-            BadPicture: one of them is none, or too large; a path is named.
-            CrosshashError: as `pictures`, or something else is given.
-        """
-        self.check_kind("image", "pictures")
-        _check_some(pictures)
-        return self.encoded("image", list(in_threads(self._clean, pictures)))
-
-    def picture_files(self, paths: Sequence[Path]) -> Encoded:
-        """Encode picture files of any kind.
-
-        Raises:
-            BadPicture: one of them is not there, none, or too large; its path is named.
-            CrosshashError: as `pictures`.
-        """
-        self.check_kind("image", "pictures")
-        _check_some(paths)
-        return self.encoded("image", list(in_threads(self.clean_file, paths)))
 
     def vectors(self, modality: Modality, vectors: Vectors) -> Encoded:
         """Encode vectors float[N, D] with a network that was trained on vectors.
@@ -181,35 +157,13 @@ class Encoder:
         """List the words that a bag of words has no place for; none where the network reads any text."""
         return unknown_words(text, self._vocabulary) if self._vocabulary else []
 
-    def clean_picture(self, data: bytes) -> bytes:
-        """Decode the content of a picture file safely; give it as the JPEG that the network sees.
+    def clean_picture(self, picture: Picture) -> bytes:
+        """Decode a picture safely; give it as the JPEG that the network sees.
 
         Raises:
-            BadPicture: it is none, cut, or has too many pixels.
+            BadPicture: it is not there, none, cut, or has too many pixels; a path is named.
         """
-        return clean_picture(data, self.max_side)
-
-    def clean_file(self, path: Path) -> bytes:
-        """Do the same for a picture file.
-
-        Raises:
-            BadPicture: it is not there, none, cut, or has too many pixels; its path is named.
-        """
-        try:
-            return self.clean_picture(read_picture(path))
-        except BadPicture as error:
-            raise BadPicture(f"{path}: {error}") from None
-
-    def _clean(self, picture: Picture) -> bytes:
-        if isinstance(picture, bytes):
-            return self.clean_picture(picture)
-        if isinstance(picture, Image.Image):
-            return clean_image(picture, self.max_side)
-        if isinstance(picture, str | Path):
-            return self.clean_file(Path(picture))
-        raise CrosshashError(
-            f"a picture is a path, the bytes of a file or an image of Pillow, not {type(picture).__name__}."
-        )
+        return clean_picture(picture, self.max_side)
 
     def encoded(self, modality: Modality, raw: Sequence[Any] | Vectors) -> Encoded:
         """Encode raw values that were checked."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import HashCodes
 from crosshash.errors import CrosshashError
-from crosshash.search.encoder import Encoded, Encoder, Picture, load_encoder
+from crosshash.search.decoding import Picture
+from crosshash.search.encoder import Encoded, Encoder, load_encoder
 from crosshash.search.items import Hit
 from crosshash.search.searcher import Searcher
 
@@ -53,7 +54,7 @@ class Hasher:
         if isinstance(images, np.ndarray) or self.encoder.reads_vectors("image"):
             return self._codes(self.encoder.vectors("image", np.asarray(images)))
         pictures = [images] if isinstance(images, Picture) else list(images)
-        return self._codes(self.encoder.pictures_of_any_kind(pictures))
+        return self._codes(self.encoder.pictures(pictures))
 
     def search(
         self,
@@ -71,7 +72,7 @@ class Hasher:
         if text is not None and image is None:
             query, task = self.searcher.encode_texts([text]), "t2i"
         elif image is not None and text is None:
-            query, task = self.encoder.pictures_of_any_kind([image]), "i2t"
+            query, task = self.encoder.pictures([image]), "i2t"
         else:
             raise CrosshashError("search takes a text or an image, one of them.")
         (hits,) = self.searcher.find(query, task, top, labels)

@@ -111,7 +111,7 @@ def _pictures(encoder: Encoder, paths: Sequence[Path]) -> Encoded:
     jpegs, problems = [], []
     for path in paths:
         try:
-            jpegs.append(encoder.clean_file(path))
+            jpegs.append(encoder.clean_picture(path))
         except BadPicture as error:
             problems.append(str(error))
     if problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -122,7 +122,7 @@ def _as_jpeg(data: bytes, max_side: int, check: Check, max_pixels: int | None) -
         return _encoded(_to_rgb(picture if upright else ImageOps.exif_transpose(picture)), max_side)
 
 
-def _formats(data: bytes) -> Sequence[str]:
+def _formats(data: bytes) -> tuple[str, ...]:
     """Name the formats that a file may have; HEIC is read where its library is installed."""
     if data[4:8] != b"ftyp" or data[8:12] not in HEIC_BRANDS:
         return FORMATS
