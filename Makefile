@@ -12,7 +12,7 @@ repro: install  ## run the pipeline, then show the scores
 	@crosshash scores
 
 test: install chromium  ## the whole test suite
-	@pytest -n 2 --dist loadfile
+	@pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 chromium:  # tests open pages in it; without it they are skipped and the summary says so
 	@for name in $$CROSSHASH_CHROMIUM chromium chromium-browser google-chrome google-chrome-stable; do \

@@ -21,6 +21,7 @@ __all__ = ["chromium"]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = ("pipeline", "flows")
 STAGES = ("plan", "download", "convert", "centers", "transform", "train", "encode", "evaluate", "index")
 # One process for all scripts: importing torch takes longer than they do.
 SCRIPT = """
@@ -81,6 +82,11 @@ def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert done.returncode == 0, done.stderr
             ready.touch()
     return project
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders whose files take minutes: at the end one worker would run them alone."""
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in LONG)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
