@@ -25,7 +25,7 @@ from crosshash.inference.model_folder import read_card
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ("configs", "examples")
 PREPARING = ("plan", "download", "convert")
-SCORING = ("plan", "centers", "transform", "train", "encode", "evaluate")
+SCORING = ("plan", "centers", "transform", "train", "infer", "encode", "evaluate")
 LEFT = ("artifacts", "dvclive", "plots")
 
 

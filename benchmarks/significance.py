@@ -88,7 +88,7 @@ def train_project(folder: Path, data: Path, seed: int, settings: list[str]) -> P
     apply_overrides(params, [f"dataset={data.name}", "method=scahn", f"seed={seed}", *settings])
     with chdir(ROOT):
         plans = resolve(load_params(params))
-    for stage in ("train", "encode", "evaluate"):
+    for stage in ("train", "infer", "encode", "evaluate"):
         (folder / "plan" / f"{stage}.yaml").write_text(yaml_text(plans[stage].model_dump()))
     with chdir(folder):
         for length in ("long", "short"):

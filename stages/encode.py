@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from crosshash.artifacts import atomic_path, write_json, write_npz
 from crosshash.centers.center_book import CenterBook, read_centers
@@ -16,29 +16,31 @@ from crosshash.centers.transform import Matrix, read_transform
 from crosshash.codes.bit_index import BitIndex, cut, write_bit_index
 from crosshash.codes.encoder_digest import NAME as ENCODER
 from crosshash.codes.encoder_digest import describe_encoder
-from crosshash.codes.hashcodes import pack, unpack
+from crosshash.codes.hashcodes import HashCodes, pack, unpack
 from crosshash.codes.quantiser import Codebook
+from crosshash.codes.real_codes import query_levels
+from crosshash.codes.trained_codes import Block, ModelFacts, TrainedCodes, read_trained_codes
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.encode import EncodePlan
-from crosshash.errors import run_stage
+from crosshash.config.plans.infer import InferPlan
+from crosshash.errors import CrosshashError, run_stage
 from crosshash.formats.mat import write_mat
 from crosshash.inference.bit_choice import choose_bits
-from crosshash.inference.device import make_deterministic, settled_device
-from crosshash.inference.encoding import EncodedItems, encode_items, joined
-from crosshash.inference.model_folder import Model, load_model
-from crosshash.models.method import Method
-from crosshash.pairs.info import DatasetInfo, read_info
+from crosshash.inference.packing import Packed, PackedItems, delivered, pack_items
+from crosshash.pairs.info import read_info
 from crosshash.pairs.labels import label_matrix
-from crosshash.protocols import BitScalable, Quantising
-from crosshash.shards.prepared import prepared
-from crosshash.shards.tar_files import read_items
+from crosshash.pairs.table import read_columns
+from crosshash.retrieval.codefiles.codeset import MODALITIES, CodeSet
 from crosshash.workers.parent import end_with_parent
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
-MODEL, TRANSFORM = Path("artifacts/model"), Path("artifacts/transform.npz")
+MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
+TRANSFORM = Path("artifacts/transform.npz")
 CENTERS = Path("artifacts/centers/short.npz")
 CODES = Path("artifacts/codes")
+REAL_QUERIES = "query_real.npz"
 Arrays = dict[str, np.ndarray]
+log = logging.getLogger(__name__)
 
 
 def main(dataset: str) -> None:
@@ -46,131 +48,162 @@ def main(dataset: str) -> None:
     end_with_parent()
     plan = read_plan("encode", EncodePlan)
     data = Path("data") / dataset
-    make_deterministic(plan.threads)
-    device = settled_device(plan.device)
-    model = load_model(MODEL)
-    model.method.to(device)
-    transform = read_transform(TRANSFORM)
-    book = read_centers(CENTERS)
-    info = read_info(data)
-    encoded = encode_parts(model, transform, data, info, plan, torch.device(device))
-    chosen = bit_index(model, encoded, info.classes, plan)
-    sides = {
-        name: joined([encoded[part] for part in parts if part in encoded]) for name, parts in PARTS.items()
-    }
+    matrix, book = read_transform(TRANSFORM), read_centers(CENTERS)
+    items = read_items_of(data)
+    outputs = read_trained_codes(OUTPUTS)
+    facts = outputs.facts
+    if facts.train_bits != plan.train_bits or outputs.items != len(items):
+        raise CrosshashError(f"{OUTPUTS}: is of another model or data set. Run `dvc repro infer`.")
+    asked = np.arange(len(items)) if facts.dictionaries is not None else items.rows("query", "val")
+    packed = pack_items(real_codes(outputs, data), len(items), plan.train_bits, matrix, asked)
+    chosen = bit_index(facts, packed, items, plan)
     with atomic_path(CODES) as folder:
         folder.mkdir()
-        write_sides(folder, sides, info.classes, chosen, book, plan)
-        write_quantised(folder, model.method, sides["query"], sides["retrieval"])
+        write_sides(folder, packed, items, chosen, book, plan)
+        write_real_queries(folder, packed, items.rows("query"), matrix, chosen)
+        write_quantised(folder, facts, packed, items)
         write_bit_index(folder, chosen)
         kept = None if chosen is None else chosen.index
-        write_json(folder / ENCODER, describe_encoder(model.digest, transform, kept, plan.bits))
-    for name, items in sides.items():
-        logging.getLogger(__name__).info(
-            "%s: %d items, %d bits on %s", name, len(items.ids), plan.bits, device
-        )
+        write_json(folder / ENCODER, describe_encoder(facts.digest, matrix, kept, plan.bits))
+    for name, parts in PARTS.items():
+        log.info("%s: %d items, %d bits", name, len(items.rows(*parts)), plan.bits)
 
 
-def encode_parts(
-    model: Model,
-    transform: Matrix | None,
-    data: Path,
-    info: DatasetInfo,
-    plan: EncodePlan,
-    device: torch.device,
-) -> dict[str, EncodedItems]:
-    """Encode all parts that have items."""
-    return {
-        part: encode_items(
-            model.method,
-            prepared(read_items(data, part), model.prepare_image, model.prepare_text),
-            transform,
-            plan.caption,
-            plan.batch,
-            device,
-            keep_real=isinstance(model.method, Quantising),
-        )
-        for part in ("query", *PARTS["retrieval"])
-        if info.counts[part]
-    }
+@dataclass(frozen=True)
+class Items:
+    """What the pair table says of N items: ids `<U`[N], labels uint8[N, C], part `<U`[N]; the classes."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    part: np.ndarray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, *parts: str) -> np.ndarray:
+        """Give the rows of some parts, rising: int64[M]."""
+        return np.flatnonzero(np.isin(self.part, parts))
+
+
+def read_items_of(data: Path) -> Items:
+    """Read ids, labels and parts of all items of a data set."""
+    classes = read_info(data).classes
+    table = read_columns(data, ["id", "labels", "part"])
+    labels = label_matrix(table["labels"].to_pylist() if classes else [()] * len(table), classes)
+    ids, part = (np.array(table[name].to_pylist(), dtype=np.str_) for name in ("id", "part"))
+    return Items(ids, labels, part, classes)
+
+
+def real_codes(outputs: TrainedCodes, data: Path) -> Iterator[Block]:
+    """Read the real codes; where they were too large to keep, run the networks again."""
+    if outputs.kept:
+        return outputs.blocks()
+    from crosshash.inference.device import make_deterministic
+    from crosshash.inference.encoding import run_networks
+    from crosshash.inference.model_folder import load_model
+
+    plan = read_plan("infer", InferPlan)
+    make_deterministic(plan.threads)
+    model = load_model(MODEL)
+    if model.digest != outputs.facts.digest:
+        raise CrosshashError(f"{OUTPUTS}: is of another model than {MODEL}. Run `dvc repro infer`.")
+    return run_networks(model, data, plan, outputs.items)
+
+
+def bit_index(facts: ModelFacts, packed: PackedItems, items: Items, plan: EncodePlan) -> BitIndex | None:
+    """Choose which bits are delivered, where the method's code is one that is cut."""
+    if facts.significances is None or plan.significance is None:
+        return None
+    val, train = (
+        code_set(packed.long, packed, items, items.rows(part), plan.train_bits) for part in ("val", "train")
+    )
+    asking = val if len(val) else None
+    return choose_bits(dict(facts.significances), plan.significance, plan.bits, asking, train)
+
+
+def code_set(codes: Packed, packed: PackedItems, items: Items, rows: np.ndarray, bits: int) -> CodeSet:
+    """Put codes of some rows together with what is known of the items."""
+    return CodeSet(
+        HashCodes(codes["image"][rows], bits, items.ids[rows]),
+        HashCodes(codes["text"][rows], bits, items.ids[rows]),
+        items.labels[rows],
+        np.array(items.classes, dtype=np.str_),
+        packed.has_text[rows],
+        np.asarray(items.labels[rows].any(axis=1)),
+    )
 
 
 def write_sides(
     folder: Path,
-    sides: dict[str, EncodedItems],
-    classes: tuple[str, ...],
+    packed: PackedItems,
+    items: Items,
     chosen: BitIndex | None,
     book: CenterBook | None,
     plan: EncodePlan,
 ) -> None:
     """Write the codes of queries and retrieval set, their targets as codes, and both for MATLAB."""
     targets: Arrays = {"used": np.array(book is not None)}
-    delivered: dict[str, Arrays] = {}
-    for name, items in sides.items():
-        labels = label_matrix(items.labels, classes)
-        long = code_arrays(items, labels, classes, plan.train_bits, short=False)
-        write_npz(folder / f"{name}_long.npz", long)
-        short = items if chosen is None else shortened_to(chosen, items, plan.train_bits)
-        delivered[name] = code_arrays(short, labels, classes, plan.bits, short=True)
-        write_npz(folder / f"{name}.npz", delivered[name])
+    sides: dict[str, CodeSet] = {}
+    for name, parts in PARTS.items():
+        rows = items.rows(*parts)
+        long = code_set(packed.long, packed, items, rows, plan.train_bits)
+        write_npz(folder / f"{name}_long.npz", code_arrays(long))
+        short = packed.short if chosen is None else shortened_to(chosen, packed.long, plan.train_bits)
+        sides[name] = code_set(short, packed, items, rows, plan.bits)
+        write_npz(folder / f"{name}.npz", code_arrays(sides[name]))
         if book is not None:
-            targets[name] = target_codes(book, labels)
+            targets[name] = target_codes(book, items.labels[rows])
     write_npz(folder / "targets.npz", targets)
-    write_mat(folder / "codes.mat", matlab_arrays(delivered, plan.bits))
+    write_mat(folder / "codes.mat", matlab_arrays(sides))
 
 
-def bit_index(
-    model: Model, encoded: dict[str, EncodedItems], classes: tuple[str, ...], plan: EncodePlan
-) -> BitIndex | None:
-    """Choose which bits are delivered, where the method's code is one that is cut."""
-    if not isinstance(model.method, BitScalable) or plan.significance is None:
-        return None
-    significances = {
-        name: values.double().cpu().numpy() for name, values in model.method.significances().items()
-    }
-    val, train = encoded.get("val"), encoded["train"]
-    return choose_bits(significances, plan.significance, plan.bits, val, train, classes)
-
-
-def shortened_to(chosen: BitIndex, items: EncodedItems, bits: int) -> EncodedItems:
+def shortened_to(chosen: BitIndex, long: Packed, bits: int) -> Packed:
     """Deliver the chosen bits of the trained codes."""
-    return replace(
-        items,
-        image_short=cut(items.image_long, bits, chosen.index),
-        text_short=cut(items.text_long, bits, chosen.index),
-    )
+    return {modality: cut(codes, bits, chosen.index) for modality, codes in long.items()}
 
 
-def write_quantised(folder: Path, method: Method, query: EncodedItems, retrieval: EncodedItems) -> None:
+def write_real_queries(
+    folder: Path, packed: PackedItems, rows: np.ndarray, matrix: Matrix | None, chosen: BitIndex | None
+) -> None:
+    """Write what the delivered codes of the queries are the signs of, for asymmetric distance."""
+    kept = None if chosen is None else chosen.index
+    place = np.searchsorted(packed.rows, rows)
+    arrays: Arrays = {
+        modality: query_levels(delivered(real[place], matrix, kept)) for modality, real in packed.real.items()
+    }
+    write_npz(folder / REAL_QUERIES, arrays)
+
+
+def write_quantised(folder: Path, facts: ModelFacts, packed: PackedItems, items: Items) -> None:
     """Write words and real vectors of a method that quantises; for the others, that there are none."""
-    quantised: Arrays = {"used": np.array(isinstance(method, Quantising))}
+    used = facts.dictionaries is not None
+    quantised: Arrays = {"used": np.array(used)}
     real = quantised.copy()
-    if isinstance(method, Quantising):
-        book = Codebook(method.dictionaries().cpu().numpy())
-        known = method.known_words().cpu().numpy().astype(np.int64)
+    if facts.dictionaries is not None and facts.known is not None:
+        book = Codebook(facts.dictionaries)
         kind = np.uint8 if book.dictionaries.shape[1] <= 256 else np.uint16
         quantised["codebook"] = book.dictionaries
-        for modality in ("image", "text"):
-            real[modality] = getattr(retrieval, f"{modality}_real")
-            quantised[modality] = book.encode(real[modality], known).astype(kind)
-            quantised[f"query_{modality}"] = getattr(query, f"{modality}_real")
+        query, retrieval = (items.rows(*parts) for parts in PARTS.values())
+        for modality in MODALITIES:
+            real[modality] = packed.real[modality][retrieval].astype(np.float32)
+            quantised[modality] = book.encode(real[modality], facts.known).astype(kind)
+            quantised[f"query_{modality}"] = packed.real[modality][query].astype(np.float32)
     write_npz(folder / "quantised.npz", quantised)
     write_npz(folder / "real.npz", real)
 
 
-def code_arrays(
-    encoded: EncodedItems, labels: np.ndarray, classes: tuple[str, ...], bits: int, short: bool
-) -> Arrays:
+def code_arrays(codes: CodeSet) -> Arrays:
     """Lay out codes of one length as docs/architecture.md says."""
     return {
-        "image": encoded.image_short if short else encoded.image_long,
-        "text": encoded.text_short if short else encoded.text_long,
-        "labels": labels,
-        "ids": encoded.ids,
-        "bits": np.array(bits, np.int64),
-        "classes": np.array(classes, dtype=np.str_),
-        "has_text": encoded.has_text,
-        "has_labels": np.asarray(labels.any(axis=1)),
+        "image": codes.image.packed,
+        "text": codes.text.packed,
+        "labels": codes.labels,
+        "ids": codes.ids,
+        "bits": np.array(codes.bits, np.int64),
+        "classes": codes.classes,
+        "has_text": codes.has_text,
+        "has_labels": codes.has_labels,
     }
 
 
@@ -182,20 +215,20 @@ def target_codes(book: CenterBook, labels: np.ndarray) -> np.ndarray:
     return packed
 
 
-def matlab_arrays(codes: dict[str, Arrays], bits: int) -> Arrays:
+def matlab_arrays(sides: dict[str, CodeSet]) -> Arrays:
     """Lay out codes as published code writes them: +-1 int8 for images and texts, 0/1 labels.
 
     That layout has no word for an absent text or label: items that lack
     one are left out (labels count only where some item has any).
     """
     arrays: Arrays = {}
-    labelled = any(side["has_labels"].any() for side in codes.values())
+    labelled = any(side.has_labels.any() for side in sides.values())
     for letter, name in (("q", "query"), ("r", "retrieval")):
-        side = codes[name]
-        whole = side["has_text"] & (side["has_labels"] | (not labelled))
-        arrays[f"{letter}_img"] = unpack(side["image"][whole], bits)
-        arrays[f"{letter}_txt"] = unpack(side["text"][whole], bits)
-        arrays[f"{letter}_l"] = side["labels"][whole]
+        side = sides[name]
+        whole = side.has_text & (side.has_labels | (not labelled))
+        arrays[f"{letter}_img"] = unpack(side.image.packed[whole], side.bits)
+        arrays[f"{letter}_txt"] = unpack(side.text.packed[whole], side.bits)
+        arrays[f"{letter}_l"] = side.labels[whole]
     return arrays
 
 

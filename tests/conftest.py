@@ -22,7 +22,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = ("pipeline", "flows")
-STAGES = ("plan", "download", "convert", "centers", "transform", "train", "encode", "evaluate", "index")
+STAGES = (
+    "plan",
+    "download",
+    "convert",
+    "centers",
+    "transform",
+    "train",
+    "infer",
+    "encode",
+    "evaluate",
+    "index",
+)
 # One process for all scripts: importing torch takes longer than they do.
 SCRIPT = """
 import runpy, sys

@@ -69,13 +69,17 @@ def test_comments_docstrings_and_layout_change_nothing(copy: Path) -> None:
 
 
 def test_a_shared_head_concerns_training_and_encoding(copy: Path) -> None:
-    assert changed(copy, "crosshash/models/heads.py", "return 1 - ", "return 2 - ") == {"train", "encode"}
+    assert changed(copy, "crosshash/models/heads.py", "return 1 - ", "return 2 - ") == {
+        "train",
+        "infer",
+        "encode",
+    }
 
 
 def test_a_method_concerns_those_who_chose_it(copy: Path) -> None:
     edit = ("crosshash/methods/djsrh.py", "import math", "import math\n\nmath.tau")
     assert changed(copy, *edit) == set()
-    assert changed(copy, edit[0], "math.tau", "math.pi", method="djsrh") == {"train", "encode"}
+    assert changed(copy, edit[0], "math.tau", "math.pi", method="djsrh") == {"train", "infer", "encode"}
 
 
 def test_a_function_that_a_stage_never_names_is_none_of_its_code(copy: Path) -> None:

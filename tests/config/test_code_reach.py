@@ -156,7 +156,7 @@ def test_networks_belong_to_those_who_run_them() -> None:
     for stage in ("download", "convert", "centers", "evaluate", "index", "report"):
         found = reach(ROOT / "stages" / f"{stage}.py", PACKAGE, CHOSEN).modules
         assert not [name for name in found if ".models." in name or ".methods." in name], stage
-    for stage in ("train", "encode"):
+    for stage in ("train", "infer", "encode"):
         found = reach(ROOT / "stages" / f"{stage}.py", PACKAGE, CHOSEN).modules
         assert {"crosshash.models.heads", "crosshash.models.encoders.clip"} <= set(found)
         assert [name for name in found if name.startswith("crosshash.methods.")] == ["crosshash.methods.twdh"]

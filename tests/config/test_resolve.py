@@ -17,7 +17,18 @@ from crosshash.config.resolve import resolve
 from crosshash.errors import CrosshashError
 
 ROOT = Path(__file__).resolve().parents[2]
-STAGES = {"download", "convert", "centers", "transform", "train", "encode", "evaluate", "index", "report"}
+STAGES = {
+    "download",
+    "convert",
+    "centers",
+    "transform",
+    "train",
+    "infer",
+    "encode",
+    "evaluate",
+    "index",
+    "report",
+}
 Plans = Callable[..., dict[str, Plan]]
 CUDA = torch.cuda.is_available()
 
@@ -66,7 +77,7 @@ def test_a_loss_on_the_delivered_code_makes_the_transform_an_input_of_training(p
         ({"twdh__quan_weight": 0.123}, {"train"}),
         ({"transform__solver": "sgd"}, {"transform"}),
         ({"evaluate__ties": "by_id"}, {"evaluate"}),
-        ({"encode__caption": "all"}, {"encode"}),
+        ({"encode__caption": "all"}, {"infer"}),
         ({"report__top": 123}, {"report"}),
         ({"split__seed": 123}, {"convert"}),
         ({"convert__max_side": 123}, {"convert"}),
@@ -74,7 +85,7 @@ def test_a_loss_on_the_delivered_code_makes_the_transform_an_input_of_training(p
         ({"custom__path": "examples/features"}, set()),
         ({"seed": 123}, {"centers", "transform", "train", "evaluate", "index"}),
         ({"index__kind": "auto"}, {"index"}),
-        ({"threads": 123}, set() if CUDA else {"train", "encode", "evaluate"}),
+        ({"threads": 123}, set() if CUDA else {"train", "infer", "evaluate"}),
         ({"twdh__train_bits": 64}, {"centers", "train", "encode", "evaluate", "report"}),
         ({"dataset": "custom"}, {"download", "convert", "evaluate", "report"}),
     ],
@@ -183,7 +194,7 @@ def test_auto_is_settled_to_the_device_that_is_there(plans: Plans) -> None:
 
 
 def threads_of(found: dict[str, Plan]) -> set[int | None]:
-    return {found[stage].threads for stage in ("train", "encode", "evaluate")}  # type: ignore[attr-defined]
+    return {found[stage].threads for stage in ("train", "infer", "evaluate")}  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux tells which cores may be used")

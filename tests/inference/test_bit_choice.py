@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from crosshash.codes.bit_index import MEASURES, most_significant
-from crosshash.codes.hashcodes import pack
+from crosshash.codes.hashcodes import HashCodes, pack
 from crosshash.inference.bit_choice import choose_bits
-from crosshash.inference.encoding import EncodedItems
+from crosshash.retrieval.codefiles.codeset import CodeSet
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 
 CLASSES = ("a", "b", "c")
 BITS = 12
 
 
-def encoded(items: int, seed: int, labelled: bool = True) -> EncodedItems:
+def encoded(items: int, seed: int, labelled: bool = True) -> CodeSet:
     """Items of one class each; the first 6 bits show it, rather noisily, the others are noise."""
     generator = np.random.default_rng(seed)
     classes = np.arange(items) % 3
@@ -24,11 +24,10 @@ def encoded(items: int, seed: int, labelled: bool = True) -> EncodedItems:
         pack(np.hstack([shown[classes], np.zeros((items, 6))]) + generator.normal(size=(items, BITS)))
         for _ in range(2)
     )
-    none = np.zeros((items, 0), np.float32)
-    labels: list[tuple[str, ...]] = [(CLASSES[c],) if labelled else () for c in classes]
-    ids = np.array([f"{seed}/{item}" for item in range(items)])
-    rows, has_text = np.arange(items), np.ones(items, bool)
-    return EncodedItems(rows, ids, labels, has_text, image, text, image, text, none, none)
+    labels = np.eye(3, dtype=np.uint8)[classes] * np.uint8(labelled)
+    ids, there = np.array([f"{seed}/{item}" for item in range(items)]), np.ones(items, bool)
+    codes = HashCodes(image, BITS, ids), HashCodes(text, BITS, ids)
+    return CodeSet(*codes, labels, np.array(CLASSES), there, labels.any(axis=1))
 
 
 def significances() -> dict[str, np.ndarray]:
@@ -39,18 +38,16 @@ def significances() -> dict[str, np.ndarray]:
 
 def test_auto_takes_what_serves_the_validation_queries_best() -> None:
     val, train = encoded(15, 0), encoded(60, 1)
-    found = choose_bits(significances(), "auto", 6, val, train, CLASSES)
+    found = choose_bits(significances(), "auto", 6, val, train)
     assert found.chosen == "activity"
     assert found.index.tolist() == [0, 1, 2, 3, 4, 5]
     assert found.validation is not None
-    asked, held = (
-        np.array([[name in names for name in CLASSES] for names in part.labels]) for part in (val, train)
-    )
+    asked, held = val.labels, train.labels
     for name in MEASURES:
         index = most_significant(significances()[name], 6)
         for task, asks, answers in (("i2t", "image", "text"), ("t2i", "text", "image")):
             query, database = (
-                np.packbits(np.unpackbits(getattr(part, f"{modality}_long"), axis=1)[:, index], axis=1)
+                np.packbits(np.unpackbits(part.packed(modality), axis=1)[:, index], axis=1)
                 for part, modality in ((val, asks), (train, answers))
             )
             expected = mean_average_precision(query, database, asked, held)
@@ -59,7 +56,7 @@ def test_auto_takes_what_serves_the_validation_queries_best() -> None:
 
 @pytest.mark.parametrize("wanted", MEASURES)
 def test_a_measure_that_is_named_decides_whatever_it_scores(wanted: str) -> None:
-    found = choose_bits(significances(), wanted, 5, encoded(15, 0), encoded(60, 1), CLASSES)
+    found = choose_bits(significances(), wanted, 5, encoded(15, 0), encoded(60, 1))
     assert found.chosen == wanted
     assert np.array_equal(found.index, most_significant(significances()[wanted], 5))
     assert found.validation is not None
@@ -68,7 +65,7 @@ def test_a_measure_that_is_named_decides_whatever_it_scores(wanted: str) -> None
 
 def test_all_bits_are_delivered_in_their_own_order() -> None:
     for wanted in ("auto", "weights"):
-        found = choose_bits(significances(), wanted, BITS, encoded(15, 0), encoded(60, 1), CLASSES)
+        found = choose_bits(significances(), wanted, BITS, encoded(15, 0), encoded(60, 1))
         assert found.index.tolist() == list(range(BITS))
         assert (found.chosen, found.validation) == (None, None)
         assert found.significances.keys() == set(MEASURES)
@@ -82,10 +79,10 @@ def test_all_bits_are_delivered_in_their_own_order() -> None:
     ],
 )
 def test_without_a_score_auto_is_alignment(
-    val: EncodedItems | None, reason: str, caplog: pytest.LogCaptureFixture
+    val: CodeSet | None, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        found = choose_bits(significances(), "auto", 4, val, encoded(60, 1), CLASSES)
+        found = choose_bits(significances(), "auto", 4, val, encoded(60, 1))
     assert (found.chosen, found.validation) == ("alignment", None)
     assert np.array_equal(found.index, most_significant(significances()["alignment"], 4))
     assert reason in caplog.text

@@ -20,7 +20,18 @@ from tests.projects import copy_project, override
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(crosshash.__file__).parent
-STAGES = ("download", "convert", "centers", "transform", "train", "encode", "evaluate", "index", "report")
+STAGES = (
+    "download",
+    "convert",
+    "centers",
+    "transform",
+    "train",
+    "infer",
+    "encode",
+    "evaluate",
+    "index",
+    "report",
+)
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,7 @@ from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import ModelCard, build_method, load_model, save_model
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.retrieval.codefiles.codeset import check_fit, read_code_set
-from stages import encode
+from stages import encode, infer
 from tests.stages.vector_set import (
     BITS,
     CLASSES,
@@ -32,6 +36,8 @@ from tests.stages.vector_set import (
 )
 
 NAMES = ("query", "retrieval", "query_long", "retrieval_long")
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 
 
@@ -39,7 +45,8 @@ PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A converted set and a network of random weights; encoding asks for no better one."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(encode, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
+    for stage in (infer, encode):
+        monkeypatch.setattr(stage, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
     write_set(make_items())
     write_plans()
     torch.manual_seed(0)
@@ -47,6 +54,11 @@ def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = ModelCard("twdh", BITS, {"quan_weight": 0.5, "short_weight": 0.0}, image, text, 1)
     method = build_method(card, build_towers(image, text), None)
     save_model(Path("artifacts/model"), card, method.state_dict())  # type: ignore[attr-defined]
+
+
+def run() -> None:
+    infer.main("set")
+    encode.main("set")
 
 
 def codes() -> dict[str, dict[str, np.ndarray]]:
@@ -58,10 +70,10 @@ def outputs() -> dict[str, bytes]:
 
 
 def test_the_files_are_laid_out_as_documented() -> None:
-    encode.main("set")
+    run()
     assert set(outputs()) == {
         *(f"{name}.npz" for name in NAMES), "targets.npz", "codes.mat", "bit_index.npz", "bit_index.json",
-        "quantised.npz", "real.npz", "encoder.json",
+        "quantised.npz", "real.npz", "query_real.npz", "encoder.json",
     }  # fmt: skip
     for name, arrays in codes().items():
         bits = BITS if name.endswith("_long") else SHORT
@@ -82,16 +94,16 @@ def test_the_files_are_laid_out_as_documented() -> None:
 
 
 def test_the_encoder_is_described_by_what_was_loaded_and_nothing_else() -> None:
-    encode.main("set")
+    run()
     told = read_json(encode.CODES / "encoder.json")
-    model, matrix = load_model(encode.MODEL).digest, read_transform(encode.TRANSFORM)
+    model, matrix = load_model(infer.MODEL).digest, read_transform(encode.TRANSFORM)
     assert matrix is not None
     assert told == describe_encoder(model, matrix, None, SHORT)
     assert told["bits"] == SHORT
-    card = read_json(encode.MODEL / "model.json")
-    write_json(encode.MODEL / "model.json", card | {"best_epoch": 77})
+    card = read_json(infer.MODEL / "model.json")
+    write_json(infer.MODEL / "model.json", card | {"best_epoch": 77})
     others = [
-        describe_encoder(load_model(encode.MODEL).digest, matrix, None, SHORT),
+        describe_encoder(load_model(infer.MODEL).digest, matrix, None, SHORT),
         describe_encoder(model, -matrix, None, SHORT),
         describe_encoder(model, matrix.reshape(2, -1), None, SHORT),
         describe_encoder(model, None, None, SHORT),
@@ -102,29 +114,29 @@ def test_the_encoder_is_described_by_what_was_loaded_and_nothing_else() -> None:
 
 def test_a_model_that_is_replaced_meanwhile_does_not_sign_the_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The codes are those of the model that was loaded, and so is the digest beside them."""
-    encode.main("set")
+    run()
     before = {path.name: path.read_bytes() for path in sorted(encode.CODES.iterdir())}
 
     def choose_meanwhile(*arguments: Any) -> Any:  # noqa: ANN401
-        write_json(encode.MODEL / "model.json", read_json(encode.MODEL / "model.json") | {"best_epoch": 77})
+        write_json(infer.MODEL / "model.json", read_json(infer.MODEL / "model.json") | {"best_epoch": 77})
         write_transform(encode.TRANSFORM, None)
         return choose(*arguments)
 
     choose = encode.bit_index
     monkeypatch.setattr(encode, "bit_index", choose_meanwhile)
-    encode.main("set")
+    run()
     assert {path.name: path.read_bytes() for path in sorted(encode.CODES.iterdir())} == before
 
 
 def test_the_codes_can_be_scored() -> None:
-    encode.main("set")
+    run()
     for names in (NAMES[:2], NAMES[2:]):
         query, retrieval = (read_code_set(encode.CODES / f"{name}.npz") for name in names)
         check_fit(query, retrieval, ("query", "retrieval"))
 
 
 def test_items_stand_in_the_order_of_the_pair_table_with_their_labels() -> None:
-    encode.main("set")
+    run()
     parts = make_items()
     for name, arrays in codes().items():
         items = [item for part in PARTS[name.removesuffix("_long")] for item in parts[part]]
@@ -134,7 +146,7 @@ def test_items_stand_in_the_order_of_the_pair_table_with_their_labels() -> None:
 
 
 def test_items_without_caption_or_label_are_marked() -> None:
-    encode.main("set")
+    run()
     for name in ("retrieval", "retrieval_long"):
         arrays = codes()[name]
         (captionless,) = np.flatnonzero(~arrays["has_text"])
@@ -147,7 +159,7 @@ def test_items_without_caption_or_label_are_marked() -> None:
 
 
 def test_targets_are_those_of_the_short_centres_and_zero_without_labels() -> None:
-    encode.main("set")
+    run()
     targets = read_npz(encode.CODES / "targets.npz")
     assert bool(targets["used"])
     for name in ("query", "retrieval"):
@@ -159,7 +171,7 @@ def test_targets_are_those_of_the_short_centres_and_zero_without_labels() -> Non
 
 
 def test_the_mat_file_has_the_layout_of_published_code() -> None:
-    encode.main("set")
+    run()
     mat = loadmat(str(encode.CODES / "codes.mat"))
     for letter, name, left_out in (("q", "query", 0), ("r", "retrieval", 2)):
         arrays = codes()[name]
@@ -173,20 +185,64 @@ def test_the_mat_file_has_the_layout_of_published_code() -> None:
 
 
 def test_encoding_twice_gives_the_same_bytes_whatever_the_batch() -> None:
-    encode.main("set")
+    run()
     first = outputs()
-    encode.main("set")
+    run()
     assert outputs() == first
     write_plans(batch=5)
-    encode.main("set")
+    run()
     assert outputs() == first
+
+
+def test_another_length_runs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it import torch: what the networks gave lies in artifacts/outputs."""
+    infer.main("set")
+    shutil.rmtree(infer.MODEL)
+    shutil.rmtree("data/set/shards")
+    command = "import sys; from stages import encode; encode.main('set'); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "False\n"
+
+
+def test_real_codes_that_are_not_kept_give_the_same_bytes(caplog: pytest.LogCaptureFixture) -> None:
+    run()
+    first = outputs()
+    write_plans(keep_gb=0.0)
+    caplog.set_level("WARNING")
+    run()
+    assert outputs() == first
+    assert "would take 3.58e-06 GB, infer.keep_gb is 0: they are not kept" in caplog.text  # 4 x 56 x 16 bytes
+    assert sorted(path.name for path in encode.OUTPUTS.iterdir()) == ["model.npz", "outputs.json"]
+
+
+def test_outputs_of_another_model_are_refused() -> None:
+    write_plans(keep_gb=0.0)
+    infer.main("set")
+    card = read_json(infer.MODEL / "model.json")
+    write_json(infer.MODEL / "model.json", card | {"best_epoch": 77})
+    with pytest.raises(CrosshashError, match=r"artifacts/outputs: is of another model .*dvc repro infer"):
+        encode.main("set")
+    write_plans(train_bits=8)
+    with pytest.raises(CrosshashError, match=r"artifacts/outputs: is of another model .*dvc repro infer"):
+        encode.main("set")
+
+
+def test_real_codes_of_queries_have_the_signs_of_their_codes() -> None:
+    run()
+    real = read_npz(encode.CODES / "query_real.npz")
+    for modality in ("image", "text"):
+        assert real[modality].dtype == np.int16
+        assert real[modality].shape == (COUNTS["query"], SHORT)
+        assert (np.abs(real[modality]).max(axis=1) == 32767).all()
+        assert np.array_equal(pack(real[modality]), codes()["query"][modality])
 
 
 def test_all_captions_change_text_codes_alone() -> None:
-    encode.main("set")
+    run()
     first = codes()
     write_plans(caption="all")
-    encode.main("set")
+    run()
     every = codes()
     assert not np.array_equal(first["retrieval_long"]["text"], every["retrieval_long"]["text"])
     for name in NAMES:
@@ -197,7 +253,7 @@ def test_without_centres_and_transform_the_trained_code_is_delivered() -> None:
     write_centers(Path("artifacts/centers/short.npz"), None)
     write_transform(Path("artifacts/transform.npz"), None)
     write_plans(bits=BITS)
-    encode.main("set")
+    run()
     found = codes()
     for name in ("query", "retrieval"):
         assert np.array_equal(found[name]["image"], found[f"{name}_long"]["image"])
@@ -220,7 +276,7 @@ def test_a_method_that_quantises_gives_words_and_real_vectors(words: int, kind: 
     write_centers(Path("artifacts/centers/short.npz"), None)
     write_transform(Path("artifacts/transform.npz"), None)
     write_plans(bits=BITS)
-    encode.main("set")
+    run()
     found, real = (read_npz(encode.CODES / f"{name}.npz") for name in ("quantised", "real"))
     assert list(found) == ["used", "codebook", "image", "query_image", "text", "query_text"]
     assert list(real) == ["used", "image", "text"]
@@ -238,12 +294,12 @@ def test_a_method_that_quantises_gives_words_and_real_vectors(words: int, kind: 
         assert found[modality].dtype == kind
         assert np.array_equal(found[modality], book.encode(real[modality], known))
     first = outputs()
-    encode.main("set")
+    run()
     assert outputs() == first
 
 
 def test_other_methods_have_no_words() -> None:
-    encode.main("set")
+    run()
     for name in ("quantised", "real"):
         arrays = read_npz(encode.CODES / f"{name}.npz")
         assert list(arrays) == ["used"]
@@ -251,15 +307,15 @@ def test_other_methods_have_no_words() -> None:
 
 
 def test_a_failure_leaves_the_codes_before_it() -> None:
-    encode.main("set")
+    run()
     before = outputs()
     shard = next(Path("data/set/shards").glob("rest-*.tar"))
     shard.write_bytes(shard.read_bytes()[:700])
     with pytest.raises(CrosshashError, match=rf"{shard.name}: .*dvc repro convert"):
-        encode.main("set")
+        run()
     assert outputs() == before
     assert sorted(path.name for path in Path("artifacts").iterdir()) == [
-        "centers", "codes", "model", "transform.npz", "transform_training.npz",
+        "centers", "codes", "model", "outputs", "transform.npz", "transform_training.npz",
     ]  # fmt: skip
 
 
@@ -268,7 +324,7 @@ def test_a_transform_of_another_length_is_refused() -> None:
         Path("artifacts/transform.npz"), {"used": np.array(True), "matrix": np.zeros((6, 4), np.float32)}
     )
     with pytest.raises(CrosshashError, match="do not fit a transform for 3 bits"):
-        encode.main("set")
+        run()
     assert not encode.CODES.exists()
 
 
@@ -279,4 +335,4 @@ def test_a_transform_of_another_length_is_refused() -> None:
 def test_a_missing_input_is_named_with_the_command(name: str) -> None:
     Path(name).unlink()
     with pytest.raises(CrosshashError, match=rf"{name}: not found\. Run `dvc repro`"):
-        encode.main("set")
+        run()

@@ -13,9 +13,11 @@ from crosshash.artifacts import write_json, write_npz
 from crosshash.centers.center_book import CenterBook, write_centers
 from crosshash.centers.transform import ridge_transform, write_transform
 from crosshash.config.plans.encode import EncodePlan
+from crosshash.config.plans.infer import InferPlan
 from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.pairs.info import DatasetInfo, write_info
 from crosshash.pairs.labels import label_matrix
+from crosshash.pairs.table import Pair, write_pairs
 from crosshash.shards.tar_files import Item, write_shards
 
 DATA = Path("data/set")
@@ -58,6 +60,9 @@ def write_set(parts: dict[str, list[Item]], labelled: bool = True) -> None:
     labels = label_matrix([item.labels if labelled else () for item in parts["train"]], classes)
     write_npz(DATA / "train_labels.npz", {"classes": np.array(classes, dtype=np.str_), "labels": labels})
     write_json(DATA / "vocabulary.json", {"words": WORDS})
+    rows = [(one, part, one.labels if labelled else ()) for part, items in parts.items() for one in items]
+    pairs = [Pair(one.id, one.id, one.captions, labels, part) for one, part, labels in rows]
+    write_pairs(DATA, pairs)
     counts = {part: len(items) for part, items in parts.items()}
     write_info(DATA, DatasetInfo("set", "vector", "caption", 5, None, tuple(classes), counts, None))
     long, short = book(BITS, 1), book(SHORT, 2)
@@ -68,7 +73,7 @@ def write_set(parts: dict[str, list[Item]], labelled: bool = True) -> None:
 
 
 def write_plans(**changes: Any) -> None:  # noqa: ANN401
-    """Write the plans of train and encode; `changes` are fields of either."""
+    """Write the plans of train, infer and encode; `changes` are fields of any of them."""
     train: dict[str, Any] = TrainPlan(
         method="twdh", supervised=True, train_bits=BITS,
         settings={"quan_weight": 0.5, "short_weight": 0.0},
@@ -78,16 +83,9 @@ def write_plans(**changes: Any) -> None:  # noqa: ANN401
         weight_decay=0.2, warmup=0.1, clip_norm=1.0,
         precision="auto", caption="random", select="best", memory_mb=100.0, seed=0, device="cpu", threads=1,
     ).model_dump()  # fmt: skip
-    encode = EncodePlan(
-        bits=SHORT,
-        train_bits=BITS,
-        significance=None,
-        caption="first",
-        batch=16,
-        device="cpu",
-        threads=1,
-    ).model_dump()
+    infer = InferPlan(caption="first", batch=16, keep_gb=1.0, device="cpu", threads=1).model_dump()
+    encode = EncodePlan(bits=SHORT, train_bits=BITS, significance=None).model_dump()
     Path("plan").mkdir(exist_ok=True)
-    for name, plan in (("train", train), ("encode", encode)):
+    for name, plan in (("train", train), ("infer", infer), ("encode", encode)):
         plan |= {key: value for key, value in changes.items() if key in plan}
         Path(f"plan/{name}.yaml").write_text(yaml.safe_dump(plan))

@@ -22,10 +22,22 @@ FLOOR = 1e-8
 
 
 def apply_transform(soft: NDArray[np.generic], matrix: Matrix) -> NDArray[np.int8]:
-    """Map soft long codes float[N, K] in [-1, 1] to short codes int8[N, k] of +-1.
+    """Map soft long codes float[N, K] in [-1, 1] to short ones int8[N, k] of +-1: signs of `transformed`.
 
-    A bit v stands for the pair p_neg = (1 - v) / 2, p_pos = (1 + v) / 2; the short bit is +1 where the
-    positive half of p T is at least its negative half (TwDH, doi 10.1109/TMM.2024.3381828).
+    Raises:
+        CrosshashError: the matrix is for codes of another length.
+    """
+    result = np.empty((len(soft), matrix.shape[1] // 2), dtype=np.int8)
+    for start in range(0, max(len(soft), 1), BLOCK):
+        result[start : start + BLOCK] = np.where(transformed(soft[start : start + BLOCK], matrix) >= 0, 1, -1)
+    return result
+
+
+def transformed(soft: NDArray[np.generic], matrix: Matrix) -> Matrix:
+    """Map soft long codes float[N, K] in [-1, 1] to real short ones float32[N, k].
+
+    A bit v stands for the pair p_neg = (1 - v) / 2, p_pos = (1 + v) / 2; the real short one is the positive
+    half of p T less its negative half (TwDH, doi 10.1109/TMM.2024.3381828).
 
     Raises:
         CrosshashError: the matrix is for codes of another length.
@@ -37,11 +49,8 @@ def apply_transform(soft: NDArray[np.generic], matrix: Matrix) -> NDArray[np.int
             "both have to come from the same train_bits."
         )
     weights, offset = _difference(matrix)
-    result = np.empty((len(soft), matrix.shape[1] // 2), dtype=np.int8)
-    for start in range(0, len(soft), BLOCK):
-        score = soft[start : start + BLOCK].astype(np.float32) @ weights + offset
-        result[start : start + BLOCK] = np.where(score >= 0, 1, -1)
-    return result
+    real: Matrix = soft.astype(np.float32) @ weights + offset
+    return real
 
 
 def _difference(matrix: Matrix) -> tuple[Matrix, Matrix]:

@@ -18,7 +18,7 @@ from crosshash.collection.grown_index import with_items, without_items, write_gr
 from crosshash.collection.new_items import Ready, check_additions, encode_ready
 from crosshash.collection.own_pictures import prune_pictures
 from crosshash.config.plans.base import read_plan
-from crosshash.config.plans.encode import EncodePlan
+from crosshash.config.plans.infer import InferPlan
 from crosshash.disk import flush_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
@@ -68,7 +68,7 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
     additions = read_additions(folder)
     with _opened(project, into, settled_device("auto")) as (place, before, encoder):
         _check_readable(encoder, additions)
-        caption = read_plan("encode", EncodePlan, project / "plan").caption
+        caption = read_plan("infer", InferPlan, project / "plan").caption
         ready, unchanged, bad = check_additions(encoder, additions, before.items.own(CONTENT), place)
         if bad and not skip_bad:
             count = "1 picture" if len(bad) == 1 else f"{len(bad)} pictures"

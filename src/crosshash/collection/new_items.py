@@ -82,7 +82,7 @@ def encode_ready(
     encoder: Encoder, ready: Sequence[Ready], collection: Path, caption: Literal["first", "all"]
 ) -> NewCodes:
     """Run the networks, a batch of items at a time; `caption`: what of several captions counts."""
-    soft: dict[Modality, list[NDArray[np.float32]]] = {"image": [], "text": []}
+    soft: dict[Modality, list[NDArray[np.float16]]] = {"image": [], "text": []}
     items = iter(tracked(ready, len(ready), "encoded", "items"))
     while chunk := list(islice(items, BATCH)):
         soft["image"].append(_soft_images(encoder, chunk, collection))
@@ -98,9 +98,9 @@ def encode_ready(
     return NewCodes(packed, has, _words(encoder, whole, has))
 
 
-def _soft_images(encoder: Encoder, chunk: Sequence[Ready], collection: Path) -> NDArray[np.float32]:
-    """Encode the kept pictures: float32[N, train_bits], zero for items without."""
-    soft = np.zeros((len(chunk), encoder.model.card.train_bits), np.float32)
+def _soft_images(encoder: Encoder, chunk: Sequence[Ready], collection: Path) -> NDArray[np.float16]:
+    """Encode the kept pictures: float16[N, train_bits], zero for items without."""
+    soft = np.zeros((len(chunk), encoder.model.card.train_bits), np.float16)
     rows = [row for row, one in enumerate(chunk) if one.picture]
     if rows:
         jpegs = [read_own_picture(collection, chunk[row].picture) for row in rows]
@@ -110,7 +110,7 @@ def _soft_images(encoder: Encoder, chunk: Sequence[Ready], collection: Path) -> 
 
 def _words(
     encoder: Encoder,
-    vectors: Mapping[Modality, NDArray[np.float32]],
+    vectors: Mapping[Modality, NDArray[np.float16]],
     has: Mapping[Modality, NDArray[np.bool_]],
 ) -> dict[Modality, NDArray[np.int64]] | None:
     """Find the words of the vectors, as the encode stage does."""
@@ -123,5 +123,5 @@ def _words(
     for modality, values in vectors.items():
         words[modality] = np.zeros((len(values), len(book.dictionaries)), np.int64)
         if has[modality].any():
-            words[modality][has[modality]] = book.encode(values[has[modality]], known)
+            words[modality][has[modality]] = book.encode(values[has[modality]].astype(np.float32), known)
     return words

@@ -40,6 +40,7 @@ class CommonParams(Section):
     transform: stages.TransformSection
     model: stages.ModelSection
     train: stages.TrainSection
+    infer: stages.InferSection
     encode: stages.EncodeSection
     evaluate: stages.EvaluateSection
     index: stages.IndexSection

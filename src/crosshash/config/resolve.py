@@ -15,6 +15,7 @@ from crosshash.config.plans.download import DownloadPlan
 from crosshash.config.plans.encode import EncodePlan
 from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.config.plans.index import IndexPlan
+from crosshash.config.plans.infer import InferPlan
 from crosshash.config.plans.report import ReportPlan
 from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.config.plans.transform import TransformPlan
@@ -47,7 +48,8 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
         "centers": _centers(params, train_bits),
         "transform": _transform(params),
         "train": _train(params, train_bits, place),
-        "encode": _encode(params, train_bits, place),
+        "infer": InferPlan(caption=params.encode.caption, **params.infer.model_dump(), **place),
+        "encode": _encode(params, train_bits),
         "evaluate": _evaluate(params, train_bits, place["threads"]),
         "index": IndexPlan(bits=params.bits, seed=params.seed, **params.index.model_dump()),
         "report": _report(params, train_bits),
@@ -139,13 +141,11 @@ def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> Trai
     )
 
 
-def _encode(params: CommonParams, train_bits: int, place: dict[str, Any]) -> EncodePlan:
+def _encode(params: CommonParams, train_bits: int) -> EncodePlan:
     return EncodePlan(
         bits=params.bits,
         train_bits=train_bits,
         significance=getattr(params.method_section, "significance", None),
-        **place,
-        **params.encode.model_dump(),
     )
 
 

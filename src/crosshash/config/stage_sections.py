@@ -93,11 +93,17 @@ class TrainSection(Section):
     memory_mb: Positive
 
 
+class InferSection(Section):
+    """The trained networks over all items."""
+
+    batch: Count
+    keep_gb: NonNegative
+
+
 class EncodeSection(Section):
-    """Codes out of the trained networks."""
+    """Codes out of what the networks give."""
 
     caption: Literal["first", "all"]
-    batch: Count
 
 
 class EvaluateSection(Section):

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from crosshash.artifacts import atomic_path, read_json, write_json
 from crosshash.checksums import digest_of
+from crosshash.codes.trained_codes import ModelFacts
 from crosshash.config.plans.base import Settings
 from crosshash.errors import CrosshashError
 from crosshash.models.method import Method
 from crosshash.models.towers import Tower, TowerSpec, build_towers
 from crosshash.models.weights.tensors import Tensors, read_stored, write_tensors
-from crosshash.protocols import Prepare, TrainingInputs
+from crosshash.protocols import BitScalable, Prepare, Quantising, TrainingInputs
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 REMEDY = "Run `dvc repro train`."
@@ -91,6 +94,18 @@ def load_model(folder: Path) -> Model:
     method.eval()
     image, text = towers
     return Model(card, method, image.prepare, text.prepare, _digest(raw, stored.digest))
+
+
+def model_facts(model: Model) -> ModelFacts:
+    """Take out of a model what later stages need of it beside the real codes."""
+    method = model.method
+    significances, book, known = None, None, None
+    if isinstance(method, BitScalable):
+        significances = {name: one.double().cpu().numpy() for name, one in method.significances().items()}
+    if isinstance(method, Quantising):
+        book = method.dictionaries().cpu().numpy()
+        known = method.known_words().cpu().numpy().astype(np.int64)
+    return ModelFacts(model.digest, model.card.train_bits, significances, book, known)
 
 
 def digest_on_disk(folder: Path) -> str:

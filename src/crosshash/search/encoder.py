@@ -16,12 +16,15 @@ from torch import nn
 from crosshash.centers.transform import read_transform
 from crosshash.codes.bit_index import Index, read_bit_index
 from crosshash.codes.encoder_digest import describe_encoder
+from crosshash.codes.hashcodes import pack
+from crosshash.codes.real_codes import query_levels
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.encoding import Encoder as Network
-from crosshash.inference.encoding import shortened, soft_codes
+from crosshash.inference.encoding import soft_codes
 from crosshash.inference.model_folder import Model, digest_on_disk, load_model
+from crosshash.inference.packing import delivered
 from crosshash.models.towers import TowerSpec
 from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
@@ -38,9 +41,12 @@ Vectors = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Encoded:
-    """Q queries: codes packed uint8[Q, ceil(K/8)]; real vectors float32[Q, d] of methods that quantise."""
+    """Q queries: codes packed uint8[Q, ceil(K/8)]; levels int16[Q, K], what they are the signs of; real
+    vectors float32[Q, d] of methods that quantise.
+    """
 
     codes: NDArray[np.uint8]
+    levels: NDArray[np.int16]
     vectors: NDArray[np.float32] | None
 
 
@@ -169,8 +175,8 @@ class Encoder:
         """Encode raw values that were checked."""
         return self.packed(self.soft(modality, raw))
 
-    def soft(self, modality: Modality, raw: Sequence[Any] | Vectors) -> NDArray[np.float32]:
-        """Run the network over raw values that were checked: float32[N, train_bits]."""
+    def soft(self, modality: Modality, raw: Sequence[Any] | Vectors) -> NDArray[np.float16]:
+        """Run the network over raw values that were checked: float16[N, train_bits]."""
         prepare: Prepare = getattr(self.model, f"prepare_{modality}")
         network: Network = getattr(self.model.method, f"encode_{modality}")
         # Decoding a picture lets other threads run, and is worth one; reading words is neither.
@@ -178,11 +184,11 @@ class Encoder:
         ready = list(in_threads(prepare, raw)) if several else [prepare(one) for one in raw]
         return soft_codes(network, ready, BATCH, self.device)
 
-    def packed(self, soft: NDArray[np.float32]) -> Encoded:
-        """Shorten soft codes float32[N, train_bits] to the delivered ones."""
-        delivered = soft if self.kept is None else soft[:, self.kept]
+    def packed(self, soft: NDArray[np.float16]) -> Encoded:
+        """Shorten soft codes float16[N, train_bits] to the delivered ones."""
+        real = delivered(soft, self.matrix, self.kept)
         quantises = isinstance(self.model.method, Quantising)
-        return Encoded(shortened(delivered, self.matrix), soft if quantises else None)
+        return Encoded(pack(real), query_levels(real), soft.astype(np.float32) if quantises else None)
 
     def check_kind(self, modality: Modality, read: str) -> None:
         """Refuse a model of vectors, which does not read `read`: pictures, or captions.

@@ -100,4 +100,4 @@ def _alike(queries: Sequence[Query]) -> dict[Query, list[int]]:
 
 def _rows(encoded: Encoded, places: Sequence[int]) -> Encoded:
     vectors = None if encoded.vectors is None else encoded.vectors[places]
-    return Encoded(encoded.codes[places], vectors)
+    return Encoded(encoded.codes[places], encoded.levels[places], vectors)

@@ -8,12 +8,8 @@ from crosshash.config.plans.base import Plan
 
 
 class EncodePlan(Plan):
-    """Length to deliver, and how; threads: of torch on the CPU, None on CUDA."""
+    """Length to deliver, and by which measure its bits are chosen, where they are cut from a longer code."""
 
     bits: int
     train_bits: int
     significance: Literal["auto", "weights", "activity", "alignment"] | None
-    caption: Literal["first", "all"]
-    batch: int
-    device: Literal["cpu", "cuda"]
-    threads: int | None

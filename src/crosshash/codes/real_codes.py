@@ -1,0 +1,41 @@
+"""Real codes: what a hash code is the sign of, rounded the same way by stages, library and service.
+
+Trained real codes are kept as float16. Delivered ones of queries are whole numbers, so that sums of them are
+exact: equal scores are equal whoever adds them up, in whatever order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.errors import CrosshashError, listed
+
+LEVELS = 32767
+"""The largest number of a query's code, in int16."""
+SMALLEST, LARGEST = np.finfo(np.float16).smallest_subnormal, np.finfo(np.float16).max
+
+
+def to_half(real: NDArray[np.floating]) -> NDArray[np.float16]:
+    """Round real codes float[N, K] to float16, with their signs: too small a number becomes the smallest one.
+
+    Raises:
+        CrosshashError: NaN, which has no sign; the rows are named.
+    """
+    rows = np.flatnonzero(np.isnan(real).any(axis=1))
+    if rows.size:
+        raise CrosshashError(
+            "the network gives values that are no numbers (NaN); look at what made these rows:\n"
+            f"{listed([f'row {row}' for row in rows])}"
+        )
+    half = np.clip(real, -LARGEST, LARGEST).astype(np.float16)
+    lost = (half == 0) & (real != 0)
+    half[lost] = np.copysign(SMALLEST, real[lost])
+    return np.asarray(half)
+
+
+def query_levels(real: NDArray[np.floating]) -> NDArray[np.int16]:
+    """Scale each real code of float[Q, k] to whole numbers int16[Q, k], the largest +-LEVELS; zeros stay."""
+    most = np.abs(real).max(axis=1, keepdims=True, initial=0)
+    scale = np.divide(LEVELS, most, out=np.zeros_like(most, dtype=np.float64), where=most > 0)
+    return np.asarray(np.rint(real * scale).astype(np.int16))

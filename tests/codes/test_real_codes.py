@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from crosshash.codes.hashcodes import pack
+from crosshash.codes.real_codes import query_levels, to_half
+from crosshash.errors import CrosshashError
+
+REAL = hnp.arrays(np.float32, (3, 5), elements=st.floats(-(2.0**90), 2.0**90, width=32))
+
+
+@given(REAL)
+def test_rounding_keeps_the_signs_whatever_the_size(real: np.ndarray) -> None:
+    half = to_half(real)
+    assert half.dtype == np.float16
+    assert np.isfinite(half).all()
+    assert np.array_equal(pack(half), pack(real))
+
+
+def test_rounding_worked_by_hand() -> None:
+    """Half of 2 ** -24 is the smallest float16; 1 + 2 ** -12 lies nearer to 1 than to 1 + 2 ** -10."""
+    real = np.array([[1e-9, -1e-9, 0.0, 1 + 2**-12, 1e9, -1e9]], np.float32)
+    assert to_half(real).tolist() == [[2**-24, -(2**-24), 0.0, 1.0, 65504.0, -65504.0]]
+
+
+def test_nan_is_refused_with_its_row() -> None:
+    with pytest.raises(CrosshashError, match=r"values that are no numbers .*\n.*row 1"):
+        to_half(np.array([[0.0], [np.nan]], np.float32))
+
+
+def test_levels_worked_by_hand() -> None:
+    """The largest of (0.5, -0.25, 0.1) is 0.5: 32767, -16383.5 (to even: -16384), 6553.4; zeros stay."""
+    found = query_levels(np.array([[0.5, -0.25, 0.1], [0.0, 0.0, 0.0]], np.float32))
+    assert found.dtype == np.int16
+    assert found.tolist() == [[32767, -16384, 6553], [0, 0, 0]]
+
+
+@given(REAL)
+def test_levels_are_the_codes_up_to_scale(real: np.ndarray) -> None:
+    levels, most = query_levels(real).astype(np.float64), np.abs(real).max(axis=1, keepdims=True)
+    assert np.abs(levels * most / 32767 - real).max() <= most.max() / 32767
