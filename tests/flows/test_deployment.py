@@ -203,6 +203,7 @@ def test_a_run_completes_is_saved_and_leaves_the_checkout_alone(deployed: Deploy
         "centers",
         "transform",
         "train",
+        "infer",
         "encode",
         "evaluate",
         "index",

@@ -18,7 +18,7 @@ from crosshash.inference.model_folder import ModelCard, build_method, read_card,
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.pairs.table import Pair, write_pairs
 from crosshash.search import Searcher
-from stages import encode, index
+from stages import encode, index, infer
 from tests.stages.vector_set import BITS, SHORT, WORDS, make_items, write_plans, write_set
 
 HQ_WEIGHTS = {f"{part}_weight": 0.1 for part in ("similarity", "hash", "balance", "quan")}
@@ -38,8 +38,9 @@ def own_copy(project: Path, target: Path) -> Path:
 def encode_and_index(project: Path, dataset: str) -> None:
     """Run both stages in a project, in this process."""
     with chdir(project), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encode, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
-        encode.main(dataset)
+        for stage in (infer, encode):
+            patch.setattr(stage, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
+            stage.main(dataset)
         patch.setattr(sys, "argv", ["index", dataset])
         index.main()
 
