@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from crosshash.artifacts import atomic_path, read_npz, write_json
@@ -13,7 +15,14 @@ from crosshash.codes.bit_index import BitIndex, read_bit_index
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.errors import CrosshashError, listed, run_stage
-from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet, check_fit, read_code_set
+from crosshash.retrieval.codefiles.codeset import (
+    CROSS_MODAL,
+    MODALITIES,
+    CodeSet,
+    Modality,
+    check_fit,
+    read_code_set,
+)
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.retrieval.rerank.quantised import read_quantised, read_real
@@ -56,6 +65,7 @@ def main() -> None:
         headline=AP(plan.headline_k, plan.headline_norm),
         bootstrap=plan.bootstrap,
         seed=plan.seed,
+        real=_real_queries(query),
     )
     stages = _two_stages(query, retrieval, plan)
     kept = read_bit_index(CODES)
@@ -72,6 +82,7 @@ def main() -> None:
         "significance": significance_section(kept, *long, plan.ties, plan.undefined, plan.seed),
         "rerank": two_stage_section(stages, plan.rerank),
         **report.scores(),
+        "asymmetric": report.asymmetric_scores(),
     }
     _write(report, stages, kept, metrics)
     Console().print(score_table(metrics))
@@ -93,6 +104,19 @@ def _read(query_name: str, retrieval_name: str, bits: int) -> tuple[CodeSet, Cod
         raise CrosshashError(f"codes and plan are of different runs; run `dvc repro`:\n{listed(problems)}")
     check_fit(*sets, (str(paths[0]), str(paths[1])))
     return sets
+
+
+def _real_queries(query: CodeSet) -> dict[Modality, NDArray[np.int8]]:
+    """Read what the codes of the queries are the signs of."""
+    path = CODES / "query_real.npz"
+    arrays = read_npz(path)
+    shape = (len(query), query.bits)
+    found: dict[Modality, NDArray[np.int8]] = {one: arrays[one] for one in MODALITIES if one in arrays}
+    if len(found) < len(MODALITIES) or any(
+        one.shape != shape or one.dtype != np.int8 for one in found.values()
+    ):
+        raise CrosshashError(f"{path}: its rows are not those of the codes; run `dvc repro encode`.")
+    return found
 
 
 def _target_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> float | None:

@@ -232,9 +232,9 @@ def test_real_codes_of_queries_have_the_signs_of_their_codes() -> None:
     run()
     real = read_npz(encode.CODES / "query_real.npz")
     for modality in ("image", "text"):
-        assert real[modality].dtype == np.int16
+        assert real[modality].dtype == np.int8
         assert real[modality].shape == (COUNTS["query"], SHORT)
-        assert (np.abs(real[modality]).max(axis=1) == 32767).all()
+        assert (np.abs(real[modality]).max(axis=1) == 127).all()
         assert np.array_equal(pack(real[modality]), codes()["query"][modality])
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError, listed
 
-LEVELS = 32767
-"""The largest number of a query's code, in int16."""
+LEVELS = 127
+"""The largest number of a query's code, in int8: finer ones find nothing more (docs/search.md)."""
 SMALLEST, LARGEST = np.finfo(np.float16).smallest_subnormal, np.finfo(np.float16).max
 
 
@@ -34,8 +34,8 @@ def to_half(real: NDArray[np.floating]) -> NDArray[np.float16]:
     return np.asarray(half)
 
 
-def query_levels(real: NDArray[np.floating]) -> NDArray[np.int16]:
-    """Scale each real code of float[Q, k] to whole numbers int16[Q, k], the largest +-LEVELS; zeros stay."""
+def query_levels(real: NDArray[np.floating]) -> NDArray[np.int8]:
+    """Scale each real code of float[Q, k] to whole numbers int8[Q, k], the largest +-LEVELS; zeros stay."""
     most = np.abs(real).max(axis=1, keepdims=True, initial=0)
     scale = np.divide(LEVELS, most, out=np.zeros_like(most, dtype=np.float64), where=most > 0)
-    return np.asarray(np.rint(real * scale).astype(np.int16))
+    return np.asarray(np.rint(real * scale).astype(np.int8))

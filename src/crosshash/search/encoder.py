@@ -41,12 +41,12 @@ Vectors = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Encoded:
-    """Q queries: codes packed uint8[Q, ceil(K/8)]; levels int16[Q, K], what they are the signs of; real
+    """Q queries: codes packed uint8[Q, ceil(K/8)]; levels int8[Q, K], what they are the signs of; real
     vectors float32[Q, d] of methods that quantise.
     """
 
     codes: NDArray[np.uint8]
-    levels: NDArray[np.int16]
+    levels: NDArray[np.int8]
     vectors: NDArray[np.float32] | None
 
 

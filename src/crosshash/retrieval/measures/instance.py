@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from crosshash.codes.hamming import distances
 from crosshash.retrieval.measures.ranking_measures import Measure
+from crosshash.retrieval.ranking.asymmetric import RealSearch
+from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.ranking.tied_ranking import Ranking, Ties
 
 BLOCK = 1 << 24  # distances held at once
@@ -32,7 +34,21 @@ def partner_scores(
     return {str(measure): np.concatenate([measure(ranking) for ranking in rankings]) for measure in measures}
 
 
-def _ranking(distance_qN: NDArray[np.uint16], partner_q: NDArray[np.intp], ties: Ties) -> Ranking:
+def real_partner_scores(
+    levels_QK: NDArray[np.int8], pool_NW: NDArray[np.uint8], measures: Sequence[Measure], *, ties: Ties
+) -> dict[str, NDArray[np.float64]]:
+    """Do the same by asymmetric distance, with real codes of the queries."""
+    labels = np.zeros((len(pool_NW), 0), np.uint8)
+    search = RealSearch(levels_QK, pool_NW, Side.of(pool_NW, labels), Side.of(pool_NW, labels))
+    rankings = [
+        _ranking(search.distances(rows), np.arange(rows.start, rows.stop), ties) for rows in search.blocks()
+    ]
+    return {str(measure): np.concatenate([measure(ranking) for ranking in rankings]) for measure in measures}
+
+
+def _ranking(
+    distance_qN: NDArray[np.uint16] | NDArray[np.float32], partner_q: NDArray[np.intp], ties: Ties
+) -> Ranking:
     """Rank as three groups: nearer than the partner, tied with it, farther; rules for ties move the tied."""
     queries, pool = distance_qN.shape
     own_q1 = distance_qN[np.arange(queries), partner_q][:, None]

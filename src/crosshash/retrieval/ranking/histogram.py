@@ -81,7 +81,7 @@ def _popcount_instruction(_context: object, _word: object) -> tuple[Any, Any]:
     return types.uint64(types.uint64), generate
 
 
-_popcount = cast("Callable[[np.uint64], np.uint64]", intrinsic(_popcount_instruction))
+popcount = cast("Callable[[np.uint64], np.uint64]", intrinsic(_popcount_instruction))
 
 
 @njit(nogil=True)
@@ -105,11 +105,11 @@ def _cells(
     for w in range(codes_WN.shape[0]):
         word, words_n = query_codes_WQ[w, q], codes_WN[w, start:stop]
         for j in range(len(cell_n)):
-            cell_n[j] += np.uint32(_popcount(word ^ words_n[j]))
+            cell_n[j] += np.uint32(popcount(word ^ words_n[j]))
     for w in range(labels_LN.shape[0]):
         word, words_n = query_labels_LQ[w, q], labels_LN[w, start:stop]
         for j in range(len(cell_n)):
-            shared_n[j] += np.uint32(_popcount(word & words_n[j]))
+            shared_n[j] += np.uint32(popcount(word & words_n[j]))
     last = np.uint32(grades - 1)
     for j in range(len(cell_n)):
         cell_n[j] = cell_n[j] * grades + min(shared_n[j], last)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet, Modality, check_fit
 from crosshash.retrieval.measures.average_precision import AP
-from crosshash.retrieval.measures.instance import partner_scores
+from crosshash.retrieval.measures.instance import partner_scores, real_partner_scores
 from crosshash.retrieval.measures.mean_ap import Undefined, mean_average_precision
 from crosshash.retrieval.measures.precision_recall import curve_ranks
+from crosshash.retrieval.measures.ranking_measures import Measure, PrecisionWithin, RecallWithin
+from crosshash.retrieval.ranking.asymmetric import RealSearch
 from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.ranking.tied_ranking import Ties
 from crosshash.retrieval.scoring.nothing_learnt import nothing_learnt
 from crosshash.retrieval.scoring.report_measures import HIDDEN, MEASURES, PARTNER_MEASURES
-from crosshash.retrieval.scoring.scores import RetrievalReport, TaskReport, written
+from crosshash.retrieval.scoring.scores import RetrievalReport, TaskReport, compared, written
 from crosshash.retrieval.scoring.tasks import TaskScores, score_task
 from crosshash.seeding import stream
 
 CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 600, 800, 1000)
 """Where precision is measured for its curve, as far as the retrieval set reaches."""
 ALL = AP()
+Real = Mapping[Modality, NDArray[np.int8]]
 
 
 def evaluate(
@@ -33,8 +38,12 @@ def evaluate(
     headline: AP = ALL,
     bootstrap: int = 1000,
     seed: int = 0,
+    real: Real | None = None,
 ) -> RetrievalReport:
     """Score all four tasks by labels, or i2t and t2i by the own partner where a side has no labelled item.
+
+    real: real codes int8[Q, K] of the queries by modality; with them every task is also scored by asymmetric
+    distance, and the difference to Hamming distance on the same queries.
 
     Items without labels are left out of scores by labels, items without text where text codes are needed.
     headline: what the protocol in force compares methods by; it is among the figures that are shown.
@@ -46,7 +55,7 @@ def evaluate(
     base_rate, n_undefined = None, 0
     labelled = have_labels(query, retrieval)
     if labelled:
-        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline) for task in TASKS}
+        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline, None) for task in TASKS}
         n_undefined = max(scores.n_undefined for scores, _ in found.values())
         pairs = int(query.has_labels.sum()) * int(retrieval.has_labels.sum())
         base_rate = found["i2i"][0].relevant_pairs / pairs
@@ -57,6 +66,14 @@ def evaluate(
         task: report.with_intervals(bootstrap, stream(seed, "bootstrap", task))
         for task, report in tasks.items()
     }
+    asymmetric = {}
+    for task, by_code in tasks.items() if real else ():
+        if labelled:
+            _, by_real = _by_labels(query, retrieval, task, ties, undefined, headline, real)
+        else:
+            by_real = _by_partner(query, retrieval, task, ties, real)
+        draws = stream(seed, "bootstrap", task)
+        asymmetric[task] = compared(by_real.with_intervals(bootstrap, draws), by_code, bootstrap, draws)
     sides = (query, retrieval)
     return RetrievalReport(
         bits=query.bits,
@@ -71,6 +88,7 @@ def evaluate(
         headline=written(str(headline)) if labelled else None,
         tasks=tasks,
         warning=nothing_learnt(tasks, retrieval, ties),
+        asymmetric=asymmetric,
     )
 
 
@@ -102,20 +120,33 @@ def _taking_part(side: CodeSet, modality: Modality, task: str) -> NDArray[np.int
 
 
 def _by_labels(
-    query: CodeSet, retrieval: CodeSet, task: str, ties: Ties, undefined: Undefined, headline: AP
+    query: CodeSet,
+    retrieval: CodeSet,
+    task: str,
+    ties: Ties,
+    undefined: Undefined,
+    headline: AP,
+    real: Real | None,
 ) -> tuple[TaskScores, TaskReport]:
-    """Search the labelled items with the labelled queries."""
+    """Search the labelled items with the labelled queries; real: by asymmetric distance."""
     asks, answers = TASKS[task]
     rows, items = _taking_part(query, asks, task), _taking_part(retrieval, answers, task)
     curve, ranks = _curve(len(items)), curve_ranks(len(items), CURVE)
+    packed = retrieval.packed(answers)[items]
+    asking = Side.of(query.packed(asks)[rows], query.labels[rows])
+    answering = Side.of(packed, retrieval.labels[items])
+    measures: Iterable[Measure] = dict.fromkeys((*MEASURES, headline))
+    if real:
+        measures = [one for one in measures if not isinstance(one, PrecisionWithin | RecallWithin)]
     scores = score_task(
-        Side.of(query.packed(asks)[rows], query.labels[rows]),
-        Side.of(retrieval.packed(answers)[items], retrieval.labels[items]),
-        tuple(dict.fromkeys((*MEASURES, headline))),
+        asking,
+        answering,
+        tuple(measures),
         ranks,
         ties=ties,
         undefined=undefined,
         names=query.ids[rows].tolist(),
+        real=RealSearch(real[asks][rows], packed, asking, answering) if real else None,
     )
     defined = (len(rows) - scores.n_undefined) / int(scores.scored.sum())
     precision = dict(zip(ranks.tolist(), scores.by_rank[:, 1].tolist(), strict=True))
@@ -136,7 +167,9 @@ def _curve(items: int) -> list[int]:
     return [*(n for n in CURVE if n < items), *([items] if items <= CURVE[-1] else [])]
 
 
-def _by_partner(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties) -> TaskReport:
+def _by_partner(
+    query: CodeSet, retrieval: CodeSet, task: str, ties: Ties, real: Real | None = None
+) -> TaskReport:
     """Search the other half of every query pair, among those of all query and retrieval items."""
     asks, answers = TASKS[task]
     rows = np.flatnonzero(query.has_text)
@@ -145,7 +178,10 @@ def _by_partner(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties) -> Ta
     own = query.packed(answers)
     others = np.setdiff1d(np.flatnonzero(query.has(answers)), rows)
     pool = np.concatenate([own[rows], own[others], retrieval.packed(answers)[retrieval.has(answers)]])
-    values = partner_scores(query.packed(asks)[rows], pool, PARTNER_MEASURES, ties=ties)
+    if real is None:
+        values = partner_scores(query.packed(asks)[rows], pool, PARTNER_MEASURES, ties=ties)
+    else:
+        values = real_partner_scores(real[asks][rows], pool, PARTNER_MEASURES, ties=ties)
     last = PARTNER_MEASURES[-1]
     chance = (str(last), min(1.0, last.k / len(pool)))
     return TaskReport(query.ids[rows], values, tuple(values), {}, np.empty((0, 2)), np.empty((0, 3)), chance)

@@ -59,11 +59,38 @@ class TaskReport:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A task by asymmetric distance, less the same by Hamming distance.
+
+    measure: that which is compared, over the queries that both score; difference: of the means; interval:
+    95 %, of the difference.
+    """
+
+    report: TaskReport
+    measure: str
+    difference: float
+    interval: Interval
+
+
+def compared(
+    report: TaskReport, other: TaskReport, resamplings: int, generator: np.random.Generator
+) -> Compared:
+    """Take one task's scores from those of another way to search, query by query."""
+    measure = report.shown[0]
+    _, mine, theirs = np.intersect1d(report.ids, other.ids, return_indices=True)
+    differences = report.values[measure][mine] - other.values[measure][theirs]
+    ends = bootstrap.intervals((1 + differences[:, None]) / 2, resamplings, generator)[:, 0]
+    low, high = (float(end) for end in 2 * ends - 1)  # as shares between 0 and 1
+    return Compared(report, measure, float(differences.mean()), (low, high))
+
+
+@dataclass(frozen=True)
 class RetrievalReport:
     """Scores by task, with the conventions and counts they stand for.
 
     base_rate and headline, the name of what the protocol compares methods by, are None without labels;
-    warning: that nothing seems to have been learnt, in a sentence, or None.
+    warning: that nothing seems to have been learnt, in a sentence, or None. asymmetric: the tasks by
+    asymmetric distance; empty where the queries' real codes are not known.
     """
 
     bits: int
@@ -78,6 +105,7 @@ class RetrievalReport:
     headline: str | None
     tasks: dict[str, TaskReport]
     warning: str | None
+    asymmetric: dict[str, Compared] = field(default_factory=dict)
 
     def counts(self) -> dict[str, Any]:
         """Give what the scores stand for, as in metrics.json."""
@@ -97,6 +125,18 @@ class RetrievalReport:
     def scores(self) -> dict[str, dict[str, float]]:
         """Give the scores of every task, as in metrics.json."""
         return {task: report.scores() for task, report in self.tasks.items()}
+
+    def asymmetric_scores(self) -> dict[str, dict[str, float]]:
+        """Give the scores by asymmetric distance of every task, as in metrics.json."""
+        return {
+            task: one.report.scores()
+            | {
+                f"{written(one.measure)}_difference": _rounded(one.difference),
+                "difference_low": _rounded(one.interval[0]),
+                "difference_high": _rounded(one.interval[1]),
+            }
+            for task, one in self.asymmetric.items()
+        }
 
     def measures(self) -> dict[str, dict[str, dict[str, float]]]:
         """Give mean, low and high of every measure, those that are not shown too, by task and name."""

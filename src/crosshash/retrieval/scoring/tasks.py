@@ -12,6 +12,7 @@ from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import Undefined, defined_queries, scored_queries
 from crosshash.retrieval.measures.precision_recall import radius_curve, radius_sums, rank_sums
 from crosshash.retrieval.measures.ranking_measures import Measure, PrecisionWithin, RecallWithin
+from crosshash.retrieval.ranking.asymmetric import RealSearch
 from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.ranking.parallel import over_blocks
 from crosshash.retrieval.ranking.tied_ranking import Ties, blocks, rank
@@ -45,10 +46,12 @@ def score_task(
     ties: Ties,
     undefined: Undefined,
     names: Sequence[str],
+    real: RealSearch | None = None,
 ) -> TaskScores:
     """Score queries by all measures, and by precision and recall at rising ranks int64[n].
 
-    names: what messages call the queries.
+    names: what messages call the queries. real: the same search by asymmetric distance, which knows no
+    radius; None: Hamming distance.
 
     Raises:
         CrosshashError: no query has a relevant item, or one has none and `undefined` is `error`.
@@ -56,7 +59,10 @@ def score_task(
     grades = max(1, min(query.most_labels, retrieval.most_labels)) + 1
 
     def work(rows: range) -> _Block:
-        by_distance, ranking = rank(query, retrieval, rows, ties, grades)
+        if real is None:
+            by_distance, ranking = rank(query, retrieval, rows, ties, grades)
+        else:
+            by_distance = ranking = real.rank(rows, ties, grades)
         defined = defined_queries(ranking, undefined)
         pairs = int(ranking.all_relevant.sum())
         same = ranking is by_distance  # then what is summed once serves both
@@ -67,9 +73,11 @@ def score_task(
             for measure in measures
         ]
         chance = float(AP()(by_distance.one_group()).sum())
-        return _Block(defined, values, pairs, chance, radius_sums(by_distance), rank_sums(ranking, ranks))
+        by_radius = radius_sums(by_distance) if real is None else np.zeros((4, 0))
+        return _Block(defined, values, pairs, chance, by_radius, rank_sums(ranking, ranks))
 
-    parts = over_blocks(work, blocks(query, retrieval, ties, grades))
+    rows = real.blocks() if real else blocks(query, retrieval, ties, grades)
+    parts = over_blocks(work, rows)
     defined = np.concatenate([part.defined for part in parts])
     scored = scored_queries(defined, undefined, names)
     values = [np.concatenate(column) for column in zip(*(part.values for part in parts), strict=True)]

@@ -1,0 +1,156 @@
+"""Rankings by asymmetric distance: the query's real code against the items' hash codes.
+
+With a query's code q in whole numbers and an item's code b of +-1, the distance is the sum of |q_i| over the
+bits where b_i is not the sign of q_i, which is (sum |q_i| - <q, b>) / 2: falling inner product, and Hamming
+distance where all |q_i| are 1. Being whole numbers, equal distances are ties as Hamming distances are.
+Shapes: Q queries, q those of a block, K bits, N items, n those of a chunk, D distances, G shared labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from crosshash.codes.hashcodes import unpack
+from crosshash.retrieval.ranking.histogram import Side, popcount
+from crosshash.retrieval.ranking.tied_ranking import CELLS, Ranking, Ties
+
+QUERIES = 64  # per block at most: their counts stay in the cache
+CHUNK = 2048  # items compared at once: so do their codes and distances
+Levels = NDArray[np.int8]
+Labels = tuple[NDArray[np.uint64], NDArray[np.uint64]]
+
+
+@dataclass(frozen=True)
+class RealSearch:
+    """Queries with real codes int8[Q, K], and items with codes uint8[N, ceil(K/8)]; labels of both.
+
+    Of the two sides the labels count, not the codes.
+    """
+
+    levels: Levels
+    packed: NDArray[np.uint8]
+    query: Side
+    retrieval: Side
+
+    @cached_property
+    def farthest(self) -> int:
+        """The largest distance that any of the queries can have."""
+        return int(np.abs(self.levels.astype(np.int32)).sum(axis=1).max(initial=0))
+
+    def blocks(self) -> list[range]:
+        """Cut the queries into blocks whose distances to all items are few enough to be held at once."""
+        count = len(self.levels)
+        step = min(QUERIES, max(1, 2 * CELLS // max(len(self.packed), 1)))
+        return [range(start, min(start + step, count)) for start in range(0, count, step)]
+
+    def rank(self, rows: range, ties: Ties, grades: int) -> Ranking:
+        """Rank the items for a block of queries, with one group per distance, or as `ties` orders each."""
+        if ties == "by_id":
+            return self._by_position(rows, grades)
+        width = min((self.farthest + 1) * (1 if ties == "expected" else grades), len(self.packed))
+        groups_3qM, totals_qG = np.empty((3, len(rows), width)), np.zeros((len(rows), grades), np.int64)
+        order = {"expected": 0, "optimistic": -1, "pessimistic": 1}[ties]
+        most = _rank(self.distances(rows), self._labels(rows), self.farthest, order, groups_3qM, totals_qG)
+        items, relevant, gain = (np.ascontiguousarray(part_qM[:, :most]) for part_qM in groups_3qM)
+        return Ranking(items, relevant, gain, totals_qG)
+
+    def distances(self, rows: range) -> NDArray[np.float32]:
+        """Distances of some queries to all items, float32[q, N], whole numbers.
+
+        They are a product of whole numbers and halves of them, which is exact in float32.
+        """
+        found_qN = np.empty((len(rows), len(self.packed)), np.float32)
+        halves_qK = self.levels[rows.start : rows.stop].astype(np.float32) * np.float32(-0.5)
+        sums_q1 = np.abs(halves_qK).sum(axis=1, keepdims=True)
+        for start in range(0, len(self.packed), CHUNK):
+            signs_nK = unpack(self.packed[start : start + CHUNK], halves_qK.shape[1]).astype(np.float32)
+            found_qN[:, start : start + CHUNK] = halves_qK @ signs_nK.T + sums_q1
+        return found_qN
+
+    def _labels(self, rows: range) -> Labels:
+        return np.ascontiguousarray(self.query.labels[:, rows.start : rows.stop]), self.retrieval.labels
+
+    def _by_position(self, rows: range, grades: int) -> Ranking:
+        """Items of equal distance in the order of the retrieval set: groups of one."""
+        shared_qN = np.zeros((len(rows), len(self.packed)))
+        for mine, theirs in zip(*self._labels(rows), strict=True):
+            shared_qN += np.bitwise_count(mine[:, None] & theirs[None, :])
+        shared_qN = np.minimum(shared_qN, grades - 1)
+        order_qN = np.argsort(self.distances(rows), axis=1, kind="stable")
+        gain_qN = np.take_along_axis(shared_qN, order_qN, axis=1)
+        totals_qG = np.stack([(shared_qN == grade).sum(axis=1) for grade in range(grades)], axis=1)
+        return Ranking(np.ones_like(gain_qN), (gain_qN > 0).astype(np.float64), gain_qN, totals_qG)
+
+
+@njit(nogil=True)
+def _count(
+    q: int, distances_N: NDArray[np.float32], labels: Labels, counts: NDArray[np.int32], grades: int
+) -> None:
+    """Count the items of one query in cells `distance * grades + grade`, chunk by chunk."""
+    query_Lq, labels_LN = labels
+    shared_n = np.empty(CHUNK, np.uint32)
+    counts[:] = 0
+    for start in range(0, len(distances_N), CHUNK):
+        near_n = distances_N[start : start + CHUNK]
+        shared_n[:] = 0
+        for w in range(len(labels_LN)):
+            word, words_n = query_Lq[w, q], labels_LN[w, start : start + CHUNK]
+            for j in range(len(near_n)):
+                shared_n[j] += np.uint32(popcount(word & words_n[j]))
+        for j in range(len(near_n)):
+            counts[np.int32(near_n[j]) * grades + min(shared_n[j], np.uint32(grades - 1))] += 1
+
+
+@njit(nogil=True)
+def _group(
+    counts_DG: NDArray[np.int32], order: int, groups_3M: NDArray[np.float64], totals_G: NDArray[np.int64]
+) -> int:
+    """Make groups of one query's counts; gives how many."""
+    group, grades = -1, counts_DG.shape[1]
+    for distance in range(len(counts_DG)):
+        fresh = True
+        for place in range(grades):
+            grade = grades - 1 - place if order < 0 else place
+            number = counts_DG[distance, grade]
+            if not number:
+                continue
+            totals_G[grade] += number
+            if fresh or order:
+                group += 1
+                groups_3M[:, group] = 0
+                fresh = False
+            groups_3M[0, group] += number
+            groups_3M[1, group] += number if grade else 0
+            groups_3M[2, group] += number * grade
+    return group + 1
+
+
+@njit(nogil=True)
+def _rank(
+    distances_qN: NDArray[np.float32],
+    labels: Labels,
+    farthest: int,
+    order: int,
+    groups_3qM: NDArray[np.float64],
+    totals_qG: NDArray[np.int64],
+) -> int:
+    """Count items by distance and shared labels, and sum up items, relevant items and shared labels.
+
+    groups: of the distances that occur, nearest first; order: 0, or how each is cut by shared labels, rising
+    (1) or falling (-1). All queries get as many groups as one has at most, empty ones at the end; gives their
+    number. totals: items by shared labels, of which the last stands for more, too.
+    """
+    counts_DG = np.empty((farthest + 1, totals_qG.shape[1]), np.int32)
+    numbers_q = np.zeros(len(distances_qN), np.int64)
+    for q in range(len(distances_qN)):
+        _count(q, distances_qN[q], labels, counts_DG.ravel(), counts_DG.shape[1])
+        numbers_q[q] = _group(counts_DG, order, groups_3qM[:, q], totals_qG[q])
+    most = numbers_q.max()
+    for q in range(len(distances_qN)):
+        groups_3qM[:, q, numbers_q[q] : most] = 0
+    return int(most)
