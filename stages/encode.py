@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +25,10 @@ from crosshash.config.plans.infer import InferPlan
 from crosshash.errors import CrosshashError, run_stage
 from crosshash.formats.mat import write_mat
 from crosshash.inference.bit_choice import choose_bits
+from crosshash.inference.distance_choice import choose_distance
 from crosshash.inference.packing import Packed, PackedItems, delivered, pack_items
-from crosshash.pairs.info import read_info
-from crosshash.pairs.labels import label_matrix
-from crosshash.pairs.table import read_columns
-from crosshash.retrieval.codefiles.codeset import MODALITIES, CodeSet
+from crosshash.pairs.labelled_items import LabelledItems, read_labelled_items
+from crosshash.retrieval.codefiles.codeset import MODALITIES, CodeSet, Modality
 from crosshash.workers.parent import end_with_parent
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
@@ -38,7 +36,7 @@ MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
 TRANSFORM = Path("artifacts/transform.npz")
 CENTERS = Path("artifacts/centers/short.npz")
 CODES = Path("artifacts/codes")
-REAL_QUERIES = "query_real.npz"
+REAL_QUERIES, DISTANCE = "query_real.npz", "distance.json"
 Arrays = dict[str, np.ndarray]
 log = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ def main(dataset: str) -> None:
     plan = read_plan("encode", EncodePlan)
     data = Path("data") / dataset
     matrix, book = read_transform(TRANSFORM), read_centers(CENTERS)
-    items = read_items_of(data)
+    items = read_labelled_items(data)
     outputs = read_trained_codes(OUTPUTS)
     facts = outputs.facts
     if facts.train_bits != plan.train_bits or outputs.items != len(items):
@@ -60,39 +58,15 @@ def main(dataset: str) -> None:
     with atomic_path(CODES) as folder:
         folder.mkdir()
         write_sides(folder, packed, items, chosen, book, plan)
-        write_real_queries(folder, packed, items.rows("query"), matrix, chosen)
+        queries = real_levels(packed, items.rows("query"), matrix, chosen)
+        write_npz(folder / REAL_QUERIES, {str(one): levels for one, levels in queries.items()})
+        write_distance(folder, packed, items, matrix, chosen, plan)
         write_quantised(folder, facts, packed, items)
         write_bit_index(folder, chosen)
         kept = None if chosen is None else chosen.index
         write_json(folder / ENCODER, describe_encoder(facts.digest, matrix, kept, plan.bits))
     for name, parts in PARTS.items():
         log.info("%s: %d items, %d bits", name, len(items.rows(*parts)), plan.bits)
-
-
-@dataclass(frozen=True)
-class Items:
-    """What the pair table says of N items: ids `<U`[N], labels uint8[N, C], part `<U`[N]; the classes."""
-
-    ids: np.ndarray
-    labels: np.ndarray
-    part: np.ndarray
-    classes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def rows(self, *parts: str) -> np.ndarray:
-        """Give the rows of some parts, rising: int64[M]."""
-        return np.flatnonzero(np.isin(self.part, parts))
-
-
-def read_items_of(data: Path) -> Items:
-    """Read ids, labels and parts of all items of a data set."""
-    classes = read_info(data).classes
-    table = read_columns(data, ["id", "labels", "part"])
-    labels = label_matrix(table["labels"].to_pylist() if classes else [()] * len(table), classes)
-    ids, part = (np.array(table[name].to_pylist(), dtype=np.str_) for name in ("id", "part"))
-    return Items(ids, labels, part, classes)
 
 
 def real_codes(outputs: TrainedCodes, data: Path) -> Iterator[Block]:
@@ -111,7 +85,9 @@ def real_codes(outputs: TrainedCodes, data: Path) -> Iterator[Block]:
     return run_networks(model, data, plan, outputs.items)
 
 
-def bit_index(facts: ModelFacts, packed: PackedItems, items: Items, plan: EncodePlan) -> BitIndex | None:
+def bit_index(
+    facts: ModelFacts, packed: PackedItems, items: LabelledItems, plan: EncodePlan
+) -> BitIndex | None:
     """Choose which bits are delivered, where the method's code is one that is cut."""
     if facts.significances is None or plan.significance is None:
         return None
@@ -122,7 +98,9 @@ def bit_index(facts: ModelFacts, packed: PackedItems, items: Items, plan: Encode
     return choose_bits(dict(facts.significances), plan.significance, plan.bits, asking, train)
 
 
-def code_set(codes: Packed, packed: PackedItems, items: Items, rows: np.ndarray, bits: int) -> CodeSet:
+def code_set(
+    codes: Packed, packed: PackedItems, items: LabelledItems, rows: np.ndarray, bits: int
+) -> CodeSet:
     """Put codes of some rows together with what is known of the items."""
     return CodeSet(
         HashCodes(codes["image"][rows], bits, items.ids[rows]),
@@ -137,7 +115,7 @@ def code_set(codes: Packed, packed: PackedItems, items: Items, rows: np.ndarray,
 def write_sides(
     folder: Path,
     packed: PackedItems,
-    items: Items,
+    items: LabelledItems,
     chosen: BitIndex | None,
     book: CenterBook | None,
     plan: EncodePlan,
@@ -149,8 +127,7 @@ def write_sides(
         rows = items.rows(*parts)
         long = code_set(packed.long, packed, items, rows, plan.train_bits)
         write_npz(folder / f"{name}_long.npz", code_arrays(long))
-        short = packed.short if chosen is None else shortened_to(chosen, packed.long, plan.train_bits)
-        sides[name] = code_set(short, packed, items, rows, plan.bits)
+        sides[name] = code_set(short_codes(packed, chosen, plan), packed, items, rows, plan.bits)
         write_npz(folder / f"{name}.npz", code_arrays(sides[name]))
         if book is not None:
             targets[name] = target_codes(book, items.labels[rows])
@@ -158,24 +135,39 @@ def write_sides(
     write_mat(folder / "codes.mat", matlab_arrays(sides))
 
 
-def shortened_to(chosen: BitIndex, long: Packed, bits: int) -> Packed:
-    """Deliver the chosen bits of the trained codes."""
-    return {modality: cut(codes, bits, chosen.index) for modality, codes in long.items()}
+def short_codes(packed: PackedItems, chosen: BitIndex | None, plan: EncodePlan) -> Packed:
+    """Give the delivered codes: the chosen bits of the trained ones, or what the transform made of them."""
+    if chosen is None:
+        return packed.short
+    return {modality: cut(codes, plan.train_bits, chosen.index) for modality, codes in packed.long.items()}
 
 
-def write_real_queries(
-    folder: Path, packed: PackedItems, rows: np.ndarray, matrix: Matrix | None, chosen: BitIndex | None
+def real_levels(
+    packed: PackedItems, rows: np.ndarray, matrix: Matrix | None, chosen: BitIndex | None
+) -> dict[Modality, np.ndarray]:
+    """Give what the delivered codes of some rows are the signs of, in whole numbers."""
+    kept, place = None if chosen is None else chosen.index, np.searchsorted(packed.rows, rows)
+    return {one: query_levels(delivered(real[place], matrix, kept)) for one, real in packed.real.items()}
+
+
+def write_distance(
+    folder: Path,
+    packed: PackedItems,
+    items: LabelledItems,
+    matrix: Matrix | None,
+    chosen: BitIndex | None,
+    plan: EncodePlan,
 ) -> None:
-    """Write what the delivered codes of the queries are the signs of, for asymmetric distance."""
-    kept = None if chosen is None else chosen.index
-    place = np.searchsorted(packed.rows, rows)
-    arrays: Arrays = {
-        modality: query_levels(delivered(real[place], matrix, kept)) for modality, real in packed.real.items()
-    }
-    write_npz(folder / REAL_QUERIES, arrays)
+    """Choose how the model is searched where nobody says so, and log it."""
+    short = short_codes(packed, chosen, plan)
+    val, train = (code_set(short, packed, items, items.rows(part), plan.bits) for part in ("val", "train"))
+    real = real_levels(packed, items.rows("val"), matrix, chosen)
+    found = choose_distance(val if len(val) else None, real, train)
+    log.info("searched by %s distance: %s", found.chosen, found.reason)
+    write_json(folder / DISTANCE, {"chosen": found.chosen, "validation": found.validation})
 
 
-def write_quantised(folder: Path, facts: ModelFacts, packed: PackedItems, items: Items) -> None:
+def write_quantised(folder: Path, facts: ModelFacts, packed: PackedItems, items: LabelledItems) -> None:
     """Write words and real vectors of a method that quantises; for the others, that there are none."""
     used = facts.dictionaries is not None
     quantised: Arrays = {"used": np.array(used)}

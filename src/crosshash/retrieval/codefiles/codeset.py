@@ -75,6 +75,17 @@ class CodeSet:
         """Names of the items: `<U`[N]."""
         return self.image.ids
 
+    def take(self, rows: NDArray[np.integer]) -> CodeSet:
+        """Give the items of some rows int[M]."""
+        return CodeSet(
+            self.image.take(rows),
+            self.text.take(rows),
+            self.labels[rows],
+            self.classes,
+            self.has_text[rows],
+            self.has_labels[rows],
+        )
+
     def packed(self, modality: Modality) -> NDArray[np.uint8]:
         """Codes of one modality: uint8[N, ceil(K/8)]."""
         return self.image.packed if modality == "image" else self.text.packed

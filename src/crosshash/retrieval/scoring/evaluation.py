@@ -97,10 +97,30 @@ def have_labels(query: CodeSet, retrieval: CodeSet) -> bool:
     return bool(query.has_labels.any() and retrieval.has_labels.any())
 
 
-def task_map(query: CodeSet, retrieval: CodeSet, task: str, ties: Ties, undefined: Undefined) -> float:
-    """Give the mAP of one task, by labels, of the items that can take part; see `mean_average_precision`."""
+def task_map(
+    query: CodeSet,
+    retrieval: CodeSet,
+    task: str,
+    ties: Ties,
+    undefined: Undefined,
+    real: Real | None = None,
+) -> float:
+    """Give the mAP of one task, by labels, of the items that can take part; see `mean_average_precision`.
+
+    real: real codes int8[Q, K] of the queries by modality, for asymmetric distance.
+    """
     asks, answers = TASKS[task]
     rows, items = _taking_part(query, asks, task), _taking_part(retrieval, answers, task)
+    if real is not None:
+        packed = retrieval.packed(answers)[items]
+        sides = (
+            Side.of(query.packed(asks)[rows], query.labels[rows]),
+            Side.of(packed, retrieval.labels[items]),
+        )
+        search = RealSearch(real[asks][rows], packed, *sides)
+        names, ranks = query.ids[rows].tolist(), np.ones(1, np.int64)
+        scores = score_task(*sides, (ALL,), ranks, ties=ties, undefined=undefined, names=names, real=search)
+        return float(scores.values[str(ALL)].mean())
     return mean_average_precision(
         query.packed(asks)[rows],
         retrieval.packed(answers)[items],

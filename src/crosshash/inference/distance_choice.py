@@ -1,0 +1,58 @@
+"""By which distance a model is searched: the one that serves its validation queries better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.errors import CrosshashError
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet, Modality
+from crosshash.retrieval.scoring.evaluation import task_map
+from crosshash.retrieval.scoring.scores import DIGITS
+
+Distance = Literal["hamming", "asymmetric"]
+DATABASE = 10_000
+"""Training items that the validation queries search at most: the first."""
+
+
+@dataclass(frozen=True)
+class DistanceChoice:
+    """A distance; validation: mAP of the validation queries by distance and task; None: not scored."""
+
+    chosen: Distance
+    validation: dict[str, dict[str, float]] | None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words for people."""
+        if self.validation is None:
+            return "there are no validation queries with labels; the finer one is taken"
+        means = {name: sum(scores.values()) / len(scores) for name, scores in self.validation.items()}
+        told = ", ".join(f"{name} {mean:.4f}" for name, mean in means.items())
+        return f"mAP of the validation queries, mean of i2t and t2i: {told}"
+
+
+def choose_distance(
+    val: CodeSet | None, real: dict[Modality, NDArray[np.int8]], train: CodeSet
+) -> DistanceChoice:
+    """Let the validation queries search the training items both ways; of the query set nothing is read.
+
+    real: real codes int8[N, K] of the validation queries. Of equal means it is Hamming distance.
+    """
+    if val is None:
+        return DistanceChoice("asymmetric", None)
+    scores: dict[str, dict[str, float]] = {}
+    first = train.take(np.arange(min(DATABASE, len(train))))
+    for distance, levels in (("hamming", None), ("asymmetric", real)):
+        try:
+            scores[distance] = {
+                task: round(task_map(val, first, task, "expected", "skip", levels), DIGITS)
+                for task in CROSS_MODAL
+            }
+        except CrosshashError:  # nothing that a validation query could find
+            return DistanceChoice("asymmetric", None)
+    means = {distance: sum(scores[distance].values()) for distance in scores}
+    return DistanceChoice("asymmetric" if means["asymmetric"] > means["hamming"] else "hamming", scores)
