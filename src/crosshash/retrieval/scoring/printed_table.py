@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -39,7 +39,19 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
         table.add_row(escape(name) + mark, *(f"{part['mean']:.4f}" for part in found))
         if name.startswith(("mAP", "AP")) and "low" in found[0]:
             table.add_row("  95 %", *(f"{part['low']:.3f}-{part['high']:.3f}" for part in found), style="dim")
+        for cells in _asymmetric(metrics, name, tasks):
+            table.add_row(*cells)
     return table
+
+
+def _asymmetric(metrics: Mapping[str, Any], measure: str, tasks: Iterable[str]) -> Iterator[list[str]]:
+    """Give the rows of a measure by asymmetric distance: below the one whose difference is known."""
+    found = metrics.get("asymmetric") or {}
+    parts = [found.get(task, {}) for task in tasks]
+    if parts and all(f"{measure}_difference" in part for part in parts):
+        yield ["  asymmetric", *(f"{part[measure]:.4f}" for part in parts)]
+        ends = (f"{part['difference_low']:+.3f} {part['difference_high']:+.3f}" for part in parts)
+        yield ["  less Hamming", *ends]
 
 
 def _of_metrics(scores: Mapping[str, float]) -> dict[str, dict[str, float]]:

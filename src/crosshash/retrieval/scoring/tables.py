@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from crosshash.retrieval.scoring.report_measures import MEASURES
-from crosshash.retrieval.scoring.scores import DIGITS, RetrievalReport
+from crosshash.retrieval.scoring.scores import DIGITS, RetrievalReport, written
 
 QUERY_DIGITS = 12
+ASYMMETRIC = "asymmetric"
+"""Begins the names of measures by asymmetric distance."""
 
 
 def radius_table(report: RetrievalReport) -> pd.DataFrame:
@@ -43,16 +47,32 @@ def precision_table(report: RetrievalReport) -> pd.DataFrame:
 def query_table(report: RetrievalReport) -> pd.DataFrame:
     """Give columns task, id and the measures: one row per task and scored query.
 
-    Sets without labels have the columns of label-based measures too, empty, beside recall@1, 5 and 10.
+    Sets without labels have the columns of label-based measures too, empty, beside recall@1, 5 and 10. What
+    queries score by asymmetric distance stands in columns of its own.
     Rounded to twelve decimals: another computation agrees, and the last bits of a sum do not show.
     """
     parts = [
-        pd.DataFrame({"task": task, "id": part.ids.astype(object), **part.values})
+        pd.DataFrame(
+            {"task": task, "id": part.ids.astype(object), **part.values, **_asymmetric(report, task)}
+        )
         for task, part in report.tasks.items()
     ]
     table = pd.concat(parts, ignore_index=True)
     columns = dict.fromkeys(["task", "id", *(str(measure) for measure in MEASURES), *table.columns])
     return table.reindex(columns=list(columns)).round(QUERY_DIGITS)
+
+
+def _asymmetric(report: RetrievalReport, task: str) -> dict[str, NDArray[np.float64]]:
+    """Give the shown measures by asymmetric distance, of the queries that are scored both ways."""
+    if task not in report.asymmetric:
+        return {}
+    found, ids = report.asymmetric[task].report, report.tasks[task].ids
+    place = {name: row for row, name in enumerate(found.ids.tolist())}
+    rows = np.array([place.get(name, -1) for name in ids.tolist()])
+    return {
+        f"{ASYMMETRIC} {written(name)}": np.where(rows >= 0, found.values[name][rows], np.nan)
+        for name in found.shown
+    }
 
 
 def interval_table(report: RetrievalReport) -> pd.DataFrame:
