@@ -19,7 +19,7 @@ from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import ModelCard, build_method, save_model
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.search import load
-from stages import encode
+from stages import encode, infer
 from tests.stages.vector_set import BITS, WORDS, make_items, write_plans, write_set
 
 KEPT = 6
@@ -35,7 +35,8 @@ MODEL = Path("artifacts/model")
 def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A converted set and a SCAHN of random weights and significances."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(encode, "end_with_parent", lambda: None)
+    for stage in (infer, encode):
+        monkeypatch.setattr(stage, "end_with_parent", lambda: None)
     write_set(make_items())
     write_centers(Path("artifacts/centers/short.npz"), None)
     write_transform(Path("artifacts/transform.npz"), None)
@@ -52,6 +53,7 @@ def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(bits: int = KEPT, significance: str = "auto") -> dict[str, bytes]:
     write_plans(bits=bits, significance=significance)
+    infer.main("set")
     encode.main("set")
     return {path.stem: path.read_bytes() for path in encode.CODES.iterdir()}
 

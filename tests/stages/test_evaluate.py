@@ -11,7 +11,7 @@ import yaml
 from crosshash.artifacts import read_json, write_npz
 from crosshash.codes.bit_index import write_bit_index
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.codefiles.codeset import read_code_set
+from crosshash.retrieval.codefiles.codeset import CodeSet, read_code_set
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.retrieval.scoring.report_measures import MEASURES
 from crosshash.retrieval.scoring.score_files import score
@@ -34,6 +34,8 @@ def prepare(labelled: bool = True, used: bool = True, **changes: Any) -> None:  
         long = random_set(prefix, generator, items, bits=64)
         labels = short.labels if labelled else short.labels * 0
         flags = [labelled] * items
+        if side == "query":
+            write_real(short, generator)
         for name, codes in ((side, short), (f"{side}_long", long)):
             signs = codes.image.signs(), codes.text.signs()
             write_set(CODES / f"{name}.npz", code_set(prefix, *signs, labels, None, flags))
@@ -62,6 +64,13 @@ def prepare(labelled: bool = True, used: bool = True, **changes: Any) -> None:  
     Path("plan/evaluate.yaml").write_text(yaml.safe_dump({**plan, **changes}), encoding="utf-8")
 
 
+def write_real(codes: CodeSet, generator: np.random.Generator) -> None:
+    """Write real codes with the signs of the queries' codes."""
+    sure = {name: generator.integers(1, 128, (len(codes), codes.bits)) for name in ("image", "text")}
+    signs = {"image": codes.image.signs(), "text": codes.text.signs()}
+    write_npz(CODES / "query_real.npz", {name: (sure[name] * signs[name]).astype(np.int8) for name in sure})
+
+
 @pytest.fixture(autouse=True)
 def _in_an_empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -79,11 +88,17 @@ def test_the_keys_of_metrics_json() -> None:
         "method", "dataset", "bits", "train_bits", "protocol", "threads", "n_query", "n_retrieval",
         "n_undefined", "n_unlabelled", "n_captionless", "base_rate", "headline", "ties", "undefined",
         "warning", "target_mAP", "train_bits_mAP", "significance", "rerank", "i2t", "t2i", "i2i", "t2t",
+        "asymmetric",
     ]  # fmt: skip
     for task in ("i2t", "t2i", "i2i", "t2t"):
         assert list(found[task]) == [
             "mAP", "mAP_low", "mAP_high", "AP@50[min]", "AP@50[hits]", "AP@500[min]", "AP@5000[min]", "P@10",
             "P@100", "P@1000", "recall@100", "recall@1000", "nDCG@1000", "P@radius2", "recall@radius2",
+        ]  # fmt: skip
+        assert list(found["asymmetric"][task]) == [
+            "mAP", "mAP_low", "mAP_high", "AP@50[min]", "AP@50[hits]", "AP@500[min]", "AP@5000[min]", "P@10",
+            "P@100", "P@1000", "recall@100", "recall@1000", "nDCG@1000",
+            "mAP_difference", "difference_low", "difference_high",
         ]  # fmt: skip
     assert [found[key] for key in ("protocol", "headline", "undefined")] == ["strict", "mAP", "skip"]
     assert (found["n_query"], found["n_retrieval"], found["bits"], found["train_bits"]) == (12, 130, 16, 64)
@@ -127,6 +142,37 @@ def test_the_figures_are_those_of_the_codes_that_they_name() -> None:
     }
 
 
+def test_asymmetric_scores_are_those_of_plain_loops_and_the_difference_is_paired() -> None:
+    prepare()
+    main()
+    found, queries = metrics(), pd.read_parquet("artifacts/per_query.parquet").set_index(["task", "id"])
+    query, retrieval = (read_code_set(CODES / f"{name}.npz") for name in ("query", "retrieval"))
+    real = dict(np.load(CODES / "query_real.npz"))
+    signs = retrieval.text.signs().astype(int)
+    for row, name in enumerate(query.ids.tolist()):
+        shared = [int((query.labels[row] & labels).sum()) for labels in retrieval.labels]
+        if not any(shared):
+            continue
+        levels = real["image"][row].astype(int)
+        pairs = [(int(-(levels @ code)), common) for code, common in zip(signs, shared, strict=True)]
+        assert queries.loc[("i2t", name), "asymmetric mAP"] == pytest.approx(
+            loops.Expected(pairs).ap(None, "min")
+        )
+    i2t = queries.loc["i2t"]
+    difference = (i2t["asymmetric mAP"] - i2t["AP"]).mean()
+    told = found["asymmetric"]["i2t"]
+    assert told["mAP_difference"] == pytest.approx(difference, abs=1e-6)
+    assert told["mAP"] == pytest.approx(i2t["asymmetric mAP"].mean(), abs=1e-6)
+    assert told["difference_low"] <= told["mAP_difference"] <= told["difference_high"]
+
+
+def test_real_codes_of_other_queries_are_refused() -> None:
+    prepare()
+    write_npz(CODES / "query_real.npz", {name: np.ones((11, 16), np.int8) for name in ("image", "text")})
+    with pytest.raises(CrosshashError, match=r"query_real\.npz: its rows are not those .*dvc repro encode"):
+        main()
+
+
 def test_files_scored_by_hand_give_the_same_figures() -> None:
     prepare()
     main()
@@ -144,7 +190,10 @@ def test_curves_and_scores_per_query() -> None:
     queries = pd.read_parquet("artifacts/per_query.parquet")
     assert list(radius.columns) == ["task", "recall", "precision"]
     assert list(at.columns) == ["task", "n", "precision"]
-    assert list(queries.columns) == ["task", "id", *(str(measure) for measure in MEASURES)]
+    shown = [name for name in found["asymmetric"]["i2t"] if "_" not in name]
+    assert list(queries.columns) == [
+        "task", "id", *(str(measure) for measure in MEASURES), *(f"asymmetric {name}" for name in shown),
+    ]  # fmt: skip
     by_rank, means = pd.read_csv("plots/pr_by_rank.csv"), pd.read_csv("artifacts/scores.csv")
     assert list(by_rank.columns) == ["task", "n", "recall", "precision"]
     assert list(means.columns) == ["task", "measure", "mean", "low", "high"]
