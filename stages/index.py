@@ -30,7 +30,7 @@ from crosshash.seeding import stream_seed
 
 CODES = Path("artifacts/codes/retrieval.npz")
 QUANTISED = Path("artifacts/codes/quantised.npz")
-ENCODER = Path("artifacts/codes") / NAME
+ENCODER, DISTANCE = Path("artifacts/codes") / NAME, Path("artifacts/codes/distance.json")
 TIMINGS = Path("timings.json")
 log = logging.getLogger(__name__)
 ASKING: dict[Modality, tuple[Modality, str]] = {"image": ("text", "t2i"), "text": ("image", "i2t")}
@@ -54,6 +54,8 @@ def main() -> None:
     with atomic_path(Path("artifacts/index")) as folder:
         folder.mkdir()
         statistics: dict[str, Any] = {"bits": codes.bits, "encoder": read_json(ENCODER)}
+        statistics["distance"] = plan.distance if plan.distance != "auto" else read_json(DISTANCE)["chosen"]
+        log.info("searched by %s distance where nobody says so", statistics["distance"])
         for modality, (asking, task) in ASKING.items():
             index, measured[task] = build(codes, modality, asking, plan)
             index.save(folder / f"{modality}.faiss")

@@ -6,10 +6,16 @@ exact: equal scores are equal whoever adds them up, in whatever order.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError, listed
+
+Distance = Literal["hamming", "asymmetric"]
+DISTANCES: tuple[Distance, ...] = ("hamming", "asymmetric")
+"""Code against code, or the query's real code against the items' codes."""
 
 LEVELS = 127
 """The largest number of a query's code, in int8: finer ones find nothing more (docs/search.md)."""

@@ -17,6 +17,7 @@ from rich.table import Table
 from crosshash.commands.options import AsJson, Project, told
 
 if TYPE_CHECKING:
+    from crosshash.codes.real_codes import Distance
     from crosshash.search import Hit, Searcher
 
 Index = Annotated[
@@ -44,6 +45,10 @@ def search(
     label: Annotated[
         list[str] | None, typer.Option(help="Only items with this label, or any of several.")
     ] = None,
+    distance: Annotated[
+        str | None,
+        typer.Option(help="hamming | asymmetric (the query's real code).", show_default="the index's"),
+    ] = None,
     index: Index = None,
     project: Project = Path(),
     as_json: AsJson = False,
@@ -59,7 +64,7 @@ def search(
         asked = encode_question(searcher, question)
         if asked.unknown_words:
             print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)
-        found = searcher.find(asked.encoded, question.task, top, label or ())
+        found = searcher.find(asked.encoded, question.task, top, label or (), checked_distance(distance))
     warn(searcher, project)
     several = queries is not None or len(found) > 1
     if as_json:
@@ -69,6 +74,23 @@ def search(
         return
     for name, hits in zip(asked.names, found, strict=True):
         Console().print(_table(hits, name if several else None))
+
+
+def checked_distance(name: str | None) -> Distance | None:
+    """Take the name of a distance; None stays.
+
+    Raises:
+        CrosshashError: there is no such distance.
+    """
+    from crosshash.codes.real_codes import DISTANCES
+    from crosshash.errors import CrosshashError
+
+    for distance in DISTANCES:
+        if name == distance:
+            return distance
+    if name is None:
+        return None
+    raise CrosshashError(f"--distance: there is no '{name}', but {' and '.join(DISTANCES)}.")
 
 
 def warn(searcher: Searcher, project: Path) -> None:

@@ -118,6 +118,7 @@ class IndexSection(Section):
     """How codes are searched."""
 
     kind: Literal["flat", "ivf", "hnsw", "multihash", "auto"]
+    distance: Literal["auto", "hamming", "asymmetric"]
 
 
 class ReportSection(Section):

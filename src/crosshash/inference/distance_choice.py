@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crosshash.codes.real_codes import Distance
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet, Modality
 from crosshash.retrieval.scoring.evaluation import task_map
 from crosshash.retrieval.scoring.scores import DIGITS
 
-Distance = Literal["hamming", "asymmetric"]
 DATABASE = 10_000
 """Training items that the validation queries search at most: the first."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import HashCodes
+from crosshash.codes.real_codes import Distance
 from crosshash.errors import CrosshashError
 from crosshash.search.decoding import Picture
 from crosshash.search.encoder import Encoded, Encoder, load_encoder
@@ -63,6 +64,7 @@ class Hasher:
         image: Picture | None = None,
         top: int = 10,
         labels: str | Sequence[str] = (),
+        distance: Distance | None = None,
     ) -> list[Hit]:
         """Find the images nearest to a text, or the texts nearest to an image; see `Searcher.find`.
 
@@ -75,7 +77,7 @@ class Hasher:
             query, task = self.encoder.pictures([image]), "i2t"
         else:
             raise CrosshashError("search takes a text or an image, one of them.")
-        (hits,) = self.searcher.find(query, task, top, labels)
+        (hits,) = self.searcher.find(query, task, top, labels, distance)
         return hits
 
     @cached_property

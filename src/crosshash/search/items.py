@@ -36,7 +36,8 @@ class Item:
 class Hit:
     """A found item: id, Hamming distance to the query, path of the picture, first caption, labels.
 
-    score: by which the first candidates were ordered anew, larger is nearer; None where they were not.
+    score: of asymmetric distance, or by which the first candidates were ordered anew, larger is nearer; None
+    where the order is that of Hamming distance.
     """
 
     id: str

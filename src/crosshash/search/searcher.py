@@ -8,8 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from crosshash.codes.real_codes import DISTANCES, Distance
 from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.encoder import Encoded, Encoder, load_encoder
@@ -96,6 +99,13 @@ class Searcher:
         return {modality: len(index) for modality, index in self.index.codes.items()}
 
     @property
+    def distance(self) -> Distance | None:
+        """By which distance is searched where nobody says so; None: in the two stages of a quantiser."""
+        if self.index.quantiser is not None:
+            return None
+        return "asymmetric" if self.index.statistics.get("distance") == "asymmetric" else "hamming"
+
+    @property
     def labels(self) -> list[str]:
         """All labels that a search can be narrowed to, sorted."""
         return self._items.labels
@@ -147,22 +157,34 @@ class Searcher:
         return self.encoder.unknown_words(text)
 
     def find(
-        self, encoded: Encoded, task: str, top: int = 10, labels: str | Sequence[str] = ()
+        self,
+        encoded: Encoded,
+        task: str,
+        top: int = 10,
+        labels: str | Sequence[str] = (),
+        distance: Distance | None = None,
     ) -> list[list[Hit]]:
         """Find the nearest items of each query, at most `top` or all there are, nearest first.
 
-        By Hamming distance, then row of the index. Where the method quantises, the first candidates are
-        ordered by their score, then distance, then row. labels: one or several; only items that have any.
+        distance: `hamming`, by distance, then row of the index; `asymmetric`, by the share of the query's
+        real code that agrees (the score, 1: all of it, -1: nothing), then row; None: that of the index, or,
+        where the method quantises, by Hamming distance and the first candidates ordered by their score, then
+        distance, then row. labels: one or several; only items that have any.
 
         Raises:
-            CrosshashError: an unknown task or label, `top` below 1, or no item of the modality that answers.
+            CrosshashError: an unknown task, label or distance, `top` below 1, or no item of the modality that
+                answers.
         """
+        if distance not in (None, *DISTANCES):
+            raise CrosshashError(f"unknown distance '{distance}'; there are {' and '.join(DISTANCES)}.")
         answers = self._answers(task)
         if top < 1:
             raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
         keep = self._items.rows_with(labels) if labels else None
         codes, quantiser = self.index.codes[answers], self.index.quantiser
-        if quantiser is None or encoded.vectors is None:
+        if distance == "asymmetric" or (distance is None and self.distance == "asymmetric"):
+            rows, distances, scores = _by_real_codes(codes, encoded, top, keep)
+        elif quantiser is None or encoded.vectors is None or distance == "hamming":
             rows, distances = codes.search(encoded.codes, top, keep)
             scores = np.full(rows.shape, np.nan, np.float32)
         else:
@@ -204,3 +226,14 @@ class Searcher:
         if task not in TASKS:
             raise CrosshashError(f"unknown task '{task}'; there are {', '.join(TASKS)}.")
         return TASKS[task][1]
+
+
+def _by_real_codes(
+    codes: CodeIndex, encoded: Encoded, top: int, keep: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Give rows by asymmetric distance, their Hamming distances, and how much of the real code agrees."""
+    levels = encoded.levels.astype(np.float32)
+    rows, products = codes.search_real(levels, top, keep)
+    found = codes.packed[np.searchsorted(codes.rows, rows)]
+    distances = np.bitwise_count(found ^ encoded.codes[:, None]).sum(axis=2, dtype=np.int32)
+    return rows, distances, (products / np.abs(levels).sum(axis=1, keepdims=True)).astype(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel
@@ -27,13 +28,14 @@ class FoundItem(BaseModel):
 
 
 class Found(BaseModel):
-    """An answer: distances are Hamming distances of codes of `bits` bits.
+    """An answer: distances are Hamming distances of codes of `bits` bits, whatever `ordered_by`.
 
     `unknown_words` are those of the query that the model has never seen.
     """
 
     task: str
     bits: int
+    ordered_by: Literal["hamming", "asymmetric", "two stages"]
     unknown_words: list[str]
     hits: list[FoundItem]
 
@@ -50,7 +52,9 @@ def answer(searcher: Searcher, queries: Sequence[Query]) -> list[Hits | Exceptio
     for query, places in _alike(queries).items():
         rows = _rows(encoded, places)
         try:
-            found: Sequence[Hits | Exception] = searcher.find(rows, query.task, query.top, query.labels)
+            found: Sequence[Hits | Exception] = searcher.find(
+                rows, query.task, query.top, query.labels, query.distance
+            )
         except CrosshashError as error:
             found = [error] * len(places)
         for place, hits in zip(places, found, strict=True):
@@ -64,6 +68,7 @@ def told(searcher: Searcher, query: Query, hits: Hits) -> Found:
     return Found(
         task=query.task,
         bits=searcher.bits,
+        ordered_by=query.distance or searcher.distance or "two stages",
         unknown_words=searcher.unknown_words(text) if text else [],
         hits=[
             FoundItem(

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from crosshash.codes.real_codes import Distance
+
 A = TypeVar("A")
 
 log = logging.getLogger("crosshash.service")
@@ -28,6 +30,7 @@ class Query:
     task: str
     top: int
     labels: tuple[str, ...] = ()
+    distance: Distance | None = None
 
 
 @dataclass(frozen=True, eq=False)

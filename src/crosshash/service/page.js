@@ -87,7 +87,8 @@ function show(found, wanted, asked, milliseconds) {
   const kind = found.task.endsWith("i") ? "pictures" : "captions";
   const cards = found.hits.map((hit) => card(hit, wanted));
   replaceHits(...cards);
-  const sentences = [`The ${cards.length} ${kind} nearest to ${asked}, in ${Math.round(milliseconds)} ms.`];
+  const by = { hamming: " by Hamming distance", asymmetric: " by asymmetric distance" }[found.ordered_by] ?? "";
+  const sentences = [`The ${cards.length} ${kind} nearest to ${asked}${by}, in ${Math.round(milliseconds)} ms.`];
   if (wanted && cards.length) {
     const right = cards.filter((one) => one.className === "hit").length;
     sentences.push(`${right} of them share a label with it (${wanted.join(", ")}).`);

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.requests import ClientDisconnect
 
+from crosshash.codes.real_codes import Distance
 from crosshash.errors import CrosshashError
 from crosshash.service import batches
 from crosshash.service.answers import Found, Hits, picture_address, told
@@ -25,6 +26,10 @@ LONGEST_TEXT = 2000
 KEPT = {"Cache-Control": "private, max-age=600"}
 
 Top = Annotated[int, Query(ge=1, le=LARGEST_TOP, description="How many items; all, where there are fewer.")]
+By = Annotated[
+    Distance | None,
+    Query(description="Code against code, or the query's real code against codes; without it the index's."),
+]
 Labels = Annotated[
     list[str] | None, Query(description="Only items with this label; may be repeated: with any of these.")
 ]
@@ -56,12 +61,17 @@ router = APIRouter(responses=refusals(503))
 
 
 class Health(BaseModel):
-    """What the service searches; items: how many can be found by their image, and by their text."""
+    """What the service searches.
+
+    distance: by which, where a request names none; null: in two stages. items: how many can be found by their
+    image, and by their text.
+    """
 
     status: Literal["ok"] = "ok"
     method: str
     dataset: str
     bits: int
+    distance: Distance | None
     items: dict[str, int]
 
 
@@ -83,11 +93,12 @@ async def by_text(
     task: ByText = "t2i",
     top: Top = TOP,
     label: Labels = None,
+    distance: By = None,
 ) -> Response:
     """Hits by distance, then row of the index; the first of them re-ranked where the model quantises."""
     if not q.strip():
         raise HTTPException(422, "q: the query is empty: write what you look for")
-    return await _found(request, batches.Query(q, task, top, tuple(label or ())))
+    return await _found(request, batches.Query(q, task, top, tuple(label or ()), distance))
 
 
 @router.post(
@@ -102,6 +113,7 @@ async def by_picture(
     task: ByPicture = "i2t",
     top: Top = TOP,
     label: Labels = None,
+    distance: By = None,
 ) -> Response:
     """The body is a picture file as it is: JPEG, PNG, WebP, GIF, TIFF or BMP."""
     service = service_of(request)
@@ -114,7 +126,7 @@ async def by_picture(
         body = await body_of(request, service.largest)
         async with service.decoders:  # apart from the search, which a large picture must not hold up
             small = await asyncio.to_thread(service.searcher.clean_picture, body)
-    return await _found(request, batches.Query(small, task, top, tuple(label or ())))
+    return await _found(request, batches.Query(small, task, top, tuple(label or ()), distance))
 
 
 @router.get(
@@ -155,7 +167,13 @@ async def health(request: Request) -> Response:
     """Told from memory, while searches run."""
     searcher = service_of(request).searcher
     return _json(
-        Health(method=searcher.method, dataset=searcher.dataset, bits=searcher.bits, items=searcher.counts)
+        Health(
+            method=searcher.method,
+            dataset=searcher.dataset,
+            bits=searcher.bits,
+            distance=searcher.distance,
+            items=searcher.counts,
+        )
     )
 
 

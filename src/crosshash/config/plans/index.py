@@ -12,4 +12,5 @@ class IndexPlan(Plan):
 
     bits: int
     kind: Literal["flat", "ivf", "hnsw", "multihash", "auto"]
+    distance: Literal["auto", "hamming", "asymmetric"]
     seed: int
