@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosshash.index.asymmetric import best
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.distinct import MIXED, Distinct, flat_or_distinct
 from crosshash.index.flat import LONGEST, Flat
 from tests.index.codes import clustered
 
@@ -27,7 +29,7 @@ def by_loops(queries: np.ndarray, codes: np.ndarray, rows: np.ndarray, top: int)
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.integers(0, 10_000), st.integers(8, 1_024), st.integers(1, 90), st.integers(1, 20),
+    st.integers(0, 10_000), st.integers(8, 1_024), st.integers(1, 90), st.integers(1, 200),
     st.integers(1, 100), st.integers(0, 70),
 )  # fmt: skip
 def test_equals_sorting_all_pairs(
@@ -47,22 +49,60 @@ def test_equals_sorting_all_pairs(
     assert pairs == by_loops(queries, codes, rows, top)
 
 
-@pytest.mark.parametrize("bits", [16, 64, 100, 1_024, 1_032, 2_048])
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 20), st.integers(1, 90), st.integers(1, 100))
+def test_equal_codes_met_once_are_found_as_if_met_each(seed: int, bits: int, items: int, top: int) -> None:
+    """The same answers as of the scan over all; signs and few values as real queries, which tie often."""
+    codes, top = drawn(seed, items, bits, 12), min(top, items)
+    queries = drawn(seed + 1, 5, bits, 12)
+    every, once = Flat.over(codes), flat_or_distinct(codes)
+    assert isinstance(once, Distinct) == (len(np.unique(codes, axis=0)) <= 0.75 * items)
+    reals = np.random.default_rng(seed).choice([-2, -1, 1], (5, 8 * codes.shape[1])).astype(np.float32)
+    for a, b in zip(
+        (*every.nearest(queries, top), *best(reals, codes, np.arange(items), top)),
+        (*once.nearest(queries, top), *once.best(reals, top)),
+        strict=True,
+    ):
+        assert np.array_equal(a, b)
+
+
+def test_long_codes_of_one_key_are_told_apart() -> None:
+    """Codes of two words (u, v) and (u + 1, v - MIXED) have one key, u MIXED + v, and lie mixed."""
+    u, v = np.array([5], np.uint64), np.array([2**63], np.uint64)
+    two = np.stack([np.concatenate([u, v]), np.concatenate([u + np.uint64(1), v - MIXED])])
+    codes = two.view(np.uint8).reshape(2, 16)[np.resize([0, 1, 1], 30)]
+    index = CodeIndex.build(codes, np.arange(30))
+    rows, distances = index.search(codes[1:2], 25)
+    differing = np.bitwise_count(codes ^ codes[1]).sum(axis=1, dtype=np.int64)
+    order = np.argsort(differing, kind="stable")[:25]
+    assert rows[0].tolist() == order.tolist()
+    assert distances[0].tolist() == differing[order].tolist()
+
+
+@pytest.mark.parametrize(
+    ("bits", "items"), [(16, 30_000), (64, 20_000), (100, 20_000), (1_024, 3_000), (1_032, 3_000)]
+)
+@pytest.mark.parametrize("different", [True, False])
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_many_codes_with_ties_whatever_the_threads(
-    bits: int, threads: str, monkeypatch: pytest.MonkeyPatch
+    bits: int, items: int, different: bool, threads: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond 1,024 bits too, where bits are counted."""
+    """With codes nearly all different, and with groups of equal ones; beyond 1,024 bits, bits are counted."""
     monkeypatch.setenv("CROSSHASH_THREADS", threads)
-    codes = np.concatenate([drawn(0, 15_000, bits, 700), drawn(1, 5_000, bits, 4_000)])
-    queries = np.concatenate([codes[:60], drawn(2, 40, bits, 40), ~codes[:30]])
-    queries[100:] &= np.packbits(np.ones(bits, np.uint8))
-    index = CodeIndex.build(codes, np.arange(20_000) * 3)
-    assert (index.flat.blocks is None) == (codes.shape[1] > LONGEST)
-    found, distances = index.search(queries, 1_000)
+    few = items // 40
+    codes = drawn(0, items, bits, few)
+    if different and bits > 16:
+        codes = np.concatenate([codes[: items // 10], drawn(1, items - items // 10, bits, 10 * items)])
+    queries = np.concatenate([codes[:50], drawn(2, 30, bits, 30), ~codes[:10]])
+    queries[80:] &= np.packbits(np.ones(bits, np.uint8))
+    index = CodeIndex.build(codes, np.arange(items) * 3)
+    flat = index.flat.flat if isinstance(index.flat, Distinct) else index.flat
+    assert (flat.blocks is None) == (codes.shape[1] > LONGEST)
+    assert (flat is index.flat) == (different and bits > 16)
+    found, distances = index.search(queries, 500)
     for query, rows, near in zip(queries, found, distances, strict=True):
         differing = np.bitwise_count(codes ^ query).sum(axis=1, dtype=np.int64)
-        order = np.argsort(differing, kind="stable")[:1_000]
+        order = np.argsort(differing, kind="stable")[:500]
         assert np.array_equal(rows, order * 3)
         assert np.array_equal(near, differing[order])
 

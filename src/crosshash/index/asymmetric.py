@@ -32,10 +32,9 @@ def rescored(queries: Reals, packed: Codes, places: Rows, top: int) -> Scored:
 
     queries: float32[Q, 8 W]; packed: uint8[N, W]; places: int64[Q, C], C at least `top`.
     """
-    tables, asked = byte_tables(queries), np.arange(len(queries))[:, None]
-    scores = np.zeros(places.shape)
-    for byte in range(packed.shape[1]):
-        scores += tables[asked, byte, packed[places, byte]]
+    tables = byte_tables(queries)
+    firsts = np.arange(0, tables.size, 256).reshape(len(queries), 1, -1)  # of each table, all side by side
+    scores = tables.ravel().take(firsts + packed[places]).sum(axis=2)
     order = np.lexsort((places, -scores), axis=-1)[:, :top]
     return np.take_along_axis(places, order, axis=1), np.take_along_axis(scores, order, axis=1)
 

@@ -12,6 +12,7 @@ import numpy as np
 from crosshash.errors import CrosshashError, listed
 from crosshash.index.asymmetric import Reals, Scored, best
 from crosshash.index.checks import check_codes, check_queries, check_top, checked_reals
+from crosshash.index.distinct import Distinct, flat_or_distinct
 from crosshash.index.exact import Codes, Found, Rows, nearest, over_queries
 from crosshash.index.flat import Flat
 from crosshash.index.index_file import read_index, write_index
@@ -131,9 +132,9 @@ class CodeIndex:
         return self.rows[places], scores
 
     @cached_property
-    def flat(self) -> Flat:
+    def flat(self) -> Flat | Distinct:
         """All codes as the scan reads them, laid out by the first search that goes through all."""
-        return Flat.over(self.packed)
+        return flat_or_distinct(self.packed)
 
     def add(self, packed: Codes, rows: Rows) -> None:
         """Take in more codes uint8[N, W] under new rows int64[N]; nothing is learned anew.

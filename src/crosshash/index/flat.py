@@ -70,7 +70,7 @@ class Flat:
         """
         if self.blocks is None:
             return best(queries, self.packed, np.arange(len(self.packed)), top)
-        # As long as +-1 values: then the widest table of the query spans 16 of the 17 that all are rounded by.
+        # As long as +-1 values: the widest table of the query spans 16 of the 17 that all are rounded by.
         wide = queries.astype(np.float64)
         longest = np.abs(wide).reshape(len(queries), -1, GROUP).sum(axis=2).max(axis=1, keepdims=True)
         _, places = self._search((wide * (GROUP / longest)).astype(np.float32), self._candidates(top))
