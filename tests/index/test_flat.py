@@ -107,6 +107,16 @@ def test_many_codes_with_ties_whatever_the_threads(
         assert np.array_equal(near, differing[order])
 
 
+@pytest.mark.parametrize("bits", [512, 1_024])
+def test_distances_of_long_codes_are_right_also_where_one_item_is_wanted(bits: int) -> None:
+    """The complement of the query is all bits away."""
+    flat = Flat.over(np.full((40, bits // 8), 255, np.uint8))
+    for top in (1, 2, 40):
+        places, distances = flat.nearest(np.zeros((1, bits // 8), np.uint8), top)
+        assert places.tolist() == [[*range(top)]]
+        assert distances.tolist() == [[bits] * top]
+
+
 def test_a_query_is_answered_the_same_alone_and_among_others() -> None:
     codes, queries = clustered(0, 3_000), clustered(1, 70)
     index = CodeIndex.build(codes, np.arange(3_000))

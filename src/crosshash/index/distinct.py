@@ -1,7 +1,7 @@
 """Flat search where many codes are equal, as those of a trained model are: different codes are met once.
 
-A code is met under the first place that has it. Of the `top` best items, none has a code that is not among the
-`top` best different ones by (distance, first place): every code before it stands for an item before it.
+A code is met under the first place that has it. Of the `top` best items, none has a code that is not among
+the `top` best different ones by (distance, first place): each code before it stands for an item before it.
 """
 
 from __future__ import annotations
