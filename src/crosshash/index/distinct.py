@@ -52,12 +52,16 @@ class Distinct:
         for query, (near, cost) in enumerate(zip(codes, costs, strict=True)):
             sizes = np.minimum(self.sizes[near], top)
             last = cost[np.searchsorted(np.cumsum(sizes), top)]
-            count = np.searchsorted(cost, last, side="right")
-            ends = np.cumsum(sizes[:count])
-            shift = self.starts[near[:count]] - ends + sizes[:count]
-            places = self.places[np.repeat(shift, sizes[:count]) + np.arange(ends[-1])]
-            each = np.repeat(cost[:count], sizes[:count])
-            order = np.lexsort((places, each))[:top]
+            first, count = np.searchsorted(cost, last), np.searchsorted(cost, last, side="right")
+            sizes = sizes[:count]
+            starts = np.cumsum(sizes) - sizes
+            places = self.places[
+                np.repeat(self.starts[near[:count]] - starts, sizes) + np.arange(sizes.sum())
+            ]
+            before = starts[first]
+            places[before:].partition(top - before - 1)  # of those at the last cost, the first are enough
+            places, each = places[:top], np.repeat(cost[:count], sizes)[:top]
+            order = np.lexsort((places, each))
             found[0][query], found[1][query] = places[order], each[order]
         return found
 
