@@ -1,9 +1,9 @@
 """Search in large sets of codes: what each kind of index costs and finds, also where many codes are equal.
 
-And two stages against brute force.
+Flat search beside FAISS's own and other libraries, and two stages against brute force.
 
 python -m benchmarks.search [PROJECT] [--items 1000000] [--sizes 10000 100000 1000000]
-                            [--only kinds|groups|stages]
+                            [--only flat|kinds|groups|stages]
 
 PROJECT is a folder in which `dvc repro` ran with hq; without one, hq is trained on generated scenes first.
 All that is compared runs in turn, on `CROSSHASH_THREADS` threads; times are medians. Prints Markdown.
@@ -24,6 +24,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.clustered import BITS, FLIPPED, PROTOTYPES, clustered_codes
+from benchmarks.flat_search import compare_flat, compare_real
 from benchmarks.rerank import trained_hq
 from benchmarks.two_stages import compare_sizes
 from crosshash.errors import run_stage
@@ -34,7 +36,6 @@ from crosshash.index.structures import KINDS, NAMES, Kind, build_structure
 from crosshash.seeding import stream
 from crosshash.workers.cores import cores
 
-BITS, PROTOTYPES, FLIPPED = 64, 1_000, 0.1
 QUERIES, TOP, REPEATS, ALONE = 512, 100, 5, 100
 MOST_SLOWER, LEAST_FASTER, LEAST_RECALL = 1.3, 5.0, 0.95
 
@@ -48,31 +49,20 @@ COLUMNS = ("kind", "setting", "recall@10", "recall@100", "recall@100[id]", "ms p
 Codes = NDArray[np.uint8]
 
 
-def clustered_codes(
-    name: str, items: int, flipped: float = FLIPPED, prototypes_of: int = PROTOTYPES
-) -> Codes:
-    """Perturb prototypes, as a trained model does with what it takes for alike: uint8[N, BITS / 8]."""
-    prototypes = stream(0, "benchmark", "search").integers(0, 2, (prototypes_of, BITS), np.uint8)
-    generator = stream(0, "benchmark", "search", name)
-    packed = np.empty((items, BITS // 8), np.uint8)
-    for start in range(0, items, 1 << 16):
-        block = packed[start : start + (1 << 16)]
-        near = prototypes[generator.integers(prototypes_of, size=len(block))]
-        block[:] = np.packbits(near ^ (generator.random(near.shape, np.float32) < flipped), axis=1)
-    return packed
-
-
 def medians(
-    ways: Mapping[str, Callable[[], object]], queries: int, repeats: int = REPEATS
+    ways: Mapping[str, Callable[[], object]],
+    queries: int,
+    repeats: int = REPEATS,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Time each way in turn, so that other work slows all alike; milliseconds per query."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, way in ways.items():
-            start = time.perf_counter()
+            start = clock()
             way()
             if turn:  # the first turn warms up
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
     return {name: 1000 * statistics.median(values) / queries for name, values in times.items()}
 
 
@@ -102,6 +92,7 @@ def compare_kinds(items: int) -> bool:
         shown = [f"{recalls[column]:.3f}" for column in COLUMNS if column in recalls]
         shown += [f"{batch[kind]:.4f}", f"{single[kind]:.3f}", f"{faster:.1f}", seconds[kind]]
         print(f"| {' | '.join((name, setting(index), *shown, f'{stored(index):.0f}'))} |")
+    compare_real(indexes, medians)
     auto = CodeIndex.build(codes, np.arange(items), "auto", tuning).kind
     ratio = batch["flat"] / batch[FAISS]
     print(f"\nflat takes {ratio:.2f} times what FAISS takes directly (at most {MOST_SLOWER} is required);")
@@ -162,10 +153,14 @@ def main() -> None:
     parser.add_argument("project", nargs="?", type=Path, help="a folder where `dvc repro` ran with hq")
     parser.add_argument("--items", type=int, default=1_000_000, help="codes that the kinds are compared on")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--only", choices=("kinds", "groups", "stages"))
+    parser.add_argument("--only", choices=("flat", "kinds", "groups", "stages"))
     chosen = parser.parse_args()
     faiss.omp_set_num_threads(cores())
-    reached = chosen.only in ("groups", "stages") or compare_kinds(chosen.items)
+    reached = True
+    if chosen.only in (None, "flat"):
+        reached &= compare_flat(chosen.items, medians, time.process_time)
+    if chosen.only in (None, "kinds"):
+        reached &= compare_kinds(chosen.items)
     if chosen.only in (None, "groups"):
         compare_groups()
     if chosen.only in (None, "stages"):

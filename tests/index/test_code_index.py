@@ -168,6 +168,29 @@ def test_added_items_are_found_and_removed_ones_are_not(kind: str) -> None:
     assert index.search(CODES[:1], 3)[0][0, 0] == ROWS[0]
 
 
+def test_real_valued_queries_follow_what_is_added_and_removed(kind: str) -> None:
+    """Exact with rows to keep; without, most of the exact answer, whatever the kind."""
+    index = built(kind, 2_100)
+    asked = 2 * np.unpackbits(QUERIES, axis=1).astype(np.float32) - 1
+    asked *= np.random.default_rng(3).random(asked.shape, np.float32)
+    index.search_real(asked[:1], 1)
+    index.add(CODES[2_100:], ROWS[2_100:])
+    for left in (ROWS, np.setdiff1d(ROWS, ROWS[::3])):
+        index.remove(np.setdiff1d(index.rows, left))
+        codes = CODES[np.isin(ROWS, left)]
+        scores = asked.astype(np.float64) @ (2.0 * np.unpackbits(codes, axis=1) - 1).T
+        rows = ROWS[np.isin(ROWS, left)]
+        order = np.array([np.lexsort((rows, -one))[:50] for one in scores])
+        kept, values = index.search_real(asked, 50, keep=np.append(left, 10_001))
+        assert np.array_equal(kept, rows[order])
+        assert np.allclose(values, np.take_along_axis(scores, order, axis=1), rtol=1e-12)
+        found, values = index.search_real(asked, 50)
+        assert (np.diff(values) <= 0).all()
+        assert np.isin(found, left).all()
+        shared = [len(np.intersect1d(a, b)) for a, b in zip(found, kept, strict=True)]
+        assert np.mean(shared) >= 0.95 * 50
+
+
 @pytest.mark.parametrize("mapped", [False, True])
 def test_a_file_gives_the_same_answers(kind: str, mapped: bool, tmp_path: Path) -> None:
     index = built(kind)
@@ -179,6 +202,9 @@ def test_a_file_gives_the_same_answers(kind: str, mapped: bool, tmp_path: Path) 
     for top in (1, 100):
         for a, b in zip(loaded.search(QUERIES, top), index.search(QUERIES, top), strict=True):
             assert np.array_equal(a, b)
+    real = np.random.default_rng(3).standard_normal((20, 64)).astype(np.float32)
+    for a, b in zip(loaded.search_real(real, 100), index.search_real(real, 100), strict=True):
+        assert np.array_equal(a, b)
     kept = ROWS[:200]
     assert np.array_equal(loaded.search(QUERIES, 9, kept)[0], index.search(QUERIES, 9, kept)[0])
     loaded.save(tmp_path / "b")

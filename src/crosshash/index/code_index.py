@@ -1,16 +1,22 @@
-"""Hamming search over hash codes, exact or approximate, that can be saved, grown, shrunk and filtered."""
+"""An index over hash codes, asked by codes or by real-valued queries; it can be saved, grown and filtered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from crosshash.errors import CrosshashError, listed
+from crosshash.index.asymmetric import Reals, Scored, best
+from crosshash.index.checks import check_codes, check_queries, check_top, checked_reals
+from crosshash.index.distinct import Distinct, flat_or_distinct
 from crosshash.index.exact import Codes, Found, Rows, nearest, over_queries
+from crosshash.index.flat import Flat
 from crosshash.index.index_file import read_index, write_index
+from crosshash.index.real_lists import search_lists
 from crosshash.index.recall import tuned
 from crosshash.index.structures import Structure
 
@@ -49,7 +55,7 @@ class CodeIndex:
         Raises:
             CrosshashError: codes and rows do not fit, or a row stands twice.
         """
-        _check(packed, rows, packed.shape[-1], np.zeros(0, np.int64))
+        check_codes(packed, rows, packed.shape[-1], np.zeros(0, np.int64))
         packed, rows = _rising(packed, rows)
         if kind == "auto":
             kind = "flat" if len(rows) < AUTO_IVF else "ivf"
@@ -89,14 +95,46 @@ class CodeIndex:
         Raises:
             CrosshashError: the index is empty, `top` is below 1, or the codes have another length.
         """
-        self._check_search(queries, top)
+        check_top(len(self), top)
+        check_queries(queries, self.packed.shape[1])
         queries = np.ascontiguousarray(queries)
         if keep is not None:
             chosen = np.flatnonzero(np.isin(self.rows, keep))
             return nearest(queries, self.packed[chosen], self.rows[chosen], top)
+        top = min(top, len(self))
         if self.structure is None:
-            return nearest(queries, self.packed, self.rows, top)
-        return self._approximate(self.structure, queries, min(top, len(self)))
+            places, distances = over_queries(
+                lambda block: self.flat.nearest(block, top), queries, top, np.int32
+            )
+            return self.rows[places], distances
+        return self._approximate(self.structure, queries, top)
+
+    def search_real(self, queries: Reals, top: int, keep: Rows | None = None) -> Scored:
+        """Find the `top` items whose +-1 codes have the highest inner product with each real-valued query.
+
+        queries: float[Q, K], the outputs before the sign, as long as the codes; keep: as of `search`. Gives
+        rows int64[Q, T] and scores float64[Q, T], ordered by falling score, then row. Exact with `keep`; else
+        candidates are found by tables rounded to 8 bits, or in the lists of ivf, and scored exactly. Graphs
+        and tables of hnsw and multihash know Hamming distance alone: there all codes are gone through.
+
+        Raises:
+            CrosshashError: as `search`, or a query is all zeros or not finite.
+        """
+        check_top(len(self), top)
+        queries = checked_reals(queries, self.packed.shape[1])
+        if keep is not None:
+            chosen = np.flatnonzero(np.isin(self.rows, keep))
+            return self._best(queries, min(top, len(chosen)), chosen)
+        top = min(top, len(self))
+        if self.structure is not None and self.structure.kind == "ivf":
+            return self._listed(self.structure, queries, top)
+        places, scores = over_queries(lambda block: self.flat.best(block, top), queries, top, np.float64)
+        return self.rows[places], scores
+
+    @cached_property
+    def flat(self) -> Flat | Distinct:
+        """All codes as the scan reads them, laid out by the first search that goes through all."""
+        return flat_or_distinct(self.packed)
 
     def add(self, packed: Codes, rows: Rows) -> None:
         """Take in more codes uint8[N, W] under new rows int64[N]; nothing is learned anew.
@@ -105,12 +143,13 @@ class CodeIndex:
             CrosshashError: codes and rows do not fit, a row is there already, or the index is mapped.
         """
         self._check_change()
-        _check(packed, rows, self.packed.shape[1], self.rows)
+        check_codes(packed, rows, self.packed.shape[1], self.rows)
         if self.structure is not None and len(rows):
             self.structure.add(packed, rows.astype(np.int64))
         self.packed, self.rows = _rising(
             np.concatenate([self.packed, packed]), np.concatenate([self.rows, rows])
         )
+        self.__dict__.pop("flat", None)
 
     def remove(self, rows: Rows) -> None:
         """Drop the items of some rows int64[M].
@@ -124,27 +163,32 @@ class CodeIndex:
             raise CrosshashError(f"the index has no such rows:\n{listed([str(row) for row in strangers])}")
         left = ~np.isin(self.rows, rows)
         self.packed, self.rows = self.packed[left], self.rows[left]
+        self.__dict__.pop("flat", None)
         if self.structure is not None:
             self.structure = self.structure.without(np.asarray(rows, np.int64), self.packed, self.rows)
 
     def _approximate(self, structure: Structure, queries: Codes, top: int) -> Found:
         """Search the structure, and exactly for the queries for which it finds too few items."""
-        rows, distances = over_queries(lambda block: structure.search(block, top), queries, top)
+        rows, distances = over_queries(lambda block: structure.search(block, top), queries, top, np.int32)
         short = np.flatnonzero((rows < 0).any(axis=1))
         if len(short):
             rows[short], distances[short] = nearest(queries[short], self.packed, self.rows, top)
         return rows, distances
 
-    def _check_search(self, queries: Codes, top: int) -> None:
-        if not len(self):
-            raise CrosshashError("the index is empty: no item of the retrieval set has a code of this kind.")
-        if top < 1:
-            raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
-        if queries.dtype != np.uint8 or queries.ndim != 2 or queries.shape[1] != self.packed.shape[1]:
-            raise CrosshashError(
-                f"the query codes are {queries.dtype}{list(queries.shape)}, the index holds codes of "
-                f"{self.packed.shape[1]} bytes; encode the queries with the model and the bits of the index."
-            )
+    def _listed(self, structure: Structure, queries: Reals, top: int) -> Scored:
+        """Search the lists of ivf, and all codes for the queries whose lists hold too few items."""
+        rows, scores = over_queries(
+            lambda block: search_lists(structure, block, top), queries, top, np.float64
+        )
+        short = np.flatnonzero((rows < 0).any(axis=1))
+        if len(short):
+            rows[short], scores[short] = self._best(queries[short], top, slice(None))
+        return rows, scores
+
+    def _best(self, queries: Reals, top: int, chosen: Rows | slice) -> Scored:
+        """Score the codes at some places exactly."""
+        packed, rows = self.packed[chosen], self.rows[chosen]
+        return over_queries(lambda block: best(block, packed, rows, top), queries, top, np.float64)
 
     def _check_change(self) -> None:
         if self.mapped is not None:
@@ -158,19 +202,3 @@ def _rising(packed: Codes, rows: Rows) -> tuple[Codes, Rows]:
         order = np.argsort(rows)
         packed, rows = packed[order], rows[order]
     return np.ascontiguousarray(packed), rows
-
-
-def _check(packed: Codes, rows: Rows, width: int, known: Rows) -> None:
-    """Refuse codes that do not fit their rows, the index, or what is in it."""
-    problems = []
-    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != width or not width:
-        problems.append(f"codes are {packed.dtype}{list(packed.shape)}, not uint8[N, {width}]")
-    if rows.dtype.kind not in "iu" or rows.shape != packed.shape[:1]:
-        problems.append(f"rows are {rows.dtype}{list(rows.shape)}, not one whole number per code")
-    else:
-        values = np.sort(rows)
-        problems += [f"row {row} stands twice" for row in np.unique(values[1:][values[1:] == values[:-1]])]
-        problems += [f"row {row} is in the index already" for row in values[np.isin(values, known)]]
-        problems += [f"row {row} is below 0" for row in values[values < 0]]
-    if problems:
-        raise CrosshashError(f"these codes cannot be indexed:\n{listed(problems)}")

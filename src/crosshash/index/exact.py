@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import faiss
 import numpy as np
@@ -18,6 +19,9 @@ Rows = NDArray[np.int64]
 Found = tuple[Rows, NDArray[np.int32]]
 """Rows int64[Q, T] and distances int32[Q, T]."""
 
+Q = TypeVar("Q", bound=np.generic)
+T = TypeVar("T", bound=np.generic)
+
 
 def nearest(queries: Codes, packed: Codes, rows: Rows, top: int) -> Found:
     """Find the `top` nearest codes of each query, or all when there are fewer, by distance, then row.
@@ -27,15 +31,23 @@ def nearest(queries: Codes, packed: Codes, rows: Rows, top: int) -> Found:
     top = min(top, len(packed))
     if not top:
         return np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0), np.int32)
-    places, distances = over_queries(lambda block: scan(block, packed, top), queries, top)
+    places, distances = over_queries(lambda block: scan(block, packed, top), queries, top, np.int32)
     return rows[places], distances
 
 
-def over_queries(search: Callable[[Codes], Found], queries: Codes, top: int) -> Found:
-    """Search by blocks of queries, shared by threads; `search` is to keep to the one that it is called in."""
+def over_queries(
+    search: Callable[[NDArray[Q]], tuple[Rows, NDArray[Any]]],
+    queries: NDArray[Q],
+    top: int,
+    values: type[T],
+) -> tuple[Rows, NDArray[T]]:
+    """Search by blocks of queries, shared by threads; `search` is to keep to the one that it is called in.
+
+    values: dtype of what is found beside the rows.
+    """
     starts = range(0, len(queries), QUERIES)
     blocks = [range(start, min(start + QUERIES, len(queries))) for start in starts]
-    found = (np.empty((len(queries), top), np.int64), np.empty((len(queries), top), np.int32))
+    found = (np.empty((len(queries), top), np.int64), np.empty((len(queries), top), values))
 
     def work(block: range) -> None:
         chosen = slice(block.start, block.stop)

@@ -13,7 +13,7 @@ from crosshash.artifacts import altered, atomic_path, missing
 from crosshash.checksums import BLANK, MARK, AlteredError, check, seal
 from crosshash.errors import CrosshashError
 from crosshash.index.exact import Codes, Rows
-from crosshash.index.structures import Kind, Structure
+from crosshash.index.structures import Kind, Structure, list_content
 
 LAST_LINE = f"\ncrosshash index, version 2, {BLANK}\n".encode()
 START = LAST_LINE.partition(MARK.encode())[0]
@@ -98,14 +98,6 @@ def _view(flat: Any) -> NDArray[np.uint8]:  # noqa: ANN401
 
 def _listed_codes(lists: Any) -> tuple[Codes, Rows]:  # noqa: ANN401
     """Gather the codes of all lists, by row."""
-    packed, rows = [], []
-    for number in range(lists.nlist):
-        size = lists.invlists.list_size(number)
-        if size:
-            codes = faiss.rev_swig_ptr(lists.invlists.get_codes(number), size * lists.code_size)
-            packed.append(codes.reshape(size, lists.code_size).copy())
-            rows.append(faiss.rev_swig_ptr(lists.invlists.get_ids(number), size).copy())
-    if not rows:
-        return np.zeros((0, lists.code_size), np.uint8), np.zeros(0, np.int64)
+    packed, rows = zip(*(list_content(lists, number) for number in range(lists.nlist)), strict=True)
     order = np.argsort(np.concatenate(rows))
     return np.concatenate(packed)[order], np.concatenate(rows)[order]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.index.exact import Codes, Found, Rows, scan
+from crosshash.index.distinct import flat_or_distinct
+from crosshash.index.exact import Codes, Found, Rows
 from crosshash.index.structures import SETTINGS, Kind, Structure, build_structure
 from crosshash.seeding import stream
 
@@ -80,8 +81,9 @@ def exact_figures(queries: Codes, packed: Codes, rows: Rows) -> tuple[Figures, F
 
     queries, packed: uint8[Q, W], uint8[N, W], neither empty; rows: int64[N], rising.
     """
+    flat = flat_or_distinct(packed)
     start = time.perf_counter()
-    places, distances = scan(queries, packed, min(max(DEPTHS), len(packed)))
+    places, distances = flat.nearest(queries, min(max(DEPTHS), len(packed)))
     seconds = (time.perf_counter() - start) / len(queries)
     exact = (rows[places], distances)
     recalls = {name: value for depth in DEPTHS for name, value in recall(exact, exact, depth).items()}

@@ -8,6 +8,7 @@ All are built on one thread, so that equal codes give equal bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import faiss
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from crosshash.index.exact import Codes, Found, Rows, one_thread, ordered
+from crosshash.index.flat import Flat
 from crosshash.seeding import stream, stream_seed
 
 Kind = Literal["ivf", "hnsw", "multihash"]
@@ -50,6 +52,12 @@ class Structure:
     def tune(self, setting: int) -> None:
         """Change how much work a search does."""
         setattr(self._tuned, NAMES[self.kind], setting)
+
+    @cached_property
+    def centroids(self) -> Flat:
+        """The centroids of ivf, by the numbers of their lists; adding and removing leave them alone."""
+        codes: Any = faiss.downcast_IndexBinary(self.held.quantizer)
+        return Flat.over(faiss.vector_to_array(codes.xb).reshape(self.held.nlist, -1))
 
     def search(self, queries: Codes, top: int) -> Found:
         """Find about the `top` nearest, on one thread, by distance, then row.
@@ -101,6 +109,15 @@ def build_structure(kind: Kind, packed: Codes, rows: Rows, seed: int) -> Structu
     structure = _lists(packed, seed) if kind == "ivf" else _empty(kind, packed)
     structure.add(packed, rows)
     return structure
+
+
+def list_content(lists: Any, number: int) -> tuple[Codes, Rows]:  # noqa: ANN401 - FAISS has no types
+    """Look at a list of an IndexBinaryIVF where it lies: codes uint8[n, W] and rows int64[n]."""
+    size, width = lists.invlists.list_size(number), lists.code_size
+    if not size:
+        return np.zeros((0, width), np.uint8), np.zeros(0, np.int64)
+    codes = faiss.rev_swig_ptr(lists.invlists.get_codes(number), size * width)
+    return codes.reshape(size, width), faiss.rev_swig_ptr(lists.invlists.get_ids(number), size)
 
 
 def _lists(packed: Codes, seed: int) -> Structure:

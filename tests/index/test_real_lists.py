@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crosshash.index.code_index import CodeIndex
+from crosshash.index.real_lists import search_lists
+from crosshash.index.structures import Structure, build_structure, list_content
+from tests.index.codes import clustered
+from tests.index.test_asymmetric import asked, ordered, scores_by_loops
+
+CODES, ROWS, QUERIES = clustered(0, 2_400, 32), np.arange(2_400) * 2, asked(1, 12, 32)
+
+
+@pytest.fixture
+def lists() -> Structure:
+    return build_structure("ivf", CODES, ROWS, seed=0)
+
+
+def test_finds_the_best_of_the_lists_nearest_to_the_query(lists: Structure) -> None:
+    """Twice `nprobe` lists, by the scores of their centroids."""
+    lists.tune(2)
+    centroids = lists.centroids.packed
+    found, scores = search_lists(lists, QUERIES, 20)
+    for query, near in enumerate(scores_by_loops(QUERIES, centroids)):
+        numbers = [number for _, number in ordered(near, np.arange(len(centroids)), 4)]
+        rows = np.concatenate([list_content(lists.held, number)[1] for number in numbers])
+        (expected,) = scores_by_loops(QUERIES[query : query + 1], CODES[rows // 2])
+        pairs = ordered(expected, rows, 20)
+        assert found[query].tolist() == [row for _, row in pairs]
+        assert scores[query] == pytest.approx([score for score, _ in pairs], rel=1e-12, abs=1e-12)
+
+
+def test_unfilled_places_stand_last(lists: Structure) -> None:
+    lists.tune(1)
+    rows, scores = search_lists(lists, QUERIES, 2_400)
+    for found, values in zip(rows, scores, strict=True):
+        filled = int((found >= 0).sum())
+        assert 0 < filled < 2_400
+        assert (found[filled:] == -1).all()
+        assert (values[filled:] == -np.inf).all()
+        assert (np.diff(values[:filled]) <= 0).all()
+
+
+def test_queries_whose_lists_hold_too_few_go_through_all_codes(lists: Structure) -> None:
+    lists.tune(1)
+    index = CodeIndex(CODES, ROWS, lists)
+    for a, b in zip(
+        index.search_real(QUERIES, 2_400), index.search_real(QUERIES, 2_400, keep=ROWS), strict=True
+    ):
+        assert np.array_equal(a, b)
+
+
+def test_more_lists_than_there_are_is_all_of_them(lists: Structure) -> None:
+    lists.tune(1024)
+    exact = CodeIndex(CODES, ROWS).search_real(QUERIES, 50, keep=ROWS)
+    for a, b in zip(search_lists(lists, QUERIES, 50), exact, strict=True):
+        assert np.array_equal(a, b)
