@@ -59,6 +59,7 @@ def small_project(folder: Path) -> Path:
     params["train"] |= {"epochs": 1, "batch": 32}
     params["evaluate"]["bootstrap"] = 50
     params["twdh"]["train_bits"] = 64
+    params["index"]["distance"] = "hamming"  # so small a model might choose either
     params["threads"] = 1  # as above
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     return folder

@@ -58,6 +58,15 @@ def test_hits_are_shown_as_a_table(trained_project: Path) -> None:
         assert hit["id"] in done.stdout
 
 
+def test_asymmetric_distance_can_be_asked_for(trained_project: Path) -> None:
+    asked = ("a red circle", "--top", "3", "--project", trained_project, "--distance")
+    assert [hit["score"] for hit in run_json(*asked, "hamming")] == [None] * 3
+    scores = [hit["score"] for hit in run_json(*asked, "asymmetric")]
+    assert scores == sorted(scores, reverse=True)
+    told = "error: --distance: there is no 'cosine', but hamming and asymmetric.\n"
+    assert refused(*asked, "cosine").endswith(told)
+
+
 def test_a_model_that_has_learnt_nothing_is_told_of(trained_project: Path, tmp_path: Path) -> None:
     """By the sentence beside its scores; scores of another model, damaged ones or none say nothing."""
     project = own_copy(trained_project, tmp_path / "project")

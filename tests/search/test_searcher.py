@@ -65,6 +65,42 @@ def test_every_task_finds_what_a_plain_loop_finds(
             assert all(hit.score is None and hit.image == hit.id for hit in hits)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_by_asymmetric_distance_it_finds_what_a_plain_loop_finds(
+    trained_project: Path, searcher: Searcher, task: str
+) -> None:
+    codes = read_npz(trained_project / "artifacts" / "codes" / "retrieval.npz")[TASKS[task][1]]
+    queries = encoded(searcher, trained_project, task)
+    signs, levels = 2 * np.unpackbits(codes, axis=1).astype(int) - 1, queries.levels.astype(int)
+    items, by_code = items_of(trained_project), hamming(queries.codes, codes)
+    for top in (1, 7, 5000):
+        for q, hits in enumerate(searcher.find(queries, task, top, distance="asymmetric")):
+            products = signs @ levels[q]
+            rows = sorted(range(len(codes)), key=lambda row: (-products[row], row))[:top]
+            assert shown(hits) == [(items["id"][row], by_code[q][row]) for row in rows]
+            scores = [products[row] / np.abs(levels[q]).sum() for row in rows]
+            assert [hit.score for hit in hits] == pytest.approx(scores, abs=1e-6)
+
+
+def test_labels_narrow_an_asymmetric_search_too(trained_project: Path, searcher: Searcher) -> None:
+    queries = searcher.encode_texts(TEXTS)
+    for hits in searcher.find(queries, "t2i", 5000, ["star"], "asymmetric"):
+        assert hits
+        assert all("star" in hit.labels for hit in hits)
+
+
+def test_the_index_says_by_which_distance(project: Path) -> None:
+    path = project / "artifacts/index/statistics.json"
+    for distance in ("asymmetric", "hamming"):
+        write_json(path, read_json(path) | {"distance": distance})
+        searcher = Searcher.open(project)
+        assert searcher.distance == distance
+        queries = searcher.encode_texts(TEXTS)
+        default, named = (searcher.find(queries, "t2i", 9, (), one) for one in (None, distance))
+        assert default == named
+        assert (default[0][0].score is None) == (distance == "hamming")
+
+
 @pytest.mark.parametrize("labels", [["star"], ["star", "heart"], ["ring", "ring"]])
 def test_labels_narrow_the_search_to_items_that_have_any(
     trained_project: Path, searcher: Searcher, labels: list[str]
@@ -86,6 +122,8 @@ def test_what_cannot_be_searched_is_told(searcher: Searcher) -> None:
         searcher.find(query, "t2i", 3, ["sta", "heart", "zzz"])
     with pytest.raises(CrosshashError, match="unknown task 't3i'; there are i2t, t2i, i2i, t2t"):
         searcher.find(query, "t3i", 3)
+    with pytest.raises(CrosshashError, match="unknown distance 'cosine'; there are hamming and asymmetric"):
+        searcher.find(query, "t2i", 3, (), "cosine")  # type: ignore[arg-type]
     with pytest.raises(CrosshashError, match="top is 0"):
         searcher.find(query, "t2i", 0)
 

@@ -55,6 +55,21 @@ def refusal(answer: httpx.Response, status: int, service: Running) -> str:
 # found
 
 
+def test_a_search_names_its_distance(service: Running) -> None:
+    query = service.searcher.encode_texts([RED])
+    for distance in ("hamming", "asymmetric"):
+        answer = service.client.get("/search", params={"q": RED, "top": 7, "distance": distance})
+        assert answer.json()["ordered_by"] == distance
+        assert found(answer) == told(service.searcher.find(query, "t2i", 7, (), distance)[0])
+        by_picture = {"top": 7, "distance": distance}
+        answer = service.client.post("/search", params=by_picture, content=a_picture(service), headers=JPEG)
+        assert answer.json()["ordered_by"] == distance
+    without = service.client.get("/search", params={"q": RED, "top": 7}).json()
+    assert without["ordered_by"] == service.client.get("/healthz").json()["distance"] == "hamming"
+    refused = service.client.get("/search", params={"q": RED, "distance": "cosine"})
+    assert "distance" in refusal(refused, 422, service)
+
+
 @pytest.mark.parametrize("task", ["t2i", "t2t"])
 def test_a_text_finds_what_the_searcher_finds(service: Running, task: str) -> None:
     expected = service.searcher.find(service.searcher.encode_texts([RED]), task, 7)[0]
