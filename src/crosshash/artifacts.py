@@ -218,8 +218,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise altered(path, error) from None
     except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CrosshashError(
-            f"{path}: cannot be read as .npz ({error}). Write it again with numpy.savez; "
-            "arrays of Python objects are refused."
+            f"{path}: cannot be read as .npz ({error}). If a stage wrote it, delete it and run `dvc repro`; "
+            "else write it again with numpy.savez; arrays of Python objects are refused."
         ) from None
 
 

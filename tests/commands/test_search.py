@@ -56,6 +56,7 @@ def test_hits_are_shown_as_a_table(trained_project: Path) -> None:
     assert len(found) == 3
     for hit in found:
         assert hit["id"] in done.stdout
+    assert not set("│┃") & set(done.stdout)  # as README shows it, and as the other commands print theirs
 
 
 def test_asymmetric_distance_can_be_asked_for(trained_project: Path) -> None:

@@ -112,6 +112,12 @@ def test_a_bad_value_is_named_with_what_is_allowed(
     assert f"params.yaml: 1 problem(s):\n  - {message}" in str(refused.value)
 
 
+@pytest.mark.parametrize("written", ["TwDH", "TWDH"])
+def test_a_method_spelt_as_in_its_paper_is_suggested(load: Load, written: str) -> None:
+    with pytest.raises(CrosshashError, match=rf"found '{written}'; did you mean twdh\?"):
+        load(method=written)
+
+
 def test_a_data_set_that_is_nearly_right_is_suggested(load: Load) -> None:
     with pytest.raises(CrosshashError, match=r"found 'mirflickr'; did you mean mirflickr25k\?"):
         load(dataset="mirflickr")

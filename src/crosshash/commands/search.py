@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -106,7 +107,7 @@ def _table(hits: Sequence[Hit], title: str | None) -> Table:
     """Lay out hits; scores only where items were ordered by them."""
     scored = any(hit.score is not None for hit in hits)
     heads = ("distance", *(["score"] if scored else []), "id", "caption", "labels")
-    table = Table(*heads, title=title and escape(title), title_justify="left")
+    table = Table(*heads, box=SIMPLE_HEAD, title=title and escape(title), title_justify="left")
     for hit in hits:
         score = "" if hit.score is None else f"{hit.score:.3f}"
         cells = (str(hit.distance), *([score] if scored else []), hit.id, hit.caption, ", ".join(hit.labels))

@@ -136,9 +136,8 @@ def _joined(before: str | None, detail: ErrorDetails) -> str:
     message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if detail["type"] == "model_type":
         message = "must be a section of keys"
-    near = difflib.get_close_matches(
-        str(detail["input"]), re.findall("'([^']+)'", detail.get("ctx", {}).get("expected", "")), 1, 0.7
-    )
+    allowed = re.findall("'([^']+)'", detail.get("ctx", {}).get("expected", ""))
+    near = difflib.get_close_matches(str(detail["input"]).lower(), allowed, 1, 0.7)  # as papers spell: TwDH
     found = f" (found {detail['input']!r}{'; did you mean ' + near[0] + '?' if near else ''})"
     return (before.removesuffix(found) + ", or " if before else "") + message + found
 

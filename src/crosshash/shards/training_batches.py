@@ -57,7 +57,8 @@ def check_batch(count: int, batch: int) -> None:
     if count < batch:
         raise CrosshashError(
             f"params.yaml: train.batch: {batch} pairs a step, but there are only {count} training items. "
-            f"Lower train.batch to {count} or less, or raise split.train."
+            f"Lower train.batch to {count} or less, or raise split.train. The model of the run before comes "
+            "back with the settings of that run and `dvc repro`."
         )
 
 
