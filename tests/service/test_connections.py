@@ -127,7 +127,7 @@ def test_without_files_for_connections_it_writes_a_line_and_recovers(process: Pr
     process.limit(idle + 8)
     with process.clients(30):
         line = process.said.readline()
-        if "no sign of anything learnt" in line:  # the small model's scores may be those of chance
+        if "anything" in line and "learnt" in line:  # the small model's scores may be those of chance
             line = process.said.readline()
         assert line == f"WARNING: new connections wait: {os.strerror(errno.EMFILE)}\n"
     assert process.answers()

@@ -71,6 +71,16 @@ def test_a_random_order_scores_more_than_the_share_of_relevant_pairs() -> None:
     assert [float(number) for number in told.groups()] == pytest.approx(wanted, abs=5e-4)
 
 
+def test_of_few_queries_nothing_can_be_told() -> None:
+    """Two queries of which one is right: the interval holds chance, whatever was learnt."""
+    query, retrieval = learnt("q", 4, 0), learnt("r", 45, 1)
+    signs = query.image.signs()
+    signs[0] *= -1
+    warning = evaluate(code_set("q", signs, signs, query.labels), retrieval).warning
+    assert warning is not None
+    assert re.match(r"\d queries are too few to tell whether anything was learnt: i2t mAP", warning)
+
+
 def test_codes_that_know_their_labels_are_not_warned_of() -> None:
     report = evaluate(learnt("q", 30, 0), learnt("r", 45, 1))
     assert report.warning is None

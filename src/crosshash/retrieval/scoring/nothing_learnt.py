@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, MODALITIES, CodeSet, Modality
+from crosshash.retrieval.measures.few_queries import FEW
 from crosshash.retrieval.ranking.tied_ranking import Ties
 from crosshash.retrieval.scoring.scores import TaskReport, written
 
@@ -15,7 +16,8 @@ def nothing_learnt(tasks: Mapping[str, TaskReport], retrieval: CodeSet, ties: Ti
     """Say that a score between image and text is that of a random order, or that all codes are one.
 
     A score is if the interval of its mean reaches down to what a random order of the items scores; under
-    `optimistic` and `pessimistic`, which move scores of equal codes, only the codes tell. Else None.
+    `optimistic` and `pessimistic`, which move scores of equal codes, only the codes tell. Of few queries the
+    interval is wide whatever was learnt, and that is what is said. Else None.
     """
     fair = ties in ("expected", "by_id")
     blind = [task for task in CROSS_MODAL if fair and _reaches_chance(tasks[task])]
@@ -25,6 +27,9 @@ def nothing_learnt(tasks: Mapping[str, TaskReport], retrieval: CodeSet, ties: Ti
     if not blind:
         return f"nothing can be told apart by codes that are all the same: {codes}"
     figures = "; ".join(_figures(task, tasks[task]) for task in blind)
+    queries = min(len(tasks[task].ids) for task in blind)
+    if queries < FEW:
+        return f"{queries} queries are too few to tell whether anything was learnt: {figures}"
     return f"no sign of anything learnt: {figures}; the retrieval set has {codes}"
 
 
