@@ -33,13 +33,13 @@ def test_nan_is_refused_with_its_row() -> None:
 
 
 def test_levels_worked_by_hand() -> None:
-    """The largest of (0.5, -0.25, 0.1) is 0.5: 127, -63.5 (to even: -64), 25.4; zeros stay zeros."""
+    """The largest of (0.5, -0.25, 0.1) is 0.5: 63, -31.5 (to even: -32), 12.6; zeros stay zeros."""
     found = query_levels(np.array([[0.5, -0.25, 0.1], [0.0, 0.0, 0.0]], np.float32))
     assert found.dtype == np.int8
-    assert found.tolist() == [[127, -64, 25], [0, 0, 0]]
+    assert found.tolist() == [[63, -32, 13], [0, 0, 0]]
 
 
 @given(REAL)
 def test_levels_are_the_codes_up_to_scale(real: np.ndarray) -> None:
     levels, most = query_levels(real).astype(np.float64), np.abs(real).max(axis=1, keepdims=True)
-    assert np.abs(levels * most / 127 - real).max() <= most.max() / 127
+    assert np.abs(levels * most / 63 - real).max() <= most.max() / 63

@@ -234,7 +234,7 @@ def test_real_codes_of_queries_have_the_signs_of_their_codes() -> None:
     for modality in ("image", "text"):
         assert real[modality].dtype == np.int8
         assert real[modality].shape == (COUNTS["query"], SHORT)
-        assert (np.abs(real[modality]).max(axis=1) == 127).all()
+        assert (np.abs(real[modality]).max(axis=1) == 63).all()
         signs, there = unpack(codes()["query"][modality], SHORT), real[modality] != 0
         assert np.array_equal(np.sign(real[modality])[there], signs[there])
 
