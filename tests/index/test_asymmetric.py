@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosshash.errors import CrosshashError
-from crosshash.index.asymmetric import byte_tables, first
+from crosshash.index.asymmetric import first
 from crosshash.index.code_index import CodeIndex
 from tests.index.codes import clustered
 
@@ -48,14 +48,6 @@ def test_a_score_by_hand() -> None:
     rows, scores = index.search_real(np.array([[0.5, -2, 1, 0.25]], np.float32), 2)
     assert rows.tolist() == [[8, 3]]
     assert scores.tolist() == [[3.75, 0.25]]
-
-
-def test_tables_by_hand() -> None:
-    """Byte 10000001 of the query (1, 2, 4, ..., 128): 1 - 2 - 4 - 8 - 16 - 32 - 64 + 128 = 3."""
-    tables = byte_tables(2.0 ** np.arange(8, dtype=np.float32)[None])
-    assert tables.shape == (1, 1, 256)
-    assert tables[0, 0, 0b10000001] == 3
-    assert tables[0, 0, 255] == 255
 
 
 @settings(max_examples=60, deadline=None)
