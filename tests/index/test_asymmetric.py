@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosshash.errors import CrosshashError
-from crosshash.index.asymmetric import byte_tables, first
+from crosshash.index.asymmetric import first
 from crosshash.index.code_index import CodeIndex
-from tests.index.codes import clustered
+from tests.index.codes import clustered, groups
 
 
 def scores_by_loops(queries: np.ndarray, codes: np.ndarray) -> list[list[float]]:
@@ -48,14 +48,6 @@ def test_a_score_by_hand() -> None:
     rows, scores = index.search_real(np.array([[0.5, -2, 1, 0.25]], np.float32), 2)
     assert rows.tolist() == [[8, 3]]
     assert scores.tolist() == [[3.75, 0.25]]
-
-
-def test_tables_by_hand() -> None:
-    """Byte 10000001 of the query (1, 2, 4, ..., 128): 1 - 2 - 4 - 8 - 16 - 32 - 64 + 128 = 3."""
-    tables = byte_tables(2.0 ** np.arange(8, dtype=np.float32)[None])
-    assert tables.shape == (1, 1, 256)
-    assert tables[0, 0, 0b10000001] == 3
-    assert tables[0, 0, 255] == 255
 
 
 @settings(max_examples=60, deadline=None)
@@ -160,3 +152,13 @@ def test_the_first_of_one_query_by_hand() -> None:
     rows, scores = first(np.array([2.0, 5, 2, 2]), np.array([9, 4, 7, 8]), 3)
     assert (rows.tolist(), scores.tolist()) == ([4, 7, 8], [5, 2, 2])
     assert first(np.zeros(0), np.zeros(0, np.int64), 0)[0].shape == (0,)
+
+
+def test_of_large_groups_of_equal_codes_the_best_are_found() -> None:
+    """120 codes have 5,000 items: candidates by item would all be of one code."""
+    codes, queries = groups(0, 5_000, 32, 120), asked(1, 40, 32)
+    index = CodeIndex.build(codes, np.arange(5_000))
+    for top in (1, 10, 100, 1_000):
+        exact = index.search_real(queries, top, keep=np.arange(5_000))
+        for found, expected in zip(index.search_real(queries, top), exact, strict=True):
+            assert np.array_equal(found, expected)

@@ -9,22 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from crosshash.codes.byte_tables import byte_tables
 from crosshash.index.exact import Codes, Rows
 
 Reals = NDArray[np.float32]
 Scores = NDArray[np.float64]
 Scored = tuple[Rows, Scores]
 """Rows int64[Q, T] and scores float64[Q, T]."""
-
-SIGNS = 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1
-"""The +-1 values of every byte, float64[256, 8]."""
-
-
-def byte_tables(queries: Reals) -> NDArray[np.float64]:
-    """Give what each byte of a code adds to the score: float32[Q, 8 W] to float64[Q, W, 256]."""
-    groups = queries.reshape(len(queries), -1, 8).astype(np.float64)
-    tables: NDArray[np.float64] = groups @ SIGNS.T
-    return tables
 
 
 def rescored(queries: Reals, packed: Codes, places: Rows, top: int) -> Scored:

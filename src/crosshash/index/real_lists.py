@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from crosshash.index.asymmetric import Reals, Scored, Scores, byte_tables, first, scores_of
+from crosshash.codes.byte_tables import byte_tables
+from crosshash.index.asymmetric import Reals, Scored, Scores, first, scores_of
 from crosshash.index.exact import Rows
 from crosshash.index.structures import Structure, list_content
 
