@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosshash.centers import code_search
 from crosshash.centers.bounds import best_known_distance
-from crosshash.centers.construction import draw_tie_bits, make_centers
+from crosshash.centers.construction import code_words, draw_tie_bits, make_centers
 from crosshash.codes.hamming import distances
 from crosshash.codes.hashcodes import pack
 from crosshash.errors import CrosshashError
@@ -125,14 +126,58 @@ def test_odd_lengths(count: int, bits: int, least: int) -> None:
     assert closest(centers(count, bits)) >= least
 
 
+@pytest.mark.parametrize(("count", "bits", "distance"), [(17, 8, 3), (17, 9, 4), (33, 10, 4)])
+def test_few_bits_hold_more_words_than_linear_codes(
+    count: int, bits: int, distance: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linear codes of these distances have 16, 16 and 32 words; there are 20, 20 and 40."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    book, construction = make_centers(names(count), bits, 0, "short")
+    assert closest(book.centers) == distance
+    assert construction == "greedy code"
+
+
+@pytest.mark.parametrize(("count", "bits"), [(1, 5), (3, 8), (6, 8), (12, 8), (17, 8), (40, 16), (200, 16)])
+def test_there_are_as_many_words_as_classes(count: int, bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    words, _ = code_words(count, bits, np.random.default_rng(0))
+    assert words.shape == (count, bits)
+    assert words.dtype == np.int8
+
+
+def test_the_construction_is_named() -> None:
+    assert make_centers(names(10), 64, 0, "short")[1] == "rows of a Hadamard matrix of order 64"
+    assert make_centers(names(10), 62, 0, "short")[1].endswith(" of order 64, brought to 62 bits")
+    assert make_centers(names(17), 33, 0, "short")[1].endswith(", brought to 33 bits")
+    assert make_centers(names(3), 8, 0, "short")[1] == "all 3 splits of 3 classes, in turn"
+
+
 def test_sixty_four_bits_are_not_two_copies_of_thirty_two() -> None:
     assert len(set(splits(centers(18, 64)))) == 64
 
 
 def test_no_antipodes_where_another_code_does_without() -> None:
-    for count, bits in ((18, 16), (20, 16), (80, 64), (42, 32), (80, 32), (80, 16)):
+    for count, bits in (
+        (6, 5),
+        (16, 9),
+        (20, 10),
+        (18, 16),
+        (20, 16),
+        (80, 64),
+        (42, 32),
+        (80, 32),
+        (80, 16),
+    ):
         assert antipodes(centers(count, bits)) == []
     assert len(antipodes(centers(24, 16))) == 4
+
+
+def test_a_word_and_its_negative_only_when_no_other_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 256 Nordstrom-Robinson words are 128 pairs: of 130 words two have their negative beside them."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    book, construction = make_centers(names(130), 16, 0, "short")
+    assert "Nordstrom-Robinson" in construction
+    assert len(antipodes(book.centers)) == 2
 
 
 def test_antipodes_go_to_classes_that_do_not_meet() -> None:
@@ -165,6 +210,20 @@ def test_the_seed_and_the_name_decide() -> None:
             other = make_centers(names(count), bits, seed, name)[0]
             assert not np.array_equal(one[0].centers, other.centers)
             assert not np.array_equal(one[0].tie_bits, other.tie_bits)
+
+
+@pytest.mark.parametrize(("count", "bits"), [(1, 16), (2, 16), (4, 16), (8, 16), (24, 16), (80, 16)])
+def test_no_class_and_no_bit_has_a_telling_sign(
+    count: int, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over 40 seeds each bit of the first and of the last class is +1 in 20 +- 3.2 of them, here within 12.
+
+    Splits, linear codes and Hadamard matrices have words all of whose bits are equal.
+    """
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    words = np.stack([centers(count, bits, seed)[[0, -1]] for seed in range(40)])
+    assert (abs((words > 0).sum(axis=0) - 20) <= 12).all()
+    assert (abs(words.sum(axis=2, dtype=int)) < bits).all()
 
 
 def test_tie_bits_keep_away_from_every_class() -> None:

@@ -114,6 +114,9 @@ def test_an_empty_index_says_so(tmp_path: Path) -> None:
     CodeIndex.build(np.zeros((0, 2), np.uint8), np.arange(0)).save(tmp_path / "text.faiss")
     with pytest.raises(CrosshashError, match="empty"):
         CodeIndex.load(tmp_path / "text.faiss").search(np.zeros((1, 2), np.uint8), 1)
+    for mapped in (False, True):
+        packed = CodeIndex.load(tmp_path / "text.faiss", mapped).packed
+        assert (packed.dtype, packed.shape) == (np.uint8, (0, 2))
 
 
 def test_what_any_kind_finds_is_ordered_and_its_distances_are_right(kind: str) -> None:
@@ -210,6 +213,22 @@ def test_a_file_gives_the_same_answers(kind: str, mapped: bool, tmp_path: Path) 
     loaded.save(tmp_path / "b")
     again = CodeIndex.load(tmp_path / "b").search(QUERIES, 100)
     assert np.array_equal(again[0], index.search(QUERIES, 100)[0])
+
+
+def test_a_loaded_index_without_items_grows(kind: str, tmp_path: Path) -> None:
+    index = built(kind)
+    index.remove(ROWS)
+    index.save(tmp_path / "a")
+    loaded = CodeIndex.load(tmp_path / "a")
+    assert (len(loaded), loaded.packed.shape, loaded.rows.dtype) == (0, (0, 8), np.int64)
+    loaded.add(CODES[:3], ROWS[:3])
+    assert loaded.search(CODES[2:3], 1)[0].tolist() == [[ROWS[2]]]
+
+
+def test_codes_that_lie_in_a_mapped_file_cannot_be_written(tmp_path: Path) -> None:
+    built("flat").save(tmp_path / "a")
+    with pytest.raises(ValueError, match="read-only"):
+        CodeIndex.load(tmp_path / "a", mapped=True).packed[0, 0] = 1
 
 
 def test_a_loaded_index_grows_and_a_mapped_one_does_not(kind: str, tmp_path: Path) -> None:
