@@ -29,8 +29,8 @@ from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.protocols import Batches
 from crosshash.seeding import stream_seed
 from crosshash.shards.training_batches import Reading, check_batch, open_batches
-from crosshash.training.closed_form import solve
 from crosshash.training.checkpoint import locked, remove_checkpoint, training_key
+from crosshash.training.closed_form import solve
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
 from crosshash.training.inputs import read_inputs, settle_specs

@@ -16,7 +16,7 @@ class Cca(ClosedFormMethod):
 
     needs = (("image", "image"), ("text", "text"), ("image", "text"))
     what_limits = "canonical correlation"
-    penalties = (0.1, 0.3, 1.0, 3.0, 10.0)
+    penalties = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
     def projections(self, known: Known, penalty: float) -> tuple[Matrix, Matrix]:
         """W = w_1 s_1, w_2 s_2, ..., as published."""

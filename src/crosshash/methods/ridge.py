@@ -19,7 +19,7 @@ class Ridge(ClosedFormMethod):
     needs = (("image", "image"), ("text", "text"), ("image", "labels"), ("text", "labels"))
     what_limits = "the space of class scores"
     spreads = True
-    penalties = (0.01, 0.03, 0.1, 0.3, 1.0)
+    penalties = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
     def projections(self, known: Known, penalty: float) -> tuple[Matrix, Matrix]:
         """Scores of the classes, on the principal axes of those of images and texts together.

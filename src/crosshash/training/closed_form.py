@@ -18,14 +18,13 @@ from crosshash.models.closed_form import ClosedFormMethod, Features, joined
 from crosshash.models.method import encoding
 from crosshash.models.weights.tensors import Tensors
 from crosshash.protocols import Batches
-from crosshash.retrieval.measures.average_precision import AP
-from crosshash.retrieval.measures.instance import partner_scores
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.seeding import stream
 from crosshash.training.checkpoint import Epoch, cpu_copy
 
-PARTNER = "val_partner"
-"""Mean of 1 / rank of a validation item's own partner: what chooses where labels have no say."""
+CORRELATION = "val_correlation"
+"""Between the values that images and texts of validation pairs have before the sign: what chooses where labels
+have no say."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +50,8 @@ def solve(
 ) -> Solved:
     """Look at all training pairs once, solve for each penalty, keep the one of the best validation scores.
 
-    A supervised method is chosen by mAP, another by how soon validation items find their own partner. Where
-    nothing can be scored, the middle one of the penalties is taken, and no other is tried.
+    A supervised method is chosen by mAP, another by how alike the values of the two halves of a pair are, for
+    pairs that were not looked at. Without such pairs the middle one of the penalties is taken untried.
 
     Raises:
         CrosshashError: what cannot be projected, or not to so many bits.
@@ -61,7 +60,7 @@ def solve(
     with encoding(method), fabric.autocast():
         seen = method.look_at(batch.to(fabric.device) for batch in train.in_order())
         asked = None if val is None else _features(fabric, method, val)
-    criteria = ("val_i2t", "val_t2i") if supervised else (PARTNER,)
+    criteria = ("val_i2t", "val_t2i") if supervised else (CORRELATION,)
     best, best_value = None, -np.inf
     tried = method.tried if asked is not None else method.tried[len(method.tried) // 2 :][:1]
     for number, penalty in enumerate(tried, start=1):
@@ -81,20 +80,24 @@ def _features(fabric: Fabric, method: ClosedFormMethod, batches: Batches) -> Fea
 
 
 def _scores(method: ClosedFormMethod, asked: Features, searched: Features) -> Epoch:
-    """Let validation pairs search the sample: their own partners and, where labels tell, mAP."""
-    query, items = _codes(method, asked), _codes(method, searched)
+    """Correlate the halves of validation pairs and, where labels tell, let them search the sample: mAP."""
+    query, items = _values(method, asked), _values(method, searched)
+    found = {CORRELATION: correlation(query["image"], query["text"])}
     labels = [(one["labels"] > 0).astype(np.uint8) for one in (asked, searched)]
-    comparable = bool((labels[0].any(axis=0) & labels[1].any(axis=0)).any())
-    found: Epoch = {}
-    partner = []
-    for task, (asking, answering) in {"i2t": ("image", "text"), "t2i": ("text", "image")}.items():
-        pool = np.concatenate([query[answering], items[answering]])
-        partner.append(partner_scores(query[asking], pool, [AP()], ties="expected")[str(AP())].mean())
-        if comparable:
-            found[f"val_{task}"] = mean_average_precision(query[asking], items[answering], *labels)
-    return found | {PARTNER: float(np.mean(partner))}
+    if (labels[0].any(axis=0) & labels[1].any(axis=0)).any():
+        for task, (asking, answering) in {"i2t": ("image", "text"), "t2i": ("text", "image")}.items():
+            codes = pack(query[asking]), pack(items[answering])
+            found[f"val_{task}"] = mean_average_precision(*codes, *labels)
+    return found
 
 
-def _codes(method: ClosedFormMethod, features: Features) -> dict[str, NDArray[np.uint8]]:
-    """Pack the hash codes of features."""
-    return {name: pack(method.code_of(name, features[name])) for name in ("image", "text")}
+def correlation(first_VK: NDArray[np.float32], second_VK: NDArray[np.float32]) -> float:
+    """Correlation of two sets of vectors around their means, all K entries together; no rotation changes it."""
+    first, second = ((one - one.mean(axis=0)).astype(np.float64) for one in (first_VK, second_VK))
+    size = np.sqrt(np.square(first).sum() * np.square(second).sum())
+    return float((first * second).sum() / size) if size else 0.0
+
+
+def _values(method: ClosedFormMethod, features: Features) -> dict[str, NDArray[np.float32]]:
+    """Give what the codes of features are the signs of."""
+    return {name: method.code_of(name, features[name]) for name in ("image", "text")}
