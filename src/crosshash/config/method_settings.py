@@ -12,7 +12,8 @@ class MethodSettings(Section):
     """A method's own settings, and what the stages have to know of the method.
 
     supervised: it learns from labels; uses_centers: through hash centres; four_levels: its encoders show four
-    depths; frozen: they stay as they are; after_training: keys that only later stages read; published: how its paper scores.
+    depths; frozen: they stay as they are; after_training: keys that only later stages read; published: how
+    its paper scores.
     """
 
     supervised: ClassVar[bool] = True

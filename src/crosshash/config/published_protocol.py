@@ -55,9 +55,8 @@ def _sizes(params: CommonParams, paper: Published) -> Sizes | None:
         return None  # the list of ids may be the paper's own
     if params.dataset not in paper.splits:
         if None in asked:
-            known = (
-                f"only of {', '.join(sorted(paper.splits))}" if paper.splits else "nor of another data set"
-            )
+            others = ", ".join(sorted(paper.splits))
+            known = f"only of {others}" if others else "nor of another data set"
             raise CrosshashError(
                 f"params.yaml: protocol: published: {params.method}'s paper has no split of "
                 f"{params.dataset}, {known}. Set protocol: strict, or both split.query and split.train."

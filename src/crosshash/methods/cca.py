@@ -1,4 +1,4 @@
-"""CCA-ITQ: the directions in which images and texts agree most, turned until their signs cost least. No labels.
+"""CCA-ITQ: the directions in which images and texts agree most, turned until signs cost least. No labels.
 
 Source: Gong, Lazebnik, Gordo and Perronnin, Iterative quantization: a Procrustean approach to learning
 binary codes for large-scale image retrieval, TPAMI 2013, doi 10.1109/TPAMI.2012.193.

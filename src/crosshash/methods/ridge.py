@@ -14,7 +14,7 @@ from crosshash.projections.ridge import ridge_projection
 
 
 class Ridge(ClosedFormMethod):
-    """Both modalities are mapped to the scores of the classes; a code is cut from these or spread over more bits."""
+    """Both modalities are mapped to scores of the classes; these become as many bits, fewer or more."""
 
     needs = (("image", "image"), ("text", "text"), ("image", "labels"), ("text", "labels"))
     what_limits = "the space of class scores"
@@ -34,8 +34,8 @@ class Ridge(ClosedFormMethod):
                 "needs two classes that some items have and others have not. cca learns without labels."
             )
         scores = ridge_projection(image, image_labels, penalty), ridge_projection(text, text_labels, penalty)
-        together = sum(one.T @ own @ one for one, own in zip(scores, (image, text), strict=True))
-        _, axes = leading(together, self.train_bits)
+        spreads = [one.T @ own @ one for one, own in zip(scores, (image, text), strict=True)]
+        _, axes = leading(spreads[0] + spreads[1], self.train_bits)
         of_image, of_text = (one @ axes for one in scores)
         return of_image, of_text
 

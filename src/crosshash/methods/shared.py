@@ -28,9 +28,9 @@ class Shared(ClosedFormMethod):
         if image.space is None or image.space != text.space:
             raise CrosshashError(
                 "params.yaml: method: shared takes images and texts whose embeddings share a space, but these "
-                f"are {image.space or 'features of images alone'} and {text.space or 'bags of words'}. Give "
-                "model.image and model.text the same open_clip model, or choose cca, which learns what they "
-                "share."
+                f"are of {image.space or 'a network for images alone'} and {text.space or 'bags of words'}. "
+                "Give model.image and model.text the same open_clip model, or choose cca, which learns what "
+                "they share."
             )
         super().__init__(image, text, train_bits, inputs, quantiser, penalty=0.0)
 

@@ -58,7 +58,7 @@ class ClosedFormMethod(Method):
     what_limits: ClassVar[str]
     spreads: ClassVar[bool] = False
     own_units: ClassVar[bool] = True
-    penalties: ClassVar[Sequence[float]] = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
+    penalties: ClassVar[Sequence[float]] = (0.0,)
 
     def __init__(
         self,
@@ -122,8 +122,8 @@ class ClosedFormMethod(Method):
         """
         scales = {name: self._scale(seen, name) for name in ("image", "text")}
         known = {
-            names: covariance.matrix() * np.outer(*(scales.get(name, 1.0) for name in names))
-            for names, covariance in seen.sums.items()
+            (one, other): _scaled(_scaled(covariance.matrix(), scales.get(one)).T, scales.get(other)).T
+            for (one, other), covariance in seen.sums.items()
         }
         solved = dict(zip(("image", "text"), self.projections(known, penalty), strict=True))
         means = {name: seen.sums[name, name].means[0] for name in solved}
@@ -188,6 +188,11 @@ def _gathered(batches: Iterable[Features]) -> Iterator[Features]:
             waiting.clear()
     if waiting:
         yield joined(waiting)
+
+
+def _scaled(matrix_PQ: Matrix, scale_P: NDArray[np.float64] | None) -> Matrix:
+    """Multiply each row by its own scale, if there are any."""
+    return matrix_PQ if scale_P is None else scale_P[:, None] * matrix_PQ
 
 
 def _cost_of_the_sign(values_NK: NDArray[np.float64]) -> float:

@@ -23,8 +23,7 @@ from crosshash.seeding import stream
 from crosshash.training.checkpoint import Epoch, cpu_copy
 
 CORRELATION = "val_correlation"
-"""Between the values that images and texts of validation pairs have before the sign: what chooses where labels
-have no say."""
+"""Between the values before the sign of validation images and texts: what chooses where labels do not."""
 
 logger = logging.getLogger(__name__)
 
@@ -83,16 +82,16 @@ def _scores(method: ClosedFormMethod, asked: Features, searched: Features) -> Ep
     """Correlate the halves of validation pairs and, where labels tell, let them search the sample: mAP."""
     query, items = _values(method, asked), _values(method, searched)
     found = {CORRELATION: correlation(query["image"], query["text"])}
-    labels = [(one["labels"] > 0).astype(np.uint8) for one in (asked, searched)]
-    if (labels[0].any(axis=0) & labels[1].any(axis=0)).any():
+    asked_labels, labels = ((one["labels"] > 0).astype(np.uint8) for one in (asked, searched))
+    if (asked_labels.any(axis=0) & labels.any(axis=0)).any():
         for task, (asking, answering) in {"i2t": ("image", "text"), "t2i": ("text", "image")}.items():
             codes = pack(query[asking]), pack(items[answering])
-            found[f"val_{task}"] = mean_average_precision(*codes, *labels)
+            found[f"val_{task}"] = mean_average_precision(*codes, asked_labels, labels)
     return found
 
 
 def correlation(first_VK: NDArray[np.float32], second_VK: NDArray[np.float32]) -> float:
-    """Correlation of two sets of vectors around their means, all K entries together; no rotation changes it."""
+    """Correlation of two sets of vectors around their means, all entries together: no rotation changes it."""
     first, second = ((one - one.mean(axis=0)).astype(np.float64) for one in (first_VK, second_VK))
     size = np.sqrt(np.square(first).sum() * np.square(second).sum())
     return float((first * second).sum() / size) if size else 0.0

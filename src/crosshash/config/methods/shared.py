@@ -8,6 +8,6 @@ from crosshash.config.method_settings import ClosedFormSettings
 
 
 class MethodSection(ClosedFormSettings):
-    """Settings of hashing a space that images and texts share already; each field is explained in params.yaml."""
+    """Settings of hashing a space that is shared already; each field is explained in params.yaml."""
 
     supervised: ClassVar[bool] = False
