@@ -25,12 +25,12 @@ class Shared(ClosedFormMethod):
     def __init__(
         self, image: Tower, text: Tower, train_bits: int, inputs: TrainingInputs | None, quantiser: Quantiser
     ) -> None:
+        spaces = image.space or "a network for images alone", text.space or "bags of words"
         if image.space is None or image.space != text.space:
             raise CrosshashError(
-                "params.yaml: method: shared takes images and texts whose embeddings share a space, but these "
-                f"are of {image.space or 'a network for images alone'} and {text.space or 'bags of words'}. "
-                "Give model.image and model.text the same open_clip model, or choose cca, which learns what "
-                "they share."
+                "params.yaml: method: shared wants images and texts whose embeddings share a space, but here "
+                f"they are of {spaces[0]} and {spaces[1]}. Give model.image and model.text the same open_clip "
+                "model, or choose cca, which learns what they share."
             )
         super().__init__(image, text, train_bits, inputs, quantiser, penalty=0.0)
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from crosshash.errors import CrosshashError
 from crosshash.projections.covariance import Matrix
 
+ROUNDING = 1e-12
+"""Share of the largest eigenvalue that float32 features leave where there is nothing: 1e-6, squared."""
+
 
 def leading(symmetric_PP: Matrix, most: int) -> tuple[NDArray[np.float64], Matrix]:
     """Give the largest eigenvalues, falling, at most so many, and their vectors as columns: float64[P, K].
@@ -18,7 +21,7 @@ def leading(symmetric_PP: Matrix, most: int) -> tuple[NDArray[np.float64], Matri
     """
     size = len(symmetric_PP)
     values, vectors = scipy.linalg.eigh(symmetric_PP, subset_by_index=(size - min(most, size), size - 1))
-    kept = values > max(values[-1], 0.0) * size * np.finfo(np.float64).eps
+    kept = values > max(values[-1], 0.0) * ROUNDING
     values, vectors = values[kept][::-1], vectors[:, kept][:, ::-1]
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))]
     return values, np.asarray(vectors * np.where(largest < 0, -1.0, 1.0))
