@@ -68,7 +68,7 @@ def test_the_modalities_are_balanced_where_they_stand_apart() -> None:
     ],
 )
 def test_networks_that_share_no_space_are_refused(image: TowerSpec, text: TowerSpec, told: str) -> None:
-    with pytest.raises(CrosshashError, match=rf"here they are of {told}\. Give model\.image and model\.text"):
+    with pytest.raises(CrosshashError, match=rf"here they are of {told}\. Give model\.image"):
         build(*build_towers(image, text), 4, None, "itq")
 
 

@@ -29,8 +29,8 @@ class Shared(ClosedFormMethod):
         if image.space is None or image.space != text.space:
             raise CrosshashError(
                 "params.yaml: method: shared wants images and texts whose embeddings share a space, but here "
-                f"they are of {spaces[0]} and {spaces[1]}. Give model.image and model.text the same open_clip "
-                "model, or choose cca, which learns what they share."
+                f"they are of {spaces[0]} and {spaces[1]}. Give model.image and model.text the name of one "
+                "open_clip model, or choose cca, which learns what they share."
             )
         super().__init__(image, text, train_bits, inputs, quantiser, penalty=0.0)
 
