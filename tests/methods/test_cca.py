@@ -129,7 +129,7 @@ def test_constant_columns_give_no_dimension_and_do_no_harm() -> None:
 def test_features_that_are_all_equal_are_refused() -> None:
     whole = items()
     same = PairBatch(whole.image, torch.ones_like(whole.text), whole.labels, whole.index)
-    with pytest.raises(CrosshashError, match="equal for all pairs"):
+    with pytest.raises(CrosshashError, match="equal for all training pairs"):
         solved(made(), same)
 
 

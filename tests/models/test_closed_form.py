@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from crosshash.errors import CrosshashError
 from crosshash.methods.cca import build
 from crosshash.models import closed_form
 from crosshash.models.closed_form import ClosedFormMethod, Known
@@ -70,6 +71,13 @@ def test_memory_does_not_grow_with_the_training_set(monkeypatch: pytest.MonkeyPa
     assert len(seen.sample["image"]) == 20
     rows = torch.nn.functional.normalize(whole.image.double()).numpy()
     assert np.abs(seen.sums["image", "image"].matrix() - np.cov(rows.T, bias=True)).max() < 1e-7
+
+
+def test_features_that_are_no_numbers_are_refused() -> None:
+    whole = pairs("vectors", 12)
+    whole.text[3, 2] = torch.inf
+    with pytest.raises(CrosshashError, match="turn some training pairs into values that are no numbers"):
+        made().look_at([whole])
 
 
 def test_constant_columns_of_vectors_are_left_out() -> None:

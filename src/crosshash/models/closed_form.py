@@ -102,7 +102,11 @@ class ClosedFormMethod(Method):
         return self._code(name, torch.from_numpy(features_ND).to(mean.device)).cpu().numpy()
 
     def look_at(self, batches: Iterable[PairBatch]) -> Seen:
-        """Pass over the training pairs once."""
+        """Pass over the training pairs once.
+
+        Raises:
+            CrosshashError: features that are no numbers.
+        """
         sums = {names: Covariance() for names in self.needs}
         sample: list[Features] = []
         for rows in _gathered(self.features(batch) for batch in batches):
@@ -110,6 +114,11 @@ class ClosedFormMethod(Method):
                 covariance.add(rows[first], rows[second])
             if sum(len(one["image"]) for one in sample) < SAMPLE:
                 sample.append(rows)
+        if not all(np.isfinite(covariance.matrix()).all() for covariance in sums.values()):
+            raise CrosshashError(
+                "the networks turn some training pairs into values that are no numbers. Look at model.image, "
+                "model.text and model.pretrained, or at the vectors."
+            )
         return Seen(sums, joined(sample))
 
     def solve(self, seen: Seen, penalty: float, generator: np.random.Generator) -> float:

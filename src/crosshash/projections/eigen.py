@@ -37,12 +37,12 @@ def factor(penalised_PP: Matrix) -> Matrix:
     """Cholesky factor L of S = L L'.
 
     Raises:
-        CrosshashError: S is not that of a covariance: no variable varies, or some values are no numbers.
+        CrosshashError: S is not that of a covariance with a penalty: no variable varies.
     """
     try:
         return np.asarray(scipy.linalg.cholesky(penalised_PP, lower=True))
-    except (np.linalg.LinAlgError, ValueError):
+    except np.linalg.LinAlgError:
         raise CrosshashError(
-            "the features of the training pairs are equal for all pairs, or hold values that are no numbers: "
-            "nothing can be projected. Look at the vectors or captions, or at model.image and model.text."
+            "the images' or the texts' features are equal for all training pairs: nothing can be projected. "
+            "Look at the vectors or captions, or at model.image and model.text."
         ) from None

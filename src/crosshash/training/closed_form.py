@@ -49,8 +49,8 @@ def solve(
 ) -> Solved:
     """Look at all training pairs once, solve for each penalty, keep the one of the best validation scores.
 
-    A supervised method is chosen by mAP, another by how alike the values of the two halves of a pair are, for
-    pairs that were not looked at. Without such pairs the middle one of the penalties is taken untried.
+    A supervised method is chosen by mAP, where labels allow one, another by how alike the values of the two
+    halves of a pair are, for pairs that were not looked at. Without such pairs the middle one is taken.
 
     Raises:
         CrosshashError: what cannot be projected, or not to so many bits.
@@ -59,7 +59,6 @@ def solve(
     with encoding(method), fabric.autocast():
         seen = method.look_at(batch.to(fabric.device) for batch in train.in_order())
         asked = None if val is None else _features(fabric, method, val)
-    criteria = ("val_i2t", "val_t2i") if supervised else (CORRELATION,)
     best, best_value = None, -np.inf
     tried = method.tried if asked is not None else method.tried[len(method.tried) // 2 :][:1]
     for number, penalty in enumerate(tried, start=1):
@@ -67,11 +66,18 @@ def solve(
         row |= {} if asked is None else _scores(method, asked, seen.sample)
         logger.info("penalty %g  %s", penalty, "  ".join(f"{key} {value:.4f}" for key, value in row.items()))
         on_penalty(number, row)
-        value = float(np.mean([row.get(name, 0.0) for name in criteria]))
+        value = _value(row, supervised)
         if value > best_value:
             best, best_value = Solved(cpu_copy(method.state_dict()), penalty, number), value
     assert best is not None  # noqa: S101 - at least one penalty is tried
     return best
+
+
+def _value(row: Epoch, supervised: bool) -> float:
+    """Say how good a solution is; one that nothing was measured of is as good as another."""
+    if supervised and "val_i2t" in row:
+        return (row["val_i2t"] + row["val_t2i"]) / 2
+    return row.get(CORRELATION, 0.0)
 
 
 def _features(fabric: Fabric, method: ClosedFormMethod, batches: Batches) -> Features:
