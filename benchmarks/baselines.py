@@ -1,6 +1,6 @@
 """What closed forms reach, by how their values are stored: float, signs, product-quantised, RaBitQ.
 
-python -m benchmarks.baselines [FEATURES] [--bits 16 32 64] [--seeds 3] [--methods cca ridge] [-S key=value ...]
+python -m benchmarks.baselines [FEATURES] [--bits 16 32 64] [--seeds 3] [--methods cca ridge] [-S key=value]
 
 FEATURES is a folder with features.npz and pairs.csv. Bytes are those of one item and one modality. Rotations
 change no inner product, so that `float` is the bound of all quantisers at once; `asymmetric` is a real query

@@ -38,7 +38,7 @@ CLIP = TowerSpec(  # a ResNet, whose BatchNorms hold running statistics, and a t
     },
 )
 KINDS = ("vectors", "pictures")
-SMALL = {"train_bits": BITS, "words": 4}
+SMALL = {"train_bits": BITS, "words": 4, "negatives": 8}
 """Settings that say how large something is, whichever method they belong to."""
 
 
