@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import pack
-from crosshash.models.closed_form import ClosedFormMethod, Features, joined
+from crosshash.models.closed_form import ClosedFormMethod, Features, Seen, joined
 from crosshash.models.method import encoding
 from crosshash.models.weights.tensors import Tensors
 from crosshash.protocols import Batches
@@ -47,10 +47,7 @@ def solve(
     seed: int,
     on_penalty: Callable[[int, Epoch], None],
 ) -> Solved:
-    """Look at all training pairs once, solve for each penalty, keep the one of the best validation scores.
-
-    A supervised method is chosen by mAP, where labels allow one, another by how alike the values of the two
-    halves of a pair are, for pairs that were not looked at. Without such pairs the middle one is taken.
+    """Look at all training pairs once, then solve for each penalty and keep the best.
 
     Raises:
         CrosshashError: what cannot be projected, or not to so many bits.
@@ -58,7 +55,26 @@ def solve(
     method.to(fabric.device)
     with encoding(method), fabric.autocast():
         seen = method.look_at(batch.to(fabric.device) for batch in train.in_order())
-        asked = None if val is None else _features(fabric, method, val)
+        asked = None
+        if val is not None:
+            asked = joined([method.features(batch.to(fabric.device)) for batch in val.in_order()])
+    return choose(method, seen, asked, supervised=supervised, seed=seed, on_penalty=on_penalty)
+
+
+def choose(
+    method: ClosedFormMethod,
+    seen: Seen,
+    asked: Features | None,
+    *,
+    supervised: bool,
+    seed: int,
+    on_penalty: Callable[[int, Epoch], None],
+) -> Solved:
+    """Solve for each penalty, and keep the one of the best scores of validation pairs, `asked`.
+
+    A supervised method is chosen by mAP, where labels allow one, another by how alike the values of the two
+    halves of a pair are, for pairs that were not looked at. Without such pairs the middle one is taken.
+    """
     best, best_value = None, -np.inf
     tried = method.tried if asked is not None else method.tried[len(method.tried) // 2 :][:1]
     for number, penalty in enumerate(tried, start=1):
@@ -78,10 +94,6 @@ def _value(row: Epoch, supervised: bool) -> float:
     if supervised and "val_i2t" in row:
         return (row["val_i2t"] + row["val_t2i"]) / 2
     return row.get(CORRELATION, 0.0)
-
-
-def _features(fabric: Fabric, method: ClosedFormMethod, batches: Batches) -> Features:
-    return joined([method.features(batch.to(fabric.device)) for batch in batches.in_order()])
 
 
 def _scores(method: ClosedFormMethod, asked: Features, searched: Features) -> Epoch:
