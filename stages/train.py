@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from lightning_fabric import Fabric
 
 from crosshash.artifacts import state_folder, write_json
 from crosshash.checksums import folder_digest
@@ -20,7 +21,8 @@ from crosshash.config.user_files import check_content
 from crosshash.errors import run_stage
 from crosshash.inference.device import make_deterministic
 from crosshash.inference.model_folder import ModelCard, build_method, save_model
-from crosshash.models.method import Method
+from crosshash.models.closed_form import ClosedFormMethod
+from crosshash.models.method import TrainedMethod
 from crosshash.models.towers import Tower, build_towers, with_fresh_weights
 from crosshash.models.weights.tensors import Tensors
 from crosshash.pairs.info import DatasetInfo, read_info
@@ -28,6 +30,7 @@ from crosshash.protocols import Batches
 from crosshash.seeding import stream_seed
 from crosshash.shards.training_batches import Reading, check_batch, open_batches
 from crosshash.training.checkpoint import locked, remove_checkpoint, training_key
+from crosshash.training.closed_form import solve
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
 from crosshash.training.inputs import read_inputs, settle_specs
@@ -64,11 +67,29 @@ def main(dataset: str) -> None:
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0, plan.threads)
     method = build_method(card, towers, inputs)
     train, val = open_parts(data, info, plan, towers)
-    rates = rates_of(plan, fresh)
-    networks = json.dumps([image.as_json(), text.as_json()], sort_keys=True)
-    key = training_key(files_of(plan, data), torch.__version__, networks)
-    started = time.perf_counter()
-    with locked(state_folder() / key) as folder:
+    started, passes = time.perf_counter(), 1
+    if isinstance(method, ClosedFormMethod):
+        solve_model(fabric, method, train, val, plan, card)
+    elif isinstance(method, TrainedMethod):
+        scored = val if info.classes else None
+        train_model(fabric, method, train, scored, plan, card, rates_of(plan, fresh), files_of(plan, data))
+        passes = plan.epochs
+    write_timings(time.perf_counter() - started, info.counts["train"] * passes)
+
+
+def train_model(
+    fabric: Fabric,
+    method: TrainedMethod,
+    train: Batches,
+    val: Batches | None,
+    plan: TrainPlan,
+    card: ModelCard,
+    rates: Rates,
+    files: list[Path],
+) -> None:
+    """Train epoch by epoch, from where an equal training was stopped; keep the best one."""
+    networks = json.dumps([card.image.as_json(), card.text.as_json()], sort_keys=True)
+    with locked(state_folder() / training_key(files, torch.__version__, networks)) as folder:
         with Curves(CURVES) as curves:
             score = None if val is None else validation(fabric, method, val, train)
             fitted = fit(
@@ -76,9 +97,25 @@ def main(dataset: str) -> None:
                 epochs=plan.epochs, rates=rates, select=plan.select, seed=plan.seed, folder=folder,
                 on_epoch=curves.add,
             )  # fmt: skip
-        save(card, trained_state(method, fitted), fitted.best_epoch)
+        save(replace(card, best_epoch=fitted.best_epoch), trained_state(method, fitted))
         remove_checkpoint(folder)
-    write_timings(time.perf_counter() - started, info.counts["train"] * plan.epochs)
+
+
+def solve_model(
+    fabric: Fabric,
+    method: ClosedFormMethod,
+    train: Batches,
+    val: Batches | None,
+    plan: TrainPlan,
+    card: ModelCard,
+) -> None:
+    """Solve for a few penalties and keep the best one; its number stands where an epoch's would."""
+    with Curves(CURVES) as curves:
+        solved = solve(
+            fabric, method, train, val, supervised=plan.supervised, seed=plan.seed, on_penalty=curves.add
+        )
+    settings = card.settings | ({"penalty": solved.penalty} if "penalty" in card.settings else {})
+    save(replace(card, settings=settings, best_epoch=solved.number), solved.state)
 
 
 def warn_of_few_pictures(info: DatasetInfo, fresh: bool) -> None:
@@ -105,10 +142,10 @@ def files_of(plan: TrainPlan, data: Path) -> list[Path]:
 def open_parts(
     data: Path, info: DatasetInfo, plan: TrainPlan, towers: tuple[Tower, Tower]
 ) -> tuple[Batches, Batches | None]:
-    """Open the training pairs and, where the split and the labels allow a score, the validation pairs."""
+    """Open the training pairs and, where the split has any, the validation pairs."""
     reading = Reading(info.classes, towers[0].prepare, towers[1].prepare, plan.batch, plan.seed, plan.caption)
     train = open_batches(data, "train", info.counts["train"], reading, plan.memory_mb)
-    if not info.counts["val"] or not info.classes:
+    if not info.counts["val"]:
         return train, None
     return train, open_batches(data, "val", info.counts["val"], reading, plan.memory_mb)
 
@@ -134,16 +171,16 @@ def rates_of(plan: TrainPlan, fresh: tuple[bool, bool]) -> Rates:
     )
 
 
-def trained_state(method: Method, fitted: Fitted) -> Tensors:
+def trained_state(method: TrainedMethod, fitted: Fitted) -> Tensors:
     """Give the kept epoch without what only training needed."""
     left_out = tuple(method.training_only)
     return {key: value for key, value in fitted.state.items() if not key.startswith(left_out)}
 
 
-def save(card: ModelCard, state: Tensors, best_epoch: int) -> None:
-    """Write the kept epoch."""
-    save_model(MODEL, replace(card, best_epoch=best_epoch, curves=folder_digest(CURVES / PLOTS)), state)
-    log.info("kept epoch %d in %s", best_epoch, MODEL)
+def save(card: ModelCard, state: Tensors) -> None:
+    """Write the model that is kept."""
+    save_model(MODEL, replace(card, curves=folder_digest(CURVES / PLOTS)), state)
+    log.info("kept %s %d in %s", "penalty" if "penalty" in card.settings else "epoch", card.best_epoch, MODEL)
 
 
 if __name__ == "__main__":

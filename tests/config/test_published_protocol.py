@@ -79,6 +79,15 @@ def test_a_data_set_that_the_paper_does_not_use_is_refused() -> None:
     assert plans["train"].model_dump()["select"] == "last"
 
 
+def test_a_method_of_no_paper_of_the_field_has_no_split_at_all() -> None:
+    with pytest.raises(
+        CrosshashError, match=r"cca's paper has no split of nuswide, nor of another data set\."
+    ):
+        resolve(published("cca", "nuswide"))
+    plans = resolve(published("cca", "nuswide", split__query=100, split__train=500))
+    assert plans["evaluate"].model_dump()["headline_k"] is None
+
+
 def test_another_split_than_the_paper_s_is_refused() -> None:
     with pytest.raises(CrosshashError, match=r"query: 2000, but twdh has 5000\n.*train: 1, but .* 10000"):
         resolve(published("twdh", "nuswide", split__query=2000, split__train=1))

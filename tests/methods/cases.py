@@ -22,9 +22,9 @@ from crosshash.seeding import stream
 
 ROOT = Path(__file__).resolve().parents[2]
 
-DIM, HIDDEN, BITS, SHORT = 5, 16, 8, 4
+DIM, HIDDEN, BITS, SHORT = 9, 16, 8, 4
 CLASSES = 3
-WORDS = tuple("abcdefg")
+WORDS = tuple("abcdefghi")
 IMAGE = TowerSpec("mlp", "mlp", HIDDEN, DIM)
 TEXT = TowerSpec("bow", "bow", HIDDEN, vocabulary=WORDS)
 SIDE, LENGTH, TOKENS = 32, 6, 40
@@ -38,7 +38,7 @@ CLIP = TowerSpec(  # a ResNet, whose BatchNorms hold running statistics, and a t
     },
 )
 KINDS = ("vectors", "pictures")
-SMALL = {"train_bits": BITS, "words": 4}
+SMALL = {"train_bits": BITS, "words": 4, "negatives": 8}
 """Settings that say how large something is, whichever method they belong to."""
 
 
@@ -98,6 +98,11 @@ def card(name: str, kind: str = "vectors") -> ModelCard:
         TowerSpec("bow", "bow", HIDDEN, vocabulary=WORDS, layers=layers),
     )
     specs = vectors if kind == "vectors" else (CLIP, CLIP)
+    if (name, kind) == ("shared", "vectors"):
+        specs = (
+            vectors[0],
+            vectors[0],
+        )  # the bag of words as a vector: as wide, so that they can share a space
     return ModelCard(name, plan.train_bits, plan.settings, *specs, best_epoch=0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import itertools
 import pkgutil
 from collections.abc import Callable
@@ -20,11 +21,14 @@ from crosshash.centers.center_book import write_centers
 from crosshash.config.params import METHODS
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import build_method, load_model, save_model
+from crosshash.models.method import TrainedMethod
 from crosshash.models.towers import build_towers
 from crosshash.models.weights.tensors import read_tensors
+from crosshash.pairs.info import read_info, write_info
 from crosshash.protocols import PairBatch
 from crosshash.seeding import stream_seed
 from crosshash.training.checkpoint import Epoch, cpu_copy, load_checkpoint
+from crosshash.training.closed_form import solve
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
 from crosshash.training.optimizers import Rates
@@ -40,12 +44,20 @@ from tests.methods.cases import (
     plans,
     rows_of,
 )
-from tests.stages.vector_set import make_items, write_plans, write_set
+from tests.stages.vector_set import DATA, make_items, write_plans, write_set
 
 RATES = Rates(head=0.01, backbone=0.01, weight_decay=0.2, warmup=0.1, clip_norm=1.0)
+FEW_BITS = 2  # the captions of the set differ in two directions
 ITEMS = 29  # the last batch of 8 holds 5; no layer is as wide
 
+LEARNING = [
+    name
+    for name in METHODS
+    if issubclass(importlib.import_module(f"crosshash.methods.{name}").build, TrainedMethod)
+]
+
 every_method = pytest.mark.parametrize("name", METHODS)
+every_trained_method = pytest.mark.parametrize("name", LEARNING)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -69,6 +81,21 @@ def fitted(
         open_fabric("cpu", "fp32"), model, FixedBatches(whole), None,
         epochs=epochs, rates=rates, select="last", seed=0, folder=folder, on_epoch=on_epoch,
     )  # fmt: skip
+
+
+def learnt(folder: Path, model: Any, whole: PairBatch, name: str) -> dict[str, Tensor]:  # noqa: ANN401
+    """Train a few epochs, or solve; gives the state that is kept for encoding, which the model then has."""
+    if name in LEARNING:
+        result = fitted(folder, model, whole)
+        model.load_state_dict(result.state)
+        return train.trained_state(model, result)
+    asked = pairs("vectors" if whole.image.ndim == 2 else "pictures", 7, seed=1)
+    solved = solve(
+        open_fabric("cpu", "fp32"), model, FixedBatches(whole), FixedBatches(asked),
+        supervised=plans(name)["train"].supervised, seed=0, on_penalty=nothing,
+    )  # fmt: skip
+    model.load_state_dict(solved.state)
+    return solved.state
 
 
 def started(model: Any, whole: PairBatch, epoch: int = 1) -> Any:  # noqa: ANN401
@@ -131,17 +158,22 @@ def test_codes_have_a_row_per_item_and_a_column_per_bit(name: str, kind: str, it
 @every_kind
 @every_method
 def test_codes_do_not_depend_on_the_neighbours_in_a_batch(name: str, kind: str, tmp_path: Path) -> None:
-    """BatchNorm in training mode would mix them."""
+    """BatchNorm in training mode would mix them.
+
+    What pictures differ by in a random network is a hundredth of its outputs; a solved projection stretches
+    that to labels of length 1, and the network's rounding with it.
+    """
+    rounding = 1e-5 if name in LEARNING else 1e-3
     model, whole = make(name, kind, ITEMS), pairs(kind, ITEMS)
-    fitted(tmp_path, model, whole, epochs=1)
+    learnt(tmp_path, model, whole, name)
     some = rows_of(whole, torch.arange(7))
     together = codes(model, some)
     backwards = [soft.flip(0) for soft in codes(model, rows_of(some, torch.arange(7).flip(0)))]
     single = [codes(model, rows_of(some, torch.tensor([row]))) for row in range(7)]
     alone = [torch.cat([one[side] for one in single]) for side in (0, 1)]
     for a, b, c in zip(together, alone, backwards, strict=True):
-        assert torch.allclose(a, b, atol=1e-5)
-        assert torch.allclose(a, c, atol=1e-5)
+        assert torch.allclose(a, b, atol=rounding)
+        assert torch.allclose(a, c, atol=rounding)
 
 
 @every_kind
@@ -152,21 +184,29 @@ def test_one_modality_is_encoded_without_the_other(name: str, kind: str) -> None
     for broken, whole in (("image", 1), ("text", 0)):
         model = make(name, kind)
         before = codes(model, items)
-        for phase in model.phases:
-            for group in model.parameter_groups(phase):
-                if group.modality == broken:
-                    for parameter in group.parameters:
-                        parameter.data.fill_(torch.nan)
+        for parameter in of_modality(model, broken, name):
+            parameter.data.fill_(torch.nan)
         after = codes(model, items)
         assert torch.equal(after[whole], before[whole])
         assert after[1 - whole].isnan().any()
+
+
+def of_modality(model: Any, modality: str, name: str) -> list[Tensor]:  # noqa: ANN401
+    if name not in LEARNING:
+        return [
+            values
+            for key, values in model.state_dict(keep_vars=True).items()
+            if key.startswith(modality) and values.is_floating_point()
+        ]
+    groups = [group for phase in model.phases for group in model.parameter_groups(phase)]
+    return [parameter for group in groups if group.modality == modality for parameter in group.parameters]
 
 
 # Learning
 
 
 @every_kind
-@every_method
+@every_trained_method
 @pytest.mark.parametrize("items", [2, 3, 8])
 def test_a_step_has_a_finite_loss_and_parts_without_gradient(name: str, kind: str, items: int) -> None:
     """Two items are the smallest batch that a training gives."""
@@ -184,7 +224,7 @@ def test_a_step_has_a_finite_loss_and_parts_without_gradient(name: str, kind: st
 
 
 @every_kind
-@every_method
+@every_trained_method
 def test_gradient_reaches_every_parameter_of_a_phase_and_no_other(name: str, kind: str) -> None:
     """Some weights start as zero, and what stands before them has no gradient yet: all are moved a little."""
     whole = pairs(kind, ITEMS)
@@ -207,7 +247,7 @@ def test_gradient_reaches_every_parameter_of_a_phase_and_no_other(name: str, kin
 
 
 @every_kind
-@every_method
+@every_trained_method
 def test_frozen_parameters_stay_and_all_others_move(name: str, kind: str, tmp_path: Path) -> None:
     model = make(name, kind, ITEMS)
     before = copy.deepcopy(dict(model.named_parameters()))
@@ -216,7 +256,7 @@ def test_frozen_parameters_stay_and_all_others_move(name: str, kind: str, tmp_pa
         assert torch.equal(parameter, before[key]) != parameter.requires_grad, key
 
 
-@every_method
+@every_trained_method
 def test_a_few_items_are_learnt(name: str, tmp_path: Path) -> None:
     """The loss of all phases, measured the same way before and after; 8 items, 40 steps."""
     whole = rows_of(pairs("vectors", ITEMS), torch.arange(8))
@@ -232,7 +272,7 @@ def test_a_few_items_are_learnt(name: str, tmp_path: Path) -> None:
     assert loss() < 0.8 * before
 
 
-@every_method
+@every_trained_method
 def test_two_trainings_are_equal_and_another_seed_is_not(name: str, tmp_path: Path) -> None:
     whole = pairs("vectors", ITEMS)
     states = [
@@ -244,7 +284,7 @@ def test_two_trainings_are_equal_and_another_seed_is_not(name: str, tmp_path: Pa
 
 
 @every_kind
-@every_method
+@every_trained_method
 def test_a_stopped_training_goes_on_to_the_same_end(name: str, kind: str, tmp_path: Path) -> None:
     """The second half starts from other weights: buffers, codebook, frozen copies are in the checkpoint."""
     whole, history = pairs(kind, ITEMS), list[Epoch]()
@@ -264,7 +304,7 @@ def test_a_stopped_training_goes_on_to_the_same_end(name: str, kind: str, tmp_pa
     assert list(resumed.history) == history
 
 
-@every_method
+@every_trained_method
 def test_the_loss_of_an_epoch_is_the_sum_over_its_phases(name: str, tmp_path: Path) -> None:
     """At a learning rate of nearly nothing every step's loss can be had from an equal model beside it."""
     whole, still = pairs("vectors", ITEMS), replace(RATES, head=1e-12, backbone=1e-12, weight_decay=0.0)
@@ -277,7 +317,7 @@ def test_the_loss_of_an_epoch_is_the_sum_over_its_phases(name: str, tmp_path: Pa
     assert shown["loss"] == pytest.approx(sum(losses) / len(batches), rel=1e-5)
 
 
-@every_method
+@every_trained_method
 def test_a_loss_that_is_no_number_ends_the_training_with_epoch_step_and_part(
     name: str, tmp_path: Path
 ) -> None:
@@ -296,7 +336,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_epoch_step_and_part(
     assert same(saved(tmp_path), states[0])
 
 
-@every_method
+@every_trained_method
 def test_a_gradient_that_overflows_in_the_very_last_step_leaves_the_epoch_before(
     name: str, tmp_path: Path
 ) -> None:
@@ -351,12 +391,17 @@ def staged(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, shift: int,
             replace(item, labels=names[(place + shift * (place // 5)) % len(names)])
             for place, item in enumerate(items)
         ]
+    if name == "shared":  # captions and vectors share no space
+        parts = {part: [replace(item, text=item.image) for item in items] for part, items in parts.items()}
     write_set(parts, labelled)
+    if name == "shared":
+        write_info(DATA, replace(read_info(DATA), text_kind="vector", text_dim=5))
     plan = plans(name)
     if not plan["centers"].used:
         write_centers(train.CENTERS, None)
     settled = plan["train"].model_dump(exclude={"epochs", "batch"})
-    write_plans(**settled | {"train_bits": 16 if plan["centers"].used else BITS})
+    bits = 16 if plan["centers"].used else BITS if name in LEARNING else FEW_BITS
+    write_plans(**settled | {"train_bits": bits})
     Path("plan/evaluate.yaml").write_text("rerank: 50\n")
     train.main("set")
     return (train.MODEL / "model.safetensors").read_bytes()
@@ -394,11 +439,9 @@ def test_a_saved_model_encodes_the_same_codes_and_holds_nothing_of_the_training_
     name: str, kind: str, tmp_path: Path
 ) -> None:
     model, whole = make(name, kind, ITEMS), pairs(kind, ITEMS)
-    result = fitted(tmp_path / "state", model, whole, epochs=2)
-    state = train.trained_state(model, result)
+    state = learnt(tmp_path / "state", model, whole, name)
     save_model(tmp_path / "model", card(name, kind), state)
     loaded = load_model(tmp_path / "model").method
-    model.load_state_dict(result.state)
     for before, after in zip(codes(model, whole), codes(loaded, whole), strict=True):
         assert torch.equal(before, after)
     written = read_tensors(tmp_path / "model" / "model.safetensors", "")
@@ -422,7 +465,7 @@ def test_what_only_training_needs_is_named(name: str, kind: str) -> None:
 
 
 @every_kind
-@every_method
+@every_trained_method
 def test_float32_and_float64_agree(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same step in double precision, the methods' own casts to single ones included."""
     whole = pairs(kind, ITEMS)
@@ -461,7 +504,7 @@ def step_of(model: Any, whole: PairBatch) -> dict[str, Tensor]:  # noqa: ANN401
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @every_kind
-@every_method
+@every_trained_method
 def test_cuda_in_bfloat16_agrees_with_the_cpu(name: str, kind: str) -> None:
     """bfloat16 keeps 8 bits of each factor: losses agree to a few hundredths, clear bits all."""
     whole, device = pairs(kind, ITEMS), torch.device("cuda")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crosshash.artifacts import write_json
 from crosshash.report.page import render_page
 from crosshash.report.results import read_results
 from tests.report.runs import BITS, EVIL, make_run, write_stages
@@ -49,10 +50,12 @@ def odd_page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def bare_page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Vectors instead of pictures, no labels, a query without caption."""
+    """Vectors instead of pictures, no labels, a query without caption, a method that is solved."""
     folder = make_run(
         tmp_path_factory.mktemp("bare"), image_kind="vector", labelled=False, captions={"query/3.jpg": []}
     )
+    solved = {"method": "cca", "best_epoch": 2, "settings": {"quantiser": "itq", "penalty": 0.3}}
+    write_json(folder / "artifacts/model/model.json", solved)
     return render(folder, extremes=1, queries=4, top=14)
 
 

@@ -55,6 +55,13 @@ def test_headline_names_what_was_measured(default_page: str) -> None:
         assert expected in words
 
 
+def test_a_solved_method_has_penalties_where_others_have_epochs(bare_page: str) -> None:
+    words = Page(bare_page).words()
+    assert "solved, not trained: penalty kept 0.3" in words
+    assert "for each penalty that was tried, in their order" in words
+    assert "epoch" not in words.split("How to reproduce it")[0]
+
+
 def test_scores_stand_beside_interval_convention_and_chance(default_page: str) -> None:
     words = Page(default_page).words()
     four = " ".join(["0.8123 0.7900–0.8300"] * 4)

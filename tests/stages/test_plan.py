@@ -90,6 +90,8 @@ def test_a_bad_value_leaves_no_plan_at_all_where_there_was_none() -> None:
     ("old", "new", "told"),
     [
         ("method: twdh ", "method: djsrh ", ["djsrh rebuilds how alike .* expect scores of chance"]),
+        ("method: twdh ", "method: cca ", ["cca takes the networks as they are, .* expect low scores"]),
+        ("method: twdh ", "method: ridge ", ["ridge takes the networks as they are"]),
         ("count: 5000 ", "count: 300 ", ["300 training pictures are few .* real photos gave mAP"]),
         ("train: null ", "train: 120 ", ["120 training pictures are few"]),
         ("dataset: scenes ", "dataset: custom ", []),

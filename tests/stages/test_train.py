@@ -184,6 +184,50 @@ def test_a_streamed_set_is_learnt_too() -> None:
     assert trained() == trained()
 
 
+def closed_form(**changes: object) -> None:
+    """Plan CCA of two bits; more are not in the captions of the set."""
+    write_plans(**{
+        "method": "cca", "supervised": False, "train_bits": 2,
+        "settings": {"quantiser": "itq", "penalty": "auto"},
+    } | changes)  # fmt: skip
+
+
+def test_a_closed_form_leaves_a_model_its_penalty_and_curves_over_the_penalties() -> None:
+    closed_form()
+    files = trained()
+    curves = {Path(name).stem for name in files if name.endswith(".tsv")}
+    assert curves == {"quantisation", "val_correlation", "val_i2t", "val_t2i"}
+    rows = Path("dvclive/plots/metrics/val_correlation.tsv").read_text().splitlines()[1:]
+    values = [float(row.split()[1]) for row in rows]
+    card = load_model(train.MODEL).card
+    assert card.best_epoch == 1 + values.index(max(values))
+    assert card.settings == {
+        "quantiser": "itq",
+        "penalty": (0.01, 0.1, 0.3, 1, 3, 10, 30)[card.best_epoch - 1],
+    }
+    assert not Path("state").exists()
+    assert trained() == files
+
+
+def test_a_closed_form_needs_neither_labels_nor_validation_pairs() -> None:
+    shutil.rmtree("data")
+    shutil.rmtree("artifacts")
+    write_set({**make_items(), "val": []}, labelled=False)
+    closed_form()
+    trained()
+    assert load_model(train.MODEL).card.settings["penalty"] == 1.0
+    assert [path.stem for path in Path("dvclive/plots/metrics").iterdir()] == ["quantisation"]
+
+
+def test_more_bits_than_a_closed_form_gives_are_refused_and_nothing_is_written() -> None:
+    closed_form(train_bits=3)
+    with pytest.raises(
+        CrosshashError, match=r"params\.yaml: bits: 3, but canonical correlation .* only 2 dim"
+    ):
+        train.main("set")
+    assert not train.MODEL.exists()
+
+
 def test_without_validation_queries_the_last_epoch_is_kept() -> None:
     parts = make_items()
     shutil.rmtree("data")

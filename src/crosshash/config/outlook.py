@@ -16,7 +16,13 @@ def warnings_of(params: CommonParams) -> list[str]:
     if params.model.pretrained is not None or not _of_pictures(params):
         return []
     found = []
-    if not params.method_section.supervised:
+    if params.method_section.frozen:
+        found.append(
+            f"{params.method} takes the networks as they are, and networks of random weights "
+            "(model.pretrained: null) say little about pictures: expect low scores. Set model.pretrained, or "
+            "give vectors (dataset: features)."
+        )
+    elif not params.method_section.supervised:
         found.append(
             f"{params.method} rebuilds how alike the features of the networks are, and networks of random "
             "weights (model.pretrained: null) tell no pictures apart: expect scores of chance. Set "

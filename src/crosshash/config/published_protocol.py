@@ -55,10 +55,11 @@ def _sizes(params: CommonParams, paper: Published) -> Sizes | None:
         return None  # the list of ids may be the paper's own
     if params.dataset not in paper.splits:
         if None in asked:
+            others = ", ".join(sorted(paper.splits))
+            known = f"only of {others}" if others else "nor of another data set"
             raise CrosshashError(
                 f"params.yaml: protocol: published: {params.method}'s paper has no split of "
-                f"{params.dataset}, only of {', '.join(sorted(paper.splits))}. Set protocol: strict, or both "
-                "split.query and split.train."
+                f"{params.dataset}, {known}. Set protocol: strict, or both split.query and split.train."
             )
         return None
     sizes = paper.splits[params.dataset]

@@ -17,7 +17,7 @@ from crosshash.errors import CrosshashError
 from crosshash.losses.alignment import bit_alignment
 from crosshash.losses.likelihood import buffer_likelihood, pair_likelihood
 from crosshash.losses.similarity import similar
-from crosshash.models.method import Method, encoding
+from crosshash.models.method import TrainedMethod, encoding
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
 
@@ -51,7 +51,7 @@ class LevelCodes(nn.Module):
         return torch.cat([codes_LBK, fused_BK[None]])
 
 
-class Scahn(Method):
+class Scahn(TrainedMethod):
     """Two networks trained in turn against buffers of the fused codes of all training items."""
 
     phases = ("image", "text")

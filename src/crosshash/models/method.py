@@ -14,19 +14,34 @@ from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingPai
 
 
 class Method(nn.Module, ABC):
-    """A hashing method.
+    """A hashing method: how either modality becomes a code. It is trained (`TrainedMethod`), or solved.
 
-    phases: passes over the training set in each epoch, each with an optimiser of its own. training_only:
-    names of the state that training needs and encoding does not (buffers of the size of the training set,
-    frozen copies); it is in checkpoints, not in the trained model.
+    training_only: names of the state that learning needs and encoding does not (buffers of the size of the
+    training set, frozen copies); it is in checkpoints, not in the trained model.
     """
 
-    phases: Sequence[str] = ("all",)
     training_only: Sequence[str] = ()
 
     def __init__(self, train_bits: int) -> None:
         super().__init__()
         self.train_bits = train_bits
+
+    @abstractmethod
+    def encode_image(self, image: Tensor) -> Tensor:
+        """Soft codes float[B, train_bits]; the sign is the hash code, zero counts as +1."""
+
+    @abstractmethod
+    def encode_text(self, text: Tensor) -> Tensor:
+        """Soft codes float[B, train_bits] of texts."""
+
+
+class TrainedMethod(Method):
+    """A method that learns step by step.
+
+    phases: passes over the training set in each epoch, each with an optimiser of its own.
+    """
+
+    phases: Sequence[str] = ("all",)
 
     @abstractmethod
     def parameter_groups(self, phase: str) -> list[ParameterGroup]:
@@ -42,16 +57,8 @@ class Method(nn.Module, ABC):
     def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
         """What the method does after an epoch: refreshing buffers, fitting a codebook."""
 
-    @abstractmethod
-    def encode_image(self, image: Tensor) -> Tensor:
-        """Soft codes float[B, train_bits]; the sign is the hash code, zero counts as +1."""
 
-    @abstractmethod
-    def encode_text(self, text: Tensor) -> Tensor:
-        """Soft codes float[B, train_bits] of texts."""
-
-
-class TwoTowerMethod(Method):
+class TwoTowerMethod(TrainedMethod):
     """A method of two networks with a head each, which learn together; what a head gives becomes the code.
 
     heads: of images and of texts; what they give, float[B, F], is the method's own affair.

@@ -48,11 +48,15 @@ class TowerSpec:
 
 @dataclass(frozen=True)
 class Tower:
-    """One network, the width of its embedding, and how a raw value becomes its input."""
+    """One network, the width of its embedding, and how a raw value becomes its input.
+
+    space: of the embedding, where it may be one with the other network's: they then have equal names.
+    """
 
     network: Encoder
     dim: int
     prepare: Prepare
+    space: str | None = None
 
     @property
     def level_dims(self) -> Widths:
@@ -147,10 +151,12 @@ def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = Non
     if image.kind == "image":
         image_tower = _image_only_tower(image, pretrained)
     elif image.kind == "clip":
-        image_tower = _clip_tower(clip[image.name], "image")
+        image_tower = _clip_tower(clip[image.name], image.name, "image")
     else:
         image_tower = _plain_tower(image)
-    return image_tower, _clip_tower(clip[text.name], "text") if text.kind == "clip" else _plain_tower(text)
+    if text.kind == "clip":
+        return image_tower, _clip_tower(clip[text.name], text.name, "text")
+    return image_tower, _plain_tower(text)
 
 
 def _check_kind(key: str, name: str, kind: str, otherwise: str) -> None:
@@ -188,17 +194,17 @@ def _image_only_tower(spec: TowerSpec, pretrained: str | None) -> Tower:
     return Tower(network, network.dim, image_reader(config["image_size"], spec.resize))
 
 
-def _clip_tower(towers: ClipTowers, modality: Literal["image", "text"]) -> Tower:
+def _clip_tower(towers: ClipTowers, name: str, modality: Literal["image", "text"]) -> Tower:
     if modality == "image":
-        return Tower(towers.image, towers.dim, towers.prepare_image)
-    return Tower(towers.text, towers.dim, towers.prepare_text)
+        return Tower(towers.image, towers.dim, towers.prepare_image, name)
+    return Tower(towers.text, towers.dim, towers.prepare_text, name)
 
 
 def _plain_tower(spec: TowerSpec) -> Tower:
     """Build the encoder of vectors or of a bag of words."""
     if spec.kind == "mlp":
         network = VectorEncoder(spec.dim, spec.hidden, scaled=True, layers=spec.layers)
-        return Tower(network, spec.hidden, vector_reader)
+        return Tower(network, spec.hidden, vector_reader, f"vectors of {spec.dim} numbers")
     words = len(spec.vocabulary)
     if spec.name == MULTISCALE:
         scales = MultiscaleBag(words)

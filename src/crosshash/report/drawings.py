@@ -51,17 +51,20 @@ def score_figures(results: Results, rows: Sequence[ScoreRow]) -> Figures:
 
 
 def training_figures(results: Results) -> Figures:
-    """Draw the terms of the loss and the validation scores by epoch."""
+    """Draw the terms of the loss and the validation scores by epoch, or by the number of a tried penalty."""
     curves = {name: points for name, points in results.curves.items() if points}
     losses = {name: curves[name] for name in sorted(curves, key=lambda name: name != "loss")}
     losses = {name: points for name, points in losses.items() if not name.startswith(VALIDATION)}
     scores = {name.removeprefix(VALIDATION): curves[name] for name in curves if name.startswith(VALIDATION)}
     kept = results.model.get("best_epoch")
     drawn = {}
+    step, loss = ("penalty tried", "cost of the sign") if results.solved else ("epoch", "training loss")
     if losses:
-        drawn["loss"] = training_curves(losses, "training loss", "loss", share=False)
+        drawn["loss"] = training_curves(losses, loss, "loss", share=False, step=step)
     if scores:
-        drawn["validation"] = training_curves(scores, "validation mAP", "validation", share=True, kept=kept)
+        drawn["validation"] = training_curves(
+            scores, "validation mAP", "validation", share=True, kept=kept, step=step
+        )
     return drawn
 
 

@@ -63,6 +63,11 @@ class Results:
         """Whether relevance comes from labels; without any, the own partner alone counts."""
         return self.metrics["base_rate"] is not None
 
+    @property
+    def solved(self) -> bool:
+        """Whether the method is a closed form: no epochs, but penalties that were tried."""
+        return "quantiser" in self.model.get("settings", {})
+
     def query_scores(self, task: str, measure: str) -> NDArray[np.float64]:
         """Give what each query scored, by row of the query set: float64[Q], NaN where it has no score."""
         if measure not in self.per_query:

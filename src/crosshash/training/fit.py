@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from crosshash.errors import CrosshashError
-from crosshash.models.method import Method
+from crosshash.models.method import TrainedMethod
 from crosshash.models.weights.tensors import Tensors
 from crosshash.protocols import Batches, PairBatch, StepLoss
 from crosshash.seeding import stream_seed
@@ -39,7 +39,7 @@ class Fitted:
 
 def fit(
     fabric: Fabric,
-    method: Method,
+    method: TrainedMethod,
     batches: Batches,
     score: Callable[[], dict[str, float]] | None,
     *,
@@ -102,7 +102,7 @@ def _tell(place: tuple[int, int], row: Epoch, seconds: float) -> None:
 
 def _train_epoch(
     fabric: Fabric,
-    method: Method,
+    method: TrainedMethod,
     wrapped: nn.Module,
     batches: Batches,
     optimizers: Sequence[Optimizer],

@@ -51,7 +51,8 @@ def _check_labels(data: Path, labels: NDArray[np.uint8]) -> None:
         found = "no training item has a label"
     raise CrosshashError(
         f"{data}: {found}, and the method learns from labels. Fill the column `labels` of pairs.csv "
-        "(split by ;), leave these items out of training, or choose a method that learns without: djsrh."
+        "(split by ;), leave these items out of training, or choose a method that learns without: cca, "
+        "djsrh, shared or ucch."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch.optim import SGD, AdamW, Optimizer
 
-from crosshash.models.method import Method
+from crosshash.models.method import TrainedMethod
 from crosshash.protocols import ParameterGroup
 from crosshash.training.schedule import Schedule, rate_factor
 
@@ -34,7 +34,7 @@ class Rates:
     end: float = 0.0
 
 
-def make_optimizer(method: Method, phase: str, rates: Rates) -> Optimizer:
+def make_optimizer(method: TrainedMethod, phase: str, rates: Rates) -> Optimizer:
     """AdamW with TwDH's constants, or SGD; biases and normalisation scales are not decayed."""
     groups = []
     for group in method.parameter_groups(phase):

@@ -157,6 +157,7 @@ def test_files_are_scored_by_the_protocol_of_a_paper(tmp_path: Path) -> None:
     headlines = {method: score(path, None, "by_id", None, 1, 0, method)["headline"] for method in METHODS}
     assert headlines == {
         "twdh": "AP@5000[first]", "dcmht": "mAP", "scahn": "mAP", "hq": "AP@50[hits]", "djsrh": "AP@50[hits]",
+        "cca": "mAP", "ridge": "mAP", "shared": "mAP", "ucch": "mAP",
     }  # fmt: skip
     assert "AP@5000[first]" in score(path, None, "by_id", None, 1, 0, "twdh")["i2t"]
 

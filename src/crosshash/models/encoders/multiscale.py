@@ -27,6 +27,7 @@ class MultiscaleBag(Encoder):
 
     def __init__(self, words: int) -> None:
         super().__init__()
+        self.inputs = words
         self.averages = nn.ModuleList(WindowAverage(min(window, words)) for window in WINDOWS)
         heights = (words, 1, 1, 1)
         inner = (1, *CHANNELS[:-1])

@@ -22,6 +22,7 @@ class VectorEncoder(Encoder):
 
     def __init__(self, dim: int, hidden: int, *, scaled: bool, layers: int = 1) -> None:
         super().__init__()
+        self.inputs, self.scaled = dim, scaled
         self.scale = nn.BatchNorm1d(dim, affine=False) if scaled else nn.Identity()
         self.hidden = nn.Linear(dim, hidden)
         self.deeper = nn.ModuleList(_layer(hidden) for _ in range(layers - 1))

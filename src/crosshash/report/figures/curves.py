@@ -48,20 +48,26 @@ def _plot_precision(axes: Axes, table: pd.DataFrame, over: str, chance: float | 
 
 
 def training_curves(
-    curves: Mapping[str, Points], ylabel: str, name: str, *, share: bool, kept: int | None = None
+    curves: Mapping[str, Points],
+    ylabel: str,
+    name: str,
+    *,
+    share: bool,
+    kept: int | None = None,
+    step: str = "epoch",
 ) -> Markup:
-    """Draw training curves by epoch; `share`: the values lie between 0 and 1; kept: the epoch delivered."""
+    """Draw training curves by step; `share`: the values lie between 0 and 1; kept: the step delivered."""
     with canvas() as (figure, axes):
         for place, (label, points) in enumerate(curves.items()):
             colour, dash = SERIES[place % len(SERIES)], DASHES[place // len(SERIES) % len(DASHES)]
             axes.plot(*zip(*points, strict=True), dash, color=colour, label=label, marker=".")
         if kept is not None:
-            axes.axvline(kept, color=INK, linewidth=1, alpha=0.6, label="epoch kept")
-        axes.set(xlabel="epoch", ylabel=ylabel)
+            axes.axvline(kept, color=INK, linewidth=1, alpha=0.6, label=f"{step} kept")
+        axes.set(xlabel=step, ylabel=ylabel)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if share:
             axes.set_ylim(0, 1.03)
         else:
             axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         figure.legend(loc="outside upper left", ncols=3)
-        return svg(figure, name, f"{ylabel} by epoch: {', '.join(curves)}")
+        return svg(figure, name, f"{ylabel} by {step}: {', '.join(curves)}")

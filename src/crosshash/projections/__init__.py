@@ -1,0 +1,1 @@
+"""Linear projections in closed form, and rotations of what they give: numpy alone."""

@@ -1,0 +1,120 @@
+"""Solving instead of training: one pass over the training set, then the best of a few penalties.
+
+Shapes: N pairs that are searched, V validation pairs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+
+from crosshash.codes.hashcodes import pack
+from crosshash.models.closed_form import ClosedFormMethod, Features, Seen, joined
+from crosshash.models.method import encoding
+from crosshash.models.weights.tensors import Tensors
+from crosshash.protocols import Batches
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.seeding import stream
+from crosshash.training.checkpoint import Epoch, cpu_copy
+
+CORRELATION = "val_correlation"
+"""Between the values before the sign of validation images and texts: what chooses where labels do not."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """The model kept, the penalty behind it, and which of those tried it was, from 1."""
+
+    state: Tensors
+    penalty: float
+    number: int
+
+
+def solve(
+    fabric: Fabric,
+    method: ClosedFormMethod,
+    train: Batches,
+    val: Batches | None,
+    *,
+    supervised: bool,
+    seed: int,
+    on_penalty: Callable[[int, Epoch], None],
+) -> Solved:
+    """Look at all training pairs once, then solve for each penalty and keep the best.
+
+    Raises:
+        CrosshashError: what cannot be projected, or not to so many bits.
+    """
+    method.to(fabric.device)
+    with encoding(method), fabric.autocast():
+        seen = method.look_at(batch.to(fabric.device) for batch in train.in_order())
+        asked = None
+        if val is not None:
+            asked = joined([method.features(batch.to(fabric.device)) for batch in val.in_order()])
+    return choose(method, seen, asked, supervised=supervised, seed=seed, on_penalty=on_penalty)
+
+
+def choose(
+    method: ClosedFormMethod,
+    seen: Seen,
+    asked: Features | None,
+    *,
+    supervised: bool,
+    seed: int,
+    on_penalty: Callable[[int, Epoch], None],
+) -> Solved:
+    """Solve for each penalty, and keep the one of the best scores of validation pairs, `asked`.
+
+    A supervised method is chosen by mAP, where labels allow one, another by how alike the values of the two
+    halves of a pair are, for pairs that were not looked at. Without such pairs the middle one is taken.
+    """
+    best, best_value = None, -np.inf
+    tried = method.tried if asked is not None else method.tried[len(method.tried) // 2 :][:1]
+    for number, penalty in enumerate(tried, start=1):
+        row = {"quantisation": method.solve(seen, penalty, stream(seed, "rotation"))}
+        row |= {} if asked is None else _scores(method, asked, seen.sample)
+        logger.info("penalty %g  %s", penalty, "  ".join(f"{key} {value:.4f}" for key, value in row.items()))
+        on_penalty(number, row)
+        value = _value(row, supervised)
+        if value > best_value:
+            best, best_value = Solved(cpu_copy(method.state_dict()), penalty, number), value
+    assert best is not None  # noqa: S101 - at least one penalty is tried
+    return best
+
+
+def _value(row: Epoch, supervised: bool) -> float:
+    """Say how good a solution is; one that nothing was measured of is as good as another."""
+    if supervised and "val_i2t" in row:
+        return (row["val_i2t"] + row["val_t2i"]) / 2
+    return row.get(CORRELATION, 0.0)
+
+
+def _scores(method: ClosedFormMethod, asked: Features, searched: Features) -> Epoch:
+    """Correlate the halves of validation pairs and, where labels tell, let them search the sample: mAP."""
+    query, items = _values(method, asked), _values(method, searched)
+    found = {CORRELATION: correlation(query["image"], query["text"])}
+    asked_labels, labels = ((one["labels"] > 0).astype(np.uint8) for one in (asked, searched))
+    if (asked_labels.any(axis=0) & labels.any(axis=0)).any():
+        for task, (asking, answering) in {"i2t": ("image", "text"), "t2i": ("text", "image")}.items():
+            codes = pack(query[asking]), pack(items[answering])
+            found[f"val_{task}"] = mean_average_precision(*codes, asked_labels, labels)
+    return found
+
+
+def correlation(first_VK: NDArray[np.float32], second_VK: NDArray[np.float32]) -> float:
+    """Correlation of two sets of vectors around their means, all entries together: no rotation changes it."""
+    first, second = ((one - one.mean(axis=0)).astype(np.float64) for one in (first_VK, second_VK))
+    size = np.sqrt(np.square(first).sum() * np.square(second).sum())
+    return float((first * second).sum() / size) if size else 0.0
+
+
+def _values(method: ClosedFormMethod, features: Features) -> dict[str, NDArray[np.float32]]:
+    """Give what the codes of features are the signs of."""
+    return {name: method.code_of(name, features[name]) for name in ("image", "text")}

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from crosshash.codes.hashcodes import pack
+from crosshash.methods import cca, ridge
+from crosshash.models.towers import build_towers
+from crosshash.protocols import PairBatch
+from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.training.checkpoint import Epoch
+from crosshash.training.closed_form import CORRELATION, Solved, correlation, solve
+from crosshash.training.fabric import open_fabric
+from tests.methods.cases import IMAGE, TEXT, FixedBatches, pairs
+
+TRAIN, VAL = pairs("vectors", 40), pairs("vectors", 12, seed=1)
+
+
+def solved(
+    method: Any,  # noqa: ANN401
+    train: PairBatch = TRAIN,
+    val: PairBatch | None = VAL,
+    penalty: Any = "auto",  # noqa: ANN401
+    seed: int = 0,
+) -> tuple[Solved, list[Epoch], Any]:
+    model = method.build(*build_towers(IMAGE, TEXT), 4, None, "itq", penalty)
+    rows = list[Epoch]()
+    found = solve(
+        open_fabric("cpu", "fp32"), model, FixedBatches(train), None if val is None else FixedBatches(val),
+        supervised=method is ridge, seed=seed, on_penalty=lambda _, row: rows.append(row),
+    )  # fmt: skip
+    model.load_state_dict(found.state)
+    return found, rows, model
+
+
+@pytest.mark.parametrize(("method", "criteria"), [(cca, [CORRELATION]), (ridge, ["val_i2t", "val_t2i"])])
+def test_the_best_of_the_penalties_is_kept(method: Any, criteria: list[str]) -> None:  # noqa: ANN401
+    found, rows, model = solved(method)
+    values = [sum(row[name] for name in criteria) for row in rows]
+    assert len(rows) == len(model.penalties) > 3
+    assert found.number == 1 + int(np.argmax(values))
+    assert found.penalty == model.penalties[found.number - 1]
+    alone, (row,), _ = solved(method, penalty=found.penalty)
+    assert row == rows[found.number - 1]
+    assert all(torch.equal(value, found.state[key]) for key, value in alone.state.items())
+
+
+def test_scores_are_those_of_the_codes_of_validation_pairs() -> None:
+    _, rows, model = solved(ridge, penalty=0.1)
+    codes = {
+        one: (pack(model.encode_image(side.image).numpy()), pack(model.encode_text(side.text).numpy()))
+        for one, side in (("val", VAL), ("train", TRAIN))
+    }
+    labels = VAL.labels.numpy().astype(np.uint8), TRAIN.labels.numpy().astype(np.uint8)
+    assert rows[0]["val_i2t"] == mean_average_precision(codes["val"][0], codes["train"][1], *labels)
+    assert rows[0]["val_t2i"] == mean_average_precision(codes["val"][1], codes["train"][0], *labels)
+    image, text = model.encode_image(VAL.image).double(), model.encode_text(VAL.text).double()
+    image, text = image - image.mean(0), text - text.mean(0)
+    expected = (image * text).sum() / (image.square().sum() * text.square().sum()).sqrt()
+    assert rows[0][CORRELATION] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_correlation_by_hand() -> None:
+    """Around their means (1, 0), (-1, 0) and (1, 1), (-1, -1): 2 / sqrt(2 x 4); of a constant nothing."""
+    first, second = np.array([[3.0, 5], [1, 5]]), np.array([[1.0, 1], [-1, -1]])
+    assert correlation(first, second) == pytest.approx(0.5**0.5)
+    assert correlation(first, np.ones((2, 2))) == 0
+
+
+def test_without_validation_pairs_the_middle_penalty_is_taken() -> None:
+    found, rows, model = solved(cca, val=None)
+    assert (found.number, found.penalty) == (1, model.penalties[len(model.penalties) // 2])
+    assert list(rows[0]) == ["quantisation"]
+
+
+def test_labels_have_no_say_in_a_method_without() -> None:
+    generator = np.random.default_rng(0)
+    mixed = torch.from_numpy(generator.permutation(len(VAL.labels)))
+    others = PairBatch(VAL.image, VAL.text, VAL.labels[mixed], VAL.index)
+    first, second = solved(cca)[0], solved(cca, val=others)[0]
+    assert first.number == second.number
+    assert all(torch.equal(value, second.state[key]) for key, value in first.state.items())
+
+
+def test_validation_queries_without_a_relevant_item_leave_what_there_is() -> None:
+    """Ridge is chosen by mAP; where no label is shared, by the correlation of pairs."""
+    bare = PairBatch(VAL.image, VAL.text, torch.zeros_like(VAL.labels), VAL.index)
+    found, rows, _ = solved(ridge, val=bare)
+    assert "val_i2t" not in rows[0]
+    assert found.number == 1 + int(np.argmax([row[CORRELATION] for row in rows]))
+
+
+def test_the_seed_turns_the_rotation() -> None:
+    first, again, other = (solved(cca, seed=seed)[0].state for seed in (0, 0, 1))
+    assert all(torch.equal(value, again[key]) for key, value in first.items())
+    assert not torch.equal(first["image_weight"], other["image_weight"])
