@@ -9,6 +9,7 @@ INSTALLED := .venv/.installed
 
 repro: install  ## run the pipeline, then show the scores
 	@dvc repro
+	@crosshash stored
 	@crosshash scores
 
 test: install chromium  ## the whole test suite
