@@ -85,8 +85,8 @@ def reproduce(tree: Path, stage: str, log: Callable[[str], object]) -> None:
     """Run one stage by DVC, if anything it depends on has changed; its output goes to `log` line by line.
 
     Raises:
-        CrosshashError: the stage failed, the text ends with the last lines of its output; or DVC could not store
-            what it made.
+        CrosshashError: the stage failed, the text ends with the last lines of its output; or the cache has no
+            room for what it made.
     """
     command = [*DVC, "repro", "--single-item", stage]
     last: deque[str] = deque(maxlen=SHOWN)
