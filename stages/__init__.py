@@ -7,12 +7,27 @@ OpenMP's threads sleep while they wait for one another (torch reads the setting 
 two trainings on the same cores took several times as long as one after the other.
 
 numpy's linear algebra has one thread: its sums depend on the number, and plans record that of torch alone.
+
+Ctrl-C while a stage is still loading its libraries is told in one line, as it is later.
 """
+
+from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+from types import TracebackType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print("stopped by Ctrl-C before it began", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _unhandled

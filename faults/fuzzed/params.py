@@ -123,7 +123,5 @@ def _leaves(value: Any, name: str = "") -> dict[str, tuple[str, object]]:  # noq
         return {
             key: one for inner, part in value.items() for key, one in _leaves(part, f"{name}.{inner}").items()
         }
-    kind = (
-        "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
-    )
-    return {name: (kind, value)}
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {name: ("number", float(value)) if number else (type(value).__name__, value)}

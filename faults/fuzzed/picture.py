@@ -73,7 +73,7 @@ def _saved(kind: str, mode: str, size: tuple[int, int], dice: random.Random) -> 
     if mode == "I;16":
         picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
     else:
-        picture = picture.convert(mode)
+        picture = picture.convert(mode, dither=Image.Dither.NONE, palette=Image.Palette.ADAPTIVE)
     if mode in ("RGBA", "LA"):
         picture.putalpha(Image.linear_gradient("L").resize(size))
     file = io.BytesIO()

@@ -26,3 +26,16 @@ def blas_threads(**variables: str) -> list[int]:
 def test_numpy_adds_up_on_one_thread_unless_told_otherwise() -> None:
     assert blas_threads() == [1]
     assert blas_threads(OPENBLAS_NUM_THREADS="2") == [2]
+
+
+def test_ctrl_c_while_libraries_are_loaded_is_one_line() -> None:
+    """Python then ends by the signal itself; an error stays one with its traceback."""
+    said = []
+    for cause in ("KeyboardInterrupt", "ValueError('odd')"):
+        command = [sys.executable, "-c", f"import stages; raise {cause}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode != 0
+        said.append(done.stderr)
+    assert said[0] == "stopped by Ctrl-C before it began\n"
+    assert said[1].startswith("Traceback")
+    assert said[1].endswith("ValueError: odd\n")
