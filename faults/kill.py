@@ -1,4 +1,4 @@
-"""Stages are killed: `python -m faults.kill [FOLDER]`. Does the next `dvc repro` give a whole run's bytes?
+"""Stages are killed: `python -m faults.kill [FOLDER [KIND...]]`. Does `dvc repro` then give the same bytes?
 
 Each of the ten stages, over pictures and over vectors: SIGKILL for the process group, for DVC alone and for
 the stage alone, early, in the middle and while it writes; SIGINT as from Ctrl-C; SIGTERM for DVC alone.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -119,9 +120,10 @@ def strike(kill: Kill, project: Project, places: list[Path], cpu: float) -> tupl
         process.wait()
         status = None
     _, alive = psutil.wait_procs(family, timeout=10)
-    for one in alive:  # the stage works on, whoever started it
-        one.kill()
     said = log.read_text(encoding="utf-8", errors="replace")
+    for one in alive:  # works on, though who started it is gone
+        said += f"\nleft at work: {' '.join(one.cmdline())}"
+        one.kill()
     return due and bool(family), Said(None if alive else status, said)
 
 
@@ -150,7 +152,7 @@ def attempt(kill: Kill, whole: Whole, folder: Path) -> tuple[str, str]:
 
 def tries(folder: Path) -> Iterator[Try]:
     """Every fault over both kinds of data."""
-    for kind in KINDS:
+    for kind in sys.argv[2:] or KINDS:
         whole = whole_run(kind, folder / kind)
         for kill in kills():
             outcome, said = attempt(kill, whole, folder / kind)

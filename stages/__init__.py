@@ -8,7 +8,8 @@ two trainings on the same cores took several times as long as one after the othe
 
 numpy's linear algebra has one thread: its sums depend on the number, and plans record that of torch alone.
 
-Ctrl-C while a stage is still loading its libraries is told in one line, as it is later.
+From its first moment on, while it still loads its libraries, a process that is a stage ends with the DVC that
+started it, and tells of Ctrl-C in one line.
 """
 
 from __future__ import annotations
@@ -30,4 +31,8 @@ def _unhandled(kind: type[BaseException], error: BaseException, trace: Traceback
         sys.__excepthook__(kind, error, trace)
 
 
-sys.excepthook = _unhandled
+if sys.argv[:1] == ["-m"]:  # what it is while `python -m stages.<name>` looks for the stage
+    from crosshash.workers.parent import end_with_parent
+
+    end_with_parent()
+    sys.excepthook = _unhandled

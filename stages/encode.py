@@ -32,7 +32,6 @@ from crosshash.pairs.labels import label_matrix
 from crosshash.protocols import BitScalable, Quantising
 from crosshash.shards.prepared import prepared
 from crosshash.shards.tar_files import read_items
-from crosshash.workers.parent import end_with_parent
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 MODEL, TRANSFORM = Path("artifacts/model"), Path("artifacts/transform.npz")
@@ -43,7 +42,6 @@ Arrays = dict[str, np.ndarray]
 
 def main(dataset: str) -> None:
     """Write artifacts/codes, all files or none."""
-    end_with_parent()
     plan = read_plan("encode", EncodePlan)
     data = Path("data") / dataset
     make_deterministic(plan.threads)

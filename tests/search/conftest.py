@@ -38,7 +38,6 @@ def own_copy(project: Path, target: Path) -> Path:
 def encode_and_index(project: Path, dataset: str) -> None:
     """Run both stages in a project, in this process."""
     with chdir(project), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encode, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
         encode.main(dataset)
         patch.setattr(sys, "argv", ["index", dataset])
         index.main()

@@ -39,7 +39,6 @@ PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A converted set and a network of random weights; encoding asks for no better one."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(encode, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
     write_set(make_items())
     write_plans()
     torch.manual_seed(0)

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = """
 import stages, numpy, json
@@ -28,14 +31,33 @@ def test_numpy_adds_up_on_one_thread_unless_told_otherwise() -> None:
     assert blas_threads(OPENBLAS_NUM_THREADS="2") == [2]
 
 
+STAGE = "import sys; sys.argv[0] = '-m'; import stages; "
+"""What a process is that `python -m stages.<name>` has started, while the stage is still being loaded."""
+DVC = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait())"
+
+
 def test_ctrl_c_while_libraries_are_loaded_is_one_line() -> None:
     """Python then ends by the signal itself; an error stays one with its traceback."""
     said = []
     for cause in ("KeyboardInterrupt", "ValueError('odd')"):
-        command = [sys.executable, "-c", f"import stages; raise {cause}"]
+        command = [sys.executable, "-c", f"{STAGE}raise {cause}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode != 0
         said.append(done.stderr)
     assert said[0] == "stopped by Ctrl-C before it began\n"
     assert said[1].startswith("Traceback")
     assert said[1].endswith("ValueError: odd\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_stage_that_is_still_loading_ends_with_the_dvc_that_started_it() -> None:
+    stage = f"{STAGE}import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", DVC, stage], cwd=ROOT, stdout=subprocess.PIPE) as dvc:
+        assert dvc.stdout is not None
+        process = psutil.Process(int(dvc.stdout.readline()))
+        dvc.kill()
+        psutil.wait_procs([process], timeout=30)
+        left = process.is_running()
+        if left:
+            process.kill()
+    assert not left
