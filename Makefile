@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 INSTALLED := .venv/.installed
 
-.PHONY: repro test check lint bench install chromium clean
+.PHONY: repro test check lint bench faults install chromium clean
 
 repro: install  ## run the pipeline, then show the scores
 	@dvc repro
@@ -39,6 +39,9 @@ bench: install  ## speed, printed as ratios measured in one run
 	@python -m benchmarks.rerank
 	@python -m benchmarks.search
 	@dvc repro --quiet && python -m benchmarks.service
+
+faults: install  ## kills, damage, limits, races, random files, the service under fire: an hour; FOLDER=where it works
+	@python -m faults $(FOLDER)
 
 install: $(INSTALLED)
 

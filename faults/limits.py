@@ -178,8 +178,8 @@ def tries(folder: Path) -> Iterator[Try]:
             yield Try(f"prlimit --{name}", outcome, stage, last_lines(text))
     for stage in ("convert", "train", "evaluate"):
         most = addresses(whole.copy(folder / "try"), stage)
-        values = [int(share * most) for share in SHARES]
-        outcome, text = lowered(whole.copy(folder / "try"), whole, stage, "as", values)
+        shares = [int(share * most) for share in SHARES]
+        outcome, text = lowered(whole.copy(folder / "try"), whole, stage, "as", shares)
         yield Try("memory", outcome, f"{stage}, of {most} bytes", last_lines(text))
 
 
