@@ -64,7 +64,7 @@ LEAST: dict[str, dict[str, tuple[int, ...]]] = {
     "nofile": {"convert": (16, 10, 7, 5), "train": (16, 10, 7, 5)},
 }
 """Of what a stage is given less and less until it fails: bytes of a file, open files."""
-SHARES = (0.97, 0.9, 0.8, 0.65, 0.5)
+SHARES = (0.9, 0.7, 0.5, 0.35, 0.25, 0.18)
 """Of the memory that a stage asked for where it could have all: the limit that bites first is the latest."""
 
 
@@ -131,7 +131,7 @@ def after(project: Project, whole: Project, stage: str, said: Said) -> tuple[str
     if said.wrong:
         return said.wrong, said.text
     outcome, why = healed(project, whole, stage)
-    return outcome, why or said.text
+    return outcome, f"{said.text}\n{why}"
 
 
 def lowered(
@@ -167,11 +167,12 @@ def addresses(project: Project, stage: str) -> int:
 
 def tries(folder: Path) -> Iterator[Try]:
     """Every limit, each on a copy of a project that has run."""
-    whole = Project.new(KIND, folder / "whole")
+    blank = Project.new(KIND, folder / "blank")
+    whole = blank.copy(folder / "whole")
     said = whole.run(["dvc", "repro"])
     if said.status:
         raise RuntimeError(said.text)
-    yield from of_disks(whole, folder / "try")
+    yield from of_disks(blank, whole, folder / "try")
     for name, stages in LEAST.items():
         for stage, values in stages.items():
             outcome, text = lowered(whole.copy(folder / "try"), whole, stage, name, values)
@@ -183,7 +184,7 @@ def tries(folder: Path) -> Iterator[Try]:
         yield Try("memory", outcome, f"{stage}, of {most} bytes", last_lines(text))
 
 
-def of_disks(whole: Project, place: Path) -> Iterator[Try]:
+def of_disks(blank: Project, whole: Project, place: Path) -> Iterator[Try]:
     """Full disks, and little shared memory for a run from nothing."""
     mounts = unshare()
     if mounts is None:
@@ -192,7 +193,7 @@ def of_disks(whole: Project, place: Path) -> Iterator[Try]:
     for one in FULL:
         outcome, text = full(whole.copy(place), whole, one, mounts)
         yield Try(f"full: {one.place}", outcome, one.stage, last_lines(text))
-    project = Project.new(KIND, place)
+    project = blank.copy(place)
     said = project.run([*mounts, "bash", "-c", SHARED, "shared", "dvc", "repro"], CROSSHASH_THREADS="2")
     outcome, text = healed(project, whole, "report", said)
     yield Try("shared memory of 1 MB", said.wrong or outcome, "all stages", last_lines(text or said.text))

@@ -156,6 +156,6 @@ def healed(project: Project, whole: Project, stage: str, before: Said | None = N
         return said.wrong or "not healed", said.text
     if project.outputs(stage) != whole.outputs(stage) or project.recorded(stage) != whole.recorded(stage):
         return "silent", said.text
-    if left := project.left_over():
+    if f"'{stage}':" in said.text and (left := project.left_over()):  # what did not run again sweeps nothing
         return "left over", "\n".join(left)
     return "healed", ""

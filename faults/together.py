@@ -137,9 +137,10 @@ def encode(whole: Project, project: Project) -> Try:
 
 def tries(folder: Path) -> Iterator[Try]:
     """Every case, each on a copy of its own."""
-    whole = Project.new(KIND, folder / "whole")
-    yield repro(whole_run(whole), Project.new(KIND, folder / "try"))
-    yield flows(whole, Project.new(KIND, folder / "try"))
+    blank = Project.new(KIND, folder / "blank")
+    whole = whole_run(blank.copy(folder / "whole"))
+    for case in (repro, flows):
+        yield case(whole, blank.copy(folder / "try"))
     for case in (served, encode):
         yield case(whole, whole.copy(folder / "try"))
 

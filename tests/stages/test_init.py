@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,17 +37,26 @@ STAGE = "import sys; sys.argv[0] = '-m'; import stages; "
 DVC = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait())"
 
 
-def test_ctrl_c_while_libraries_are_loaded_is_one_line() -> None:
-    """Python then ends by the signal itself; an error stays one with its traceback."""
-    said = []
-    for cause in ("KeyboardInterrupt", "ValueError('odd')"):
-        command = [sys.executable, "-c", f"{STAGE}raise {cause}"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode != 0
-        said.append(done.stderr)
-    assert said[0] == "stopped by Ctrl-C before it began\n"
-    assert said[1].startswith("Traceback")
-    assert said[1].endswith("ValueError: odd\n")
+def test_ctrl_c_while_libraries_are_loaded_ends_it_without_a_traceback() -> None:
+    """Also where Python would lose it: in what is called when an object goes."""
+    going = "class Lock:\n def __del__(self): signal.raise_signal(signal.SIGINT)\nLock(); print('goes on')"
+    command = [sys.executable, "-c", f"{STAGE}import signal\n{going}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_ctrl_c_at_work_is_told() -> None:
+    work = "import signal\nfrom crosshash.errors import run_stage\nrun_stage(lambda: signal.raise_signal(2))"
+    command = [sys.executable, "-c", f"{STAGE}{work}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "stopped by Ctrl-C; nothing half-written was left\n")
+
+
+def test_a_defect_keeps_its_traceback() -> None:
+    command = [sys.executable, "-c", f"{STAGE}raise ValueError('odd')"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("ValueError: odd\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
@@ -61,3 +71,12 @@ def test_a_stage_that_is_still_loading_ends_with_the_dvc_that_started_it() -> No
         if left:
             process.kill()
     assert not left
+
+
+def test_a_shortage_is_one_line_with_the_remedy() -> None:
+    """An array of 8 PiB, which no system gives."""
+    command = [sys.executable, "-c", f"{STAGE}import numpy; numpy.zeros(2**50)"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: there is not enough memory (Unable to allocate 8.00 PiB")
+    assert done.stderr.count("\n") == 1
