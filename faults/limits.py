@@ -1,4 +1,4 @@
-"""Too little of something: `python -m faults.limits [FOLDER]`; then the run that has enough again.
+"""Too little of something: `python -m faults.limits [FOLDER [LIMIT...]]`; then a run that has enough again.
 
 Full disks are small file systems of their own, in a mount namespace that ends with the command: for that the
 user is root, or the system lets users have such namespaces (`unshare`). Else these tries are skipped.
@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from faults.kill import stage_of
-from faults.projects import Project, Said, healed
+from faults.projects import Project, Said, healed, whole_run
 from faults.tries import Try, last_lines, record
 
 KIND = "pictures"
@@ -166,37 +166,52 @@ def addresses(project: Project, stage: str) -> int:
 
 
 def tries(folder: Path) -> Iterator[Try]:
-    """Every limit, each on a copy of a project that has run."""
+    """Every limit, or those that the command line names, each on a copy of a project that has run."""
     blank = Project.new(KIND, folder / "blank")
-    whole = blank.copy(folder / "whole")
-    said = whole.run(["dvc", "repro"])
-    if said.status:
-        raise RuntimeError(said.text)
-    yield from of_disks(blank, whole, folder / "try")
-    for name, stages in LEAST.items():
-        for stage, values in stages.items():
-            outcome, text = lowered(whole.copy(folder / "try"), whole, stage, name, values)
-            yield Try(f"prlimit --{name}", outcome, stage, last_lines(text))
+    whole = whole_run(blank.copy(folder / "whole"))
+    chosen = sys.argv[2:] or ["full", "shared", *LEAST, "memory"]
+    mounts = unshare()
+    for name in chosen:
+        if name in LEAST:
+            yield from of_files(name, whole, folder / "try")
+        elif name == "memory":
+            yield from of_memory(whole, folder / "try")
+        elif mounts is None:
+            yield Try(name, "skipped", said="this user may mount nothing: run it as root")
+        elif name == "full":
+            yield from of_disks(whole, folder / "try", mounts)
+        else:
+            yield of_shared_memory(blank.copy(folder / "try"), whole, mounts)
+
+
+def of_files(name: str, whole: Project, place: Path) -> Iterator[Try]:
+    """Their size, or how many are open."""
+    for stage, values in LEAST[name].items():
+        outcome, text = lowered(whole.copy(place), whole, stage, name, values)
+        yield Try(f"prlimit --{name}", outcome, stage, last_lines(text))
+
+
+def of_memory(whole: Project, place: Path) -> Iterator[Try]:
+    """Less and less of what a stage asks for."""
     for stage in ("convert", "train", "evaluate"):
-        most = addresses(whole.copy(folder / "try"), stage)
+        most = addresses(whole.copy(place), stage)
         shares = [int(share * most) for share in SHARES]
-        outcome, text = lowered(whole.copy(folder / "try"), whole, stage, "as", shares)
+        outcome, text = lowered(whole.copy(place), whole, stage, "as", shares)
         yield Try("memory", outcome, f"{stage}, of {most} bytes", last_lines(text))
 
 
-def of_disks(blank: Project, whole: Project, place: Path) -> Iterator[Try]:
-    """Full disks, and little shared memory for a run from nothing."""
-    mounts = unshare()
-    if mounts is None:
-        yield Try("full disks", "skipped", said="this user may mount nothing: run it as root")
-        return
+def of_disks(whole: Project, place: Path, mounts: list[str]) -> Iterator[Try]:
+    """Full ones."""
     for one in FULL:
         outcome, text = full(whole.copy(place), whole, one, mounts)
         yield Try(f"full: {one.place}", outcome, one.stage, last_lines(text))
-    project = blank.copy(place)
+
+
+def of_shared_memory(project: Project, whole: Project, mounts: list[str]) -> Try:
+    """Hardly any, for a run from nothing."""
     said = project.run([*mounts, "bash", "-c", SHARED, "shared", "dvc", "repro"], CROSSHASH_THREADS="2")
     outcome, text = healed(project, whole, "report", said)
-    yield Try("shared memory of 1 MB", said.wrong or outcome, "all stages", last_lines(text or said.text))
+    return Try("shared memory of 1 MB", said.wrong or outcome, "all stages", last_lines(text or said.text))
 
 
 if __name__ == "__main__":

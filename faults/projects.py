@@ -144,6 +144,14 @@ def ended(process: subprocess.Popen[str], limit: float = LIMIT) -> Said:
     return Said(process.returncode, text or "")
 
 
+def whole_run(project: Project) -> Project:
+    """Run the pipeline, with nothing in its way."""
+    said = project.run(["dvc", "repro"])
+    if said.status:
+        raise RuntimeError(said.text)
+    return project
+
+
 def healed(project: Project, whole: Project, stage: str, before: Said | None = None) -> tuple[str, str]:
     """Run `dvc repro STAGE`, and compare with a project in which nothing went wrong: outcome, and why.
 

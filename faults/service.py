@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.service import serving
-from faults.projects import Project
-from faults.together import whole_run
+from faults.projects import Project, whole_run
 from faults.tries import TRACEBACK, Try, last_lines, record
 from tests.projects import ROOT
 from tests.service.test_schema import CONFIG

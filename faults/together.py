@@ -19,7 +19,7 @@ import httpx
 import yaml
 
 from benchmarks.service import serving
-from faults.projects import Project, Said, ended, healed
+from faults.projects import Project, Said, ended, healed, whole_run
 from faults.tries import Try, last_lines, record
 from tests.flows.repositories import git
 from tests.flows.test_deployment import PREFECT, process, wait_for
@@ -143,14 +143,6 @@ def tries(folder: Path) -> Iterator[Try]:
         yield case(whole, blank.copy(folder / "try"))
     for case in (served, encode):
         yield case(whole, whole.copy(folder / "try"))
-
-
-def whole_run(project: Project) -> Project:
-    """Run the pipeline."""
-    said = project.run(["dvc", "repro"])
-    if said.status:
-        raise RuntimeError(said.text)
-    return project
 
 
 def _outs(recorded: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
