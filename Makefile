@@ -5,10 +5,11 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 INSTALLED := .venv/.installed
 
-.PHONY: repro test check lint bench mutants install chromium clean
+.PHONY: repro test check lint bench mutants faults install chromium clean
 
 repro: install  ## run the pipeline, then show the scores
 	@dvc repro
+	@crosshash stored
 	@crosshash scores
 
 test: install chromium  ## the whole test suite
@@ -44,6 +45,9 @@ SHARE ?= 1
 mutants: install  ## small changes of the code that no test sees, by folder; hours: make mutants FOLDER=codes SHARE=0.2
 	@pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutants]'
 	@for folder in $(FOLDER); do nice -n 15 python -m tests.mutation $$folder --share $(SHARE) || exit 1; done
+
+faults: install  ## kills, damage, limits, races, random files, the service under fire: an hour; FOLDER=where it works
+	@python -m faults $(FOLDER)
 
 install: $(INSTALLED)
 

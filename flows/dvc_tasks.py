@@ -22,6 +22,7 @@ from prefect.futures import PrefectFuture, wait
 from prefect.states import Failed
 
 from crosshash.errors import CrosshashError
+from crosshash.experiments.stored import check_stored
 
 DVC = (sys.executable, str(Path(__file__).with_name("dvc_process.py")), "--wait-for-lock")
 SHOWN = 30
@@ -84,7 +85,8 @@ def reproduce(tree: Path, stage: str, log: Callable[[str], object]) -> None:
     """Run one stage by DVC, if anything it depends on has changed; its output goes to `log` line by line.
 
     Raises:
-        CrosshashError: the stage failed; the text ends with the last lines of its output.
+        CrosshashError: the stage failed, the text ends with the last lines of its output; or the cache has no
+            room for what it made.
     """
     command = [*DVC, "repro", "--single-item", stage]
     last: deque[str] = deque(maxlen=SHOWN)
@@ -109,6 +111,7 @@ def reproduce(tree: Path, stage: str, log: Callable[[str], object]) -> None:
             del RUNNING[process]
     if process.returncode:
         raise CrosshashError("\n".join([f"stage {stage} failed (status {process.returncode}):", *last]))
+    check_stored(tree, stage)
 
 
 def environment() -> dict[str, str]:

@@ -7,12 +7,37 @@ OpenMP's threads sleep while they wait for one another (torch reads the setting 
 two trainings on the same cores took several times as long as one after the other.
 
 numpy's linear algebra has one thread: its sums depend on the number, and plans record that of torch alone.
+
+From its first moment on, while it still loads its libraries, a process that is a stage ends with the DVC that
+started it, ends by Ctrl-C, and tells of too little memory and too few open files in one line.
 """
 
+from __future__ import annotations
+
 import os
+import signal
 import sys
 from pathlib import Path
+from types import TracebackType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if missing := shortage(error):
+        print(f"error: {missing}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if sys.argv[:1] == ["-m"]:  # what it is while `python -m stages.<name>` looks for the stage
+    from crosshash.errors import shortage
+    from crosshash.workers.parent import end_with_parent
+
+    end_with_parent()
+    sys.excepthook = _unhandled
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Python's own way loses a Ctrl-C that comes while an import cleans up. `run_stage` brings it back.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

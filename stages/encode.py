@@ -29,7 +29,6 @@ from crosshash.inference.distance_choice import choose_distance
 from crosshash.inference.packing import Packed, PackedItems, delivered, pack_items
 from crosshash.pairs.labelled_items import LabelledItems, read_labelled_items
 from crosshash.retrieval.codefiles.codeset import MODALITIES, CodeSet, Modality
-from crosshash.workers.parent import end_with_parent
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
@@ -43,7 +42,6 @@ log = logging.getLogger(__name__)
 
 def main(dataset: str) -> None:
     """Write artifacts/codes, all files or none."""
-    end_with_parent()
     plan = read_plan("encode", EncodePlan)
     data = Path("data") / dataset
     matrix, book = read_transform(TRANSFORM), read_centers(CENTERS)

@@ -15,7 +15,6 @@ from crosshash.inference.device import make_deterministic
 from crosshash.inference.encoding import run_networks
 from crosshash.inference.model_folder import load_model, model_facts
 from crosshash.pairs.info import read_info
-from crosshash.workers.parent import end_with_parent
 
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
 HALF = 2  # bytes of a number
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 
 def main(dataset: str) -> None:
     """Write artifacts/outputs, all files or none."""
-    end_with_parent()
     plan = read_plan("infer", InferPlan)
     make_deterministic(plan.threads)
     data, model = Path("data") / dataset, load_model(MODEL)

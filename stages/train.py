@@ -37,7 +37,6 @@ from crosshash.training.inputs import read_inputs, settle_specs
 from crosshash.training.learning_curves import Curves
 from crosshash.training.optimizers import Rates
 from crosshash.training.selection import validation
-from crosshash.workers.parent import end_with_parent
 
 CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")
@@ -50,7 +49,6 @@ FINE_TUNING = 1e-5
 
 def main(dataset: str) -> None:
     """Write artifacts/model and dvclive."""
-    end_with_parent()
     plan = read_plan("train", TrainPlan)
     make_deterministic(plan.threads)
     check_content(plan.model.pretrained, plan.model.pretrained_sha256)

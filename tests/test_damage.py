@@ -9,6 +9,7 @@ import hashlib
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -171,11 +172,10 @@ READERS: list[tuple[str, Callable[[Path], object]]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def project(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the trained project with a collection, and files of kinds that it lacks in `own`."""
-    folder = tmp_path_factory.mktemp("damage") / "project"
-    shutil.copytree(trained_project, folder)
+@contextmanager
+def every_kind(trained: Path, folder: Path) -> Iterator[None]:
+    """Work in a copy of a trained project with a collection, and files of kinds that it lacks in `own`."""
+    shutil.copytree(trained, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("CROSSHASH_RAW", "raw")
@@ -190,11 +190,18 @@ def project(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         state = {"weight": torch.arange(500.0), "bias": torch.ones(3)}
         best = {"weight": torch.zeros(9)}
         save_checkpoint(folder / "own", state, best, [], Progress(2, ({"loss": 0.3},), 2, 0.5))
+        yield
+
+
+@pytest.fixture(scope="module")
+def project(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("damage") / "project"
+    with every_kind(trained_project, folder):
         yield folder
 
 
 def damages(data: bytes, seed: str) -> Iterator[bytes]:
-    """Thirty flips at places that the file's name decides, then cuts, and nothing but zeros."""
+    """Thirty flips at places that the seed decides, then cuts, and nothing but zeros."""
     dice = random.Random(seed)
     for _ in range(FLIPS):
         place, bit = dice.randrange(len(data)), 1 << dice.randrange(8)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crosshash.errors import CrosshashError, full_disk_named, listed, run_stage
+from crosshash.errors import CrosshashError, full_disk_named, listed, run_stage, shortage
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -87,3 +87,26 @@ else:
     raise AssertionError
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_too_little_memory_is_told_whoever_says_so() -> None:
+    """What numpy, Linux, torch's allocator, oneDNN and the loader of libraries raise."""
+    refusals = [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("could not create a primitive"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ]
+    for error in refusals:
+        assert "not enough memory" in (shortage(error) or ""), error
+
+
+def test_too_few_open_files_are_told() -> None:
+    assert "ulimit -n" in (shortage(OSError(errno.EMFILE, "Too many open files", "x.tar")) or "")
+
+
+def test_what_is_no_shortage_is_a_defect() -> None:
+    for error in (RuntimeError("shapes differ"), OSError(errno.ENOENT, "x"), ValueError("out of memory")):
+        assert shortage(error) is None

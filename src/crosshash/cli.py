@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from crosshash import __version__
-from crosshash.commands import compare, data, encode, leaderboard, preset, score, search, serve, weights
+from crosshash.commands import (
+    compare,
+    data,
+    encode,
+    leaderboard,
+    preset,
+    score,
+    search,
+    serve,
+    stored,
+    weights,
+)
 
 app = typer.Typer(
     help="Images and texts as short binary codes: search them, score them.",
@@ -15,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (data.data, search.search, score.score, score.scores, preset.preset):
+for command in (data.data, search.search, score.score, score.scores, preset.preset, stored.stored):
     app.command()(command)
 app.command()(encode.encode)
 app.command()(serve.serve)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 SHOWN = 20
+NO_MEMORY = (
+    *("allocate memory", "out of memory", "bad_alloc"),
+    *("could not create a primitive", "failed to map segment"),
+)
+"""What torch, oneDNN and Linux say."""
 
 
 class CrosshashError(Exception):
@@ -33,11 +40,30 @@ def full_disk_named(path: object) -> Iterator[None]:
         ) from error
 
 
+def shortage(error: BaseException) -> str | None:
+    """Say what the system has too little of, memory or open files, if that is what an error is about.
+
+    torch and the loader of libraries have no type for it, only words.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    words = str(error) if isinstance(error, RuntimeError | ImportError) else ""
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or any(one in words for one in NO_MEMORY):
+        return (
+            f"there is not enough memory ({str(error) or type(error).__name__}). Lower train.batch, "
+            "encode.batch or train.memory_mb, or take a machine with more; nothing that was finished is lost."
+        )
+    if number in (errno.EMFILE, errno.ENFILE):
+        return f"no more files can be opened ({error}). Raise the limit (`ulimit -n 1024`) and run again."
+    return None
+
+
 def run_stage(main: Callable[[], None], left: str = "nothing half-written was left") -> None:
     """Run a stage: a CrosshashError becomes one clear message and exit status 1, Ctrl-C status 130.
 
     left: what somebody who pressed Ctrl-C should know of what was begun.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as stages have it until here
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except CrosshashError as error:

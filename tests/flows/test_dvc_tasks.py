@@ -12,6 +12,7 @@ from dvc.repo import Repo
 from crosshash.errors import CrosshashError
 from flows.dvc_tasks import RUNNING, end_stages, environment, reproduce, stages_of
 from flows.worktree import worktree
+from tests.experiments.test_stored import copying, small_files
 from tests.flows.repositories import CHECKOUT, state, toy
 
 
@@ -69,6 +70,17 @@ def test_a_failed_stage_is_named_with_its_last_lines(tmp_path: Path) -> None:
         reproduce(checkout, "right", log.append)
     assert "the reason" in log
     assert RUNNING == {}
+
+
+def test_a_stage_whose_output_does_not_fit_into_the_cache_has_failed(tmp_path: Path) -> None:
+    checkout = copying(tmp_path / "toy")
+    reproduce(checkout, "plan", print)
+    with (
+        small_files(),
+        pytest.raises(CrosshashError, match=r"lacks outputs .*\n  - right.txt \(stage right\)"),
+    ):
+        reproduce(checkout, "right", print)
+    reproduce(checkout, "right", print)
 
 
 def test_ending_the_stages_of_a_run_ends_all_that_they_started_and_no_other(tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ def encode_and_index(project: Path, dataset: str) -> None:
     """Run both stages in a project, in this process."""
     with chdir(project), pytest.MonkeyPatch.context() as patch:
         for stage in (infer, encode):
-            patch.setattr(stage, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
             stage.main(dataset)
         patch.setattr(sys, "argv", ["index", dataset])
         index.main()

@@ -45,8 +45,6 @@ PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A converted set and a network of random weights; encoding asks for no better one."""
     monkeypatch.chdir(tmp_path)
-    for stage in (infer, encode):
-        monkeypatch.setattr(stage, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
     write_set(make_items())
     write_plans()
     torch.manual_seed(0)

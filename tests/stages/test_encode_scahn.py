@@ -36,8 +36,6 @@ MODEL = Path("artifacts/model")
 def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A converted set and a SCAHN of random weights and significances."""
     monkeypatch.chdir(tmp_path)
-    for stage in (infer, encode):
-        monkeypatch.setattr(stage, "end_with_parent", lambda: None)
     write_set(make_items())
     write_centers(Path("artifacts/centers/short.npz"), None)
     write_transform(Path("artifacts/transform.npz"), None)

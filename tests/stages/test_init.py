@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import psutil
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = """
@@ -26,3 +30,53 @@ def blas_threads(**variables: str) -> list[int]:
 def test_numpy_adds_up_on_one_thread_unless_told_otherwise() -> None:
     assert blas_threads() == [1]
     assert blas_threads(OPENBLAS_NUM_THREADS="2") == [2]
+
+
+STAGE = "import sys; sys.argv[0] = '-m'; import stages; "
+"""What a process is that `python -m stages.<name>` has started, while the stage is still being loaded."""
+DVC = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait())"
+
+
+def test_ctrl_c_while_libraries_are_loaded_ends_it_without_a_traceback() -> None:
+    """Also where Python would lose it: in what is called when an object goes."""
+    going = "class Lock:\n def __del__(self): signal.raise_signal(signal.SIGINT)\nLock(); print('goes on')"
+    command = [sys.executable, "-c", f"{STAGE}import signal\n{going}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_ctrl_c_at_work_is_told() -> None:
+    work = "import signal\nfrom crosshash.errors import run_stage\nrun_stage(lambda: signal.raise_signal(2))"
+    command = [sys.executable, "-c", f"{STAGE}{work}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "stopped by Ctrl-C; nothing half-written was left\n")
+
+
+def test_a_defect_keeps_its_traceback() -> None:
+    command = [sys.executable, "-c", f"{STAGE}raise ValueError('odd')"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("ValueError: odd\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_stage_that_is_still_loading_ends_with_the_dvc_that_started_it() -> None:
+    stage = f"{STAGE}import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", DVC, stage], cwd=ROOT, stdout=subprocess.PIPE) as dvc:
+        assert dvc.stdout is not None
+        process = psutil.Process(int(dvc.stdout.readline()))
+        dvc.kill()
+        psutil.wait_procs([process], timeout=30)
+        left = process.is_running()
+        if left:
+            process.kill()
+    assert not left
+
+
+def test_a_shortage_is_one_line_with_the_remedy() -> None:
+    """An array of 8 PiB, which no system gives."""
+    command = [sys.executable, "-c", f"{STAGE}import numpy; numpy.zeros(2**50)"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: there is not enough memory (Unable to allocate 8.00 PiB")
+    assert done.stderr.count("\n") == 1

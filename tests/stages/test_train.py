@@ -32,7 +32,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(train, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
     write_set(make_items())
     write_plans()
 
