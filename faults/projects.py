@@ -19,7 +19,7 @@ from tests.projects import commit, copy_project, environment, override
 
 STAGES = (
     *("plan", "download", "convert", "centers", "transform"),
-    *("train", "encode", "evaluate", "index", "report"),
+    *("train", "infer", "encode", "evaluate", "index", "report"),
 )
 SMALL = ("bits=16", "evaluate.bootstrap=20", "report.queries=1", "report.extremes=1", "twdh.train_bits=64")
 KINDS: dict[str, tuple[str, ...]] = {
