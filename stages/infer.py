@@ -15,6 +15,7 @@ from crosshash.inference.device import make_deterministic
 from crosshash.inference.encoding import run_networks
 from crosshash.inference.model_folder import load_model, model_facts
 from crosshash.pairs.info import read_info
+from crosshash.pairs.table import PARTS
 
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
 HALF = 2  # bytes of a number
@@ -26,7 +27,8 @@ def main(dataset: str) -> None:
     plan = read_plan("infer", InferPlan)
     make_deterministic(plan.threads)
     data, model = Path("data") / dataset, load_model(MODEL)
-    items = sum(read_info(data).counts.values())
+    counts = read_info(data).counts
+    items = sum(counts[part] for part in PARTS)
     size = 2 * HALF * items * model.card.train_bits / 1e9
     kept = size <= plan.keep_gb
     with atomic_path(OUTPUTS) as folder:

@@ -63,7 +63,7 @@ def write_set(parts: dict[str, list[Item]], labelled: bool = True) -> None:
     rows = [(one, part, one.labels if labelled else ()) for part, items in parts.items() for one in items]
     pairs = [Pair(one.id, one.id, one.captions, labels, part) for one, part, labels in rows]
     write_pairs(DATA, pairs)
-    counts = {part: len(items) for part, items in parts.items()}
+    counts = {part: len(items) for part, items in parts.items()} | {"unlabelled": 1, "captionless": 1}
     write_info(DATA, DatasetInfo("set", "vector", "caption", 5, None, tuple(classes), counts, None))
     long, short = book(BITS, 1), book(SHORT, 2)
     write_centers(Path("artifacts/centers/long.npz"), long)
