@@ -55,7 +55,6 @@ def main() -> None:
         folder.mkdir()
         statistics: dict[str, Any] = {"bits": codes.bits, "encoder": read_json(ENCODER)}
         statistics["distance"] = plan.distance if plan.distance != "auto" else read_json(DISTANCE)["chosen"]
-        log.info("searched by %s distance where nobody says so", statistics["distance"])
         for modality, (asking, task) in ASKING.items():
             index, measured[task] = build(codes, modality, asking, plan)
             index.save(folder / f"{modality}.faiss")
@@ -68,7 +67,8 @@ def main() -> None:
         write_parquet(folder / "items.parquet", items.schema, [items])
         write_json(folder / "statistics.json", statistics)
     write_timings(time.perf_counter() - started, measured)
-    print(f"indexed {statistics['image']['items']} images and {statistics['text']['items']} texts")
+    counts = [statistics[modality]["items"] for modality in ASKING]
+    print(f"indexed {counts[0]} images and {counts[1]} texts, searched by {statistics['distance']} distance")
 
 
 def build(

@@ -103,6 +103,7 @@ def test_health_says_what_is_searched(service: Running) -> None:
         "method": "twdh",
         "dataset": "scenes",
         "bits": 16,
+        "distance": "hamming",
         "items": {"image": 108, "text": 108},
     }
 

@@ -37,6 +37,7 @@ def prepare(bits: int = 12, has_text: bool = True, first: int = 1, kind: str = "
     write_set(Path("artifacts/codes/retrieval.npz"), codes)
     write_npz(QUANTISED, {"used": np.array(False)})
     write_json(Path("artifacts/codes/encoder.json"), ENCODER)
+    write_json(Path("artifacts/codes/distance.json"), {"chosen": "asymmetric", "validation": None})
     table = {
         "id": [f"p{row}" for row in range(30)],
         "image": [f"{row}.jpg" for row in range(30)],
@@ -47,8 +48,13 @@ def prepare(bits: int = 12, has_text: bool = True, first: int = 1, kind: str = "
     Path("data/scenes").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(table), "data/scenes/pairs.parquet")
     Path("plan").mkdir(exist_ok=True)
-    Path("plan/index.yaml").write_text(f"bits: {bits}\nkind: {kind}\nseed: 0\n", encoding="utf-8")
+    write_plan(bits, kind)
     return codes
+
+
+def write_plan(bits: int, kind: str, distance: str = "auto") -> None:
+    text = f"bits: {bits}\nkind: {kind}\ndistance: {distance}\nseed: 0\n"
+    Path("plan/index.yaml").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +162,14 @@ def test_items_that_the_pair_table_does_not_know_are_named() -> None:
     with pytest.raises(CrosshashError, match=r"data/scenes/pairs\.parquet does not know.*\n.*id 'p99'"):
         main()
     assert not INDEX.exists()
+
+
+@pytest.mark.parametrize("distance", ["auto", "hamming", "asymmetric"])
+def test_the_distance_is_that_of_the_settings_or_of_the_codes(distance: str) -> None:
+    prepare()
+    write_plan(12, "flat", distance)
+    main()
+    assert statistics()["distance"] == ("asymmetric" if distance == "auto" else distance)
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
