@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
+from crosshash.methods import scahn as scahn_module
 from crosshash.methods.scahn import LEVELS, LevelCodes, Scahn, build
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.protocols import BitScalable, PairBatch, TrainingInputs
@@ -421,6 +422,24 @@ def test_significances_against_a_loop() -> None:
         assert found["weights"][b].item() == pytest.approx(weights, rel=1e-5)
         assert found["activity"][b].item() == pytest.approx(activity, rel=1e-5)
     assert sorted(found["alignment"].tolist()) == pytest.approx([(b + 1) / BITS for b in range(BITS)])
+
+
+@pytest.mark.parametrize("sample", [4, 8, 4000])
+def test_alignment_is_that_with_the_labels_of_the_same_rows(
+    sample: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Classes A A B B | A B A B. Bit 1 is ++-- | +-+-, as the labels; bit 0 +-+- | ++--, bit 2 +--+ | +--+.
+
+    Of the first four items, or of all eight, bits 0 and 2 agree with no label: of equal ones the first goes
+    first. By the labels of the last four, or in the reverse order, bit 0 would stay; shifted by a row, bit 2.
+    """
+    monkeypatch.setattr(scahn_module, "SAMPLE", sample)
+    a, b, c = torch.tensor([[1.0, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
+    bits = torch.stack([torch.cat([b, a]), torch.cat([a, b]), torch.cat([c, c])])
+    codes = bits.T.expand(5, 8, 3)
+    model, whole = with_codes(codes.clone(), codes.clone(), torch.eye(2)[[0, 0, 1, 1, 0, 1, 0, 1]])
+    model.end_epoch(1, lambda: iter([whole]))
+    assert model.alignment.tolist() == pytest.approx([1 / 3, 1, 2 / 3])
 
 
 def test_significance_is_part_of_the_model_and_can_be_asked_for() -> None:

@@ -7,11 +7,12 @@ from typing import Literal
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
 from crosshash.methods.twdh import Twdh
-from crosshash.protocols import Batches, PairBatch
+from crosshash.models.method import Method
+from crosshash.protocols import Batches, PairBatch, ParameterGroup, StepLoss
 from crosshash.training.checkpoint import STATE, Epoch, cpu_copy, load_checkpoint
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
@@ -32,7 +33,7 @@ def nothing(epoch: int, row: Epoch) -> None:
 
 def run(
     folder: Path,
-    model: Twdh | None = None,
+    model: Method | None = None,
     pairs: Batches | None = None,
     score: Callable[[], dict[str, float]] | None = None,
     epochs: int = 4,
@@ -279,6 +280,50 @@ def test_encoders_and_heads_have_learning_rates_of_their_own(tmp_path: Path) -> 
         run(tmp_path / moved, model, epochs=1, rates=rates)
         assert changed(model, before, moved) > 1e-3
         assert changed(model, before, still) == 0
+
+
+class Sloped(Method):
+    """One number, and a loss that falls by 1 where it rises by 1: plain SGD moves it by the rate of a step."""
+
+    def __init__(self) -> None:
+        super().__init__(train_bits=1)
+        self.number = nn.Parameter(torch.zeros(1))
+        self.seen: list[float] = []
+
+    def parameter_groups(self, phase: str) -> list[ParameterGroup]:
+        return [ParameterGroup("image", "head", [self.number])]
+
+    def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
+        self.seen.append(self.number.item())
+        return StepLoss(-self.number.sum(), {})
+
+    def encode_image(self, image: Tensor) -> Tensor:
+        return self.number.expand(len(image), 1)
+
+    encode_text = encode_image
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_learning_rate_goes_over_the_whole_training_not_over_an_epoch(
+    tmp_path: Path, stopped: bool
+) -> None:
+    """2 epochs of 4 steps, warm-up 1/4: 1/3 and 2/3 of the peak, then 0.5 (1 + cos(pi s / 8)), s = 2 .. 7.
+
+    The same where the second epoch is taken by another process.
+    """
+    rates = Rates(1.0, 0.0, 0.0, warmup=0.25, clip_norm=10.0, optimizer="sgd", momentum=0.0)
+    model = Sloped()
+    if stopped:
+        with pytest.raises(StopError):
+            run(tmp_path, model, pairs=Stopping(2, 0), epochs=2, rates=rates)
+        first, model = model.seen, Sloped()
+        run(tmp_path, model, epochs=2, rates=rates)
+        model.seen[:0] = first
+    else:
+        run(tmp_path, model, epochs=2, rates=rates)
+    numbers = torch.tensor([*model.seen, model.number.item()])
+    expected = [1 / 3, 2 / 3, 0.853553, 0.691342, 0.5, 0.308658, 0.146447, 0.038060]
+    assert numbers.diff().tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_biases_and_scales_are_not_decayed() -> None:
