@@ -283,7 +283,7 @@ def test_encoders_and_heads_have_learning_rates_of_their_own(tmp_path: Path) -> 
 
 
 class Sloped(Method):
-    """One number, and a loss that falls by 1 where it rises by 1: plain SGD moves it by the rate of a step."""
+    """One number, and a loss that falls by 1 where it rises by 1: plain SGD moves it by the rate."""
 
     def __init__(self) -> None:
         super().__init__(train_bits=1)
