@@ -80,6 +80,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == first
 
 
+@pytest.mark.parametrize("bits", [1, 6])
+def test_a_single_bit_is_an_index(tmp_path: Path, bits: int) -> None:
+    write_bit_index(tmp_path, chosen(bits, kept=1))
+    after = read_bit_index(tmp_path)
+    assert after is not None
+    assert after.index.tolist() == chosen(bits, kept=1).index.tolist()
+
+
 def test_a_method_without_cut_codes_has_files_that_say_so(tmp_path: Path) -> None:
     write_bit_index(tmp_path, None)
     assert read_bit_index(tmp_path) is None

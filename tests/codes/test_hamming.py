@@ -20,8 +20,10 @@ def test_equals_a_plain_loop(bits: int, block: int, monkeypatch: pytest.MonkeyPa
 def test_longest_distance_fits_the_type() -> None:
     one, other = pack(np.ones((1, 4096))), pack(-np.ones((1, 4096)))
     assert hamming.distances(one, other).tolist() == [[4096]]
+    assert hamming.distances(one, other).dtype == np.uint16
 
 
-def test_other_widths_are_refused() -> None:
+@pytest.mark.parametrize(("one", "other"), [((2, 1), (2, 2)), ((2,), (2, 2)), ((2, 2), (2,))])
+def test_other_widths_are_refused(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="one width"):
-        hamming.distances(np.zeros((2, 1), np.uint8), np.zeros((2, 2), np.uint8))
+        hamming.distances(np.zeros(one, np.uint8), np.zeros(other, np.uint8))

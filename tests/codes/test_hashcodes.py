@@ -92,3 +92,14 @@ def test_every_problem_is_named_at_once() -> None:
 def test_arrays_that_do_not_fit(packed: np.ndarray, bits: int, ids: np.ndarray, said: str) -> None:
     with pytest.raises(CrosshashError, match=said):
         HashCodes(packed, bits, ids)
+
+
+@pytest.mark.parametrize("bits", [8, 9, 12, 16])
+def test_pad_bits_end_where_the_code_does(bits: int) -> None:
+    """All bits of row 0 are set, row 1 has the first pad bit beside them; whole bytes have none."""
+    full = pack(np.ones((2, bits)))
+    assert HashCodes(full, bits, names(2)).signs().all()
+    full[1, -1] |= 0x80 >> bits % 8
+    if bits % 8:
+        with pytest.raises(CrosshashError, match=rf"row 1 has bits set after bit {bits} \(1 rows\)"):
+            HashCodes(full, bits, names(2))

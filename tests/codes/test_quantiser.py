@@ -74,6 +74,15 @@ def test_words_that_only_make_sense_together_are_found() -> None:
     assert book.encode(vectors, np.array([[1, 1], [0, 0]])).tolist() == [[0, 0]]
 
 
+def test_of_equally_good_words_the_first_known_ones_are_taken() -> None:
+    """Words i of both dictionaries add up to zero for each i, and no single exchange keeps that."""
+    numbers = np.arange(40, dtype=np.float32)[:, None]
+    book = Codebook(np.stack([numbers, -numbers]))
+    order = np.random.default_rng(0).permutation(40)
+    found = book.encode(np.zeros((1, 1), np.float32), np.stack([order, order], axis=1))
+    assert found.tolist() == [[order[0], order[0]]]
+
+
 def test_errors_are_squared_distances() -> None:
     book, vectors, words = drawn()
     expected = [error(book.dictionaries, v, w) for v, w in zip(vectors, words.tolist(), strict=True)]
@@ -130,6 +139,7 @@ def test_a_fit_by_hand() -> None:
     book = fit_codebook(vectors, np.array([[0], [0], [0], [1]]), 3)
     expected = np.repeat([[1.999334], [4.995005], [0.0]], 8, axis=1)
     assert np.allclose(book.dictionaries[0], expected, atol=1e-6)
+    assert book.dictionaries.dtype == np.float32
 
 
 def test_a_fit_is_the_least_squares_optimum() -> None:
@@ -168,6 +178,21 @@ def test_unused_words_get_a_use() -> None:
     assert better.errors(vectors[worst], taken) == pytest.approx([0, 0], abs=1e-9)
     swept = better.sweep(vectors, words)
     assert set(swept[:, 1]) >= {3, 4}
+
+
+def test_of_equally_bad_vectors_the_first_ones_give_words() -> None:
+    """40 vectors of length 1 in different directions, all coded by the word zero; words 1 and 2 are unused."""
+    vectors = np.eye(40, dtype=np.float32)
+    book = Codebook(np.zeros((1, 3, 40), np.float32))
+    better = revived(book, vectors, np.zeros((40, 1), np.int64))
+    assert np.array_equal(better.dictionaries[0], [np.zeros(40), vectors[0], vectors[1]])
+
+
+def test_with_fewer_vectors_than_unused_words_the_others_stay() -> None:
+    vectors = np.eye(2, dtype=np.float32)
+    book = Codebook(np.zeros((1, 5, 2), np.float32))
+    better = revived(book, vectors, np.zeros((2, 1), np.int64))
+    assert better.dictionaries[0].tolist() == [[0, 0], [1, 0], [0, 1], [0, 0], [0, 0]]
 
 
 def test_a_codebook_all_of_whose_words_are_used_stays() -> None:
