@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosshash.artifacts import read_json, write_npz
+from crosshash.artifacts import read_json, write_json, write_npz
 from crosshash.codes.bit_index import (
     MEASURES,
     BitIndex,
@@ -32,6 +32,12 @@ def test_the_largest_come_first_and_of_equal_ones_the_first() -> None:
     significance = np.array([0.2, 0.5, 0.1, 0.9, 0.5])
     assert most_significant(significance, 5).tolist() == [3, 1, 4, 0, 2]
     assert most_significant(significance, 2).tolist() == [3, 1]
+
+
+def test_of_many_equal_ones_the_first_come_first() -> None:
+    """Long enough that a sort which is not stable mixes them."""
+    order = most_significant(np.tile([0.25, 0.5], 500), 1000)
+    assert order.tolist() == [*range(1, 1000, 2), *range(0, 1000, 2)]
 
 
 def test_the_most_significant_bits_are_kept_not_the_least() -> None:
@@ -111,6 +117,31 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path, index: np.ndarray) -> 
     write_npz(tmp_path / "bit_index.npz", arrays)
     with pytest.raises(CrosshashError, match=r"bit_index\.npz: holds no index of bits\. .*dvc repro encode"):
         read_bit_index(tmp_path)
+
+
+def test_files_that_do_not_fit_one_another_are_refused(tmp_path: Path) -> None:
+    """No index, significances of two lengths, and a choice that says that nothing is cut."""
+    arrays = {"used": np.array(True), "index": np.array([0, 2]), **chosen().significances}
+    broken: list[tuple[dict[str, np.ndarray], bool]] = [
+        ({name: values for name, values in arrays.items() if name != "index"}, True),
+        (arrays | {"alignment": np.zeros(5)}, True),
+        (arrays, False),
+    ]
+    for held, used in broken:
+        write_bit_index(tmp_path, chosen())
+        write_npz(tmp_path / "bit_index.npz", held)
+        if not used:
+            write_json(tmp_path / "bit_index.json", {"used": False})
+        with pytest.raises(CrosshashError, match=r"bit_index\.npz: holds no index of bits"):
+            read_bit_index(tmp_path)
+
+
+def test_arrays_that_do_not_say_whether_they_are_used_are(tmp_path: Path) -> None:
+    write_bit_index(tmp_path, chosen())
+    write_npz(tmp_path / "bit_index.npz", {"index": np.array([0, 2]), **chosen().significances})
+    found = read_bit_index(tmp_path)
+    assert found is not None
+    assert found.index.tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("name", ["bit_index.npz", "bit_index.json"])

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
 
 from crosshash.codes import quantiser
 from crosshash.codes.quantiser import RIDGE, Codebook, fit_codebook, revived, start_codebook
 from crosshash.errors import CrosshashError
+from crosshash.seeding import stream, stream_seed
 
 M, W, D, N = 3, 5, 6, 60
 
@@ -43,6 +45,7 @@ def test_decoding_adds_up_the_words() -> None:
     ]
     assert np.allclose(book.decode(words), expected, atol=1e-5)
     assert book.decode(words.astype(np.uint8)).tolist() == book.decode(words).tolist()
+    assert book.decode(words).dtype == np.float32
 
 
 def test_a_sweep_is_that_of_a_loop() -> None:
@@ -75,12 +78,17 @@ def test_words_that_only_make_sense_together_are_found() -> None:
 
 
 def test_of_equally_good_words_the_first_known_ones_are_taken() -> None:
-    """Words i of both dictionaries add up to zero for each i, and no single exchange keeps that."""
-    numbers = np.arange(40, dtype=np.float32)[:, None]
+    """Words i of both dictionaries add up to zero for each i, and no single exchange keeps that.
+
+    Every second known combination is worse: a sort that is not stable mixes the others.
+    """
+    numbers = np.arange(1000, dtype=np.float32)[:, None]
     book = Codebook(np.stack([numbers, -numbers]))
-    order = np.random.default_rng(0).permutation(40)
-    found = book.encode(np.zeros((1, 1), np.float32), np.stack([order, order], axis=1))
-    assert found.tolist() == [[order[0], order[0]]]
+    order = np.random.default_rng(0).permutation(1000)
+    known = np.stack([order, np.where(np.arange(1000) % 2, order, 0)], axis=1)
+    assert order[0]
+    found = book.encode(np.zeros((1, 1), np.float32), known)
+    assert found.tolist() == [[order[1], order[1]]]
 
 
 def test_errors_are_squared_distances() -> None:
@@ -181,11 +189,14 @@ def test_unused_words_get_a_use() -> None:
 
 
 def test_of_equally_bad_vectors_the_first_ones_give_words() -> None:
-    """40 vectors of length 1 in different directions, all coded by the word zero; words 1 and 2 are unused."""
-    vectors = np.eye(40, dtype=np.float32)
-    book = Codebook(np.zeros((1, 3, 40), np.float32))
-    better = revived(book, vectors, np.zeros((40, 1), np.int64))
-    assert np.array_equal(better.dictionaries[0], [np.zeros(40), vectors[0], vectors[1]])
+    """400 vectors in different directions, every second twice as long, all coded by the word zero.
+
+    Two more words are unused.
+    """
+    vectors = np.diag(np.tile([1, 2], 200)).astype(np.float32)
+    book = Codebook(np.zeros((1, 3, 400), np.float32))
+    better = revived(book, vectors, np.zeros((400, 1), np.int64))
+    assert np.array_equal(better.dictionaries[0], [np.zeros(400), vectors[1], vectors[3]])
 
 
 def test_with_fewer_vectors_than_unused_words_the_others_stay() -> None:
@@ -240,6 +251,26 @@ def test_large_sets_are_started_from_some_of_their_vectors(monkeypatch: pytest.M
     book = start_codebook(vectors, 1, 8, seed=3)
     for word in book.dictionaries[0]:
         assert np.isclose(vectors, word, atol=1e-5).all(axis=1).any()
+
+
+def test_the_start_is_k_means_from_one_draw_of_named_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 500 vectors 80 are looked at; noise has no clusters, so that draws and rounds show in every number."""
+    monkeypatch.setattr(quantiser, "KMEANS_ITEMS", 10)
+    monkeypatch.setattr(quantiser, "KMEANS_ROUNDS", 3)
+    _, vectors, _ = drawn(items=500)
+    book = start_codebook(vectors, 2, 8, seed=3)
+    assert book.dictionaries.dtype == np.float32
+    seen = vectors[stream(3, "k-means", "items").permutation(500)[:80]]
+    for m, block in enumerate((slice(0, 3), slice(3, 6))):
+        state = stream_seed(3, "k-means", m) % 2**32
+        means = KMeans(8, n_init=1, max_iter=3, random_state=state).fit(seen[:, block])
+        assert np.allclose(book.dictionaries[m, :, block], means.cluster_centers_, atol=1e-5)
+
+
+def test_as_many_words_as_vectors_can_start() -> None:
+    _, vectors, _ = drawn(items=4)
+    words = start_codebook(vectors, 1, 4, seed=0).dictionaries[0]
+    assert np.allclose(np.sort(words, axis=0), np.sort(vectors, axis=0), atol=1e-5)
 
 
 @pytest.mark.parametrize(
