@@ -254,7 +254,7 @@ def test_large_sets_are_started_from_some_of_their_vectors(monkeypatch: pytest.M
 
 
 def test_the_start_is_k_means_from_one_draw_of_named_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 500 vectors 80 are looked at; noise has no clusters, so that draws and rounds show in every number."""
+    """Of 500 vectors 80 are looked at; noise has no clusters: draws and rounds show in every number."""
     monkeypatch.setattr(quantiser, "KMEANS_ITEMS", 10)
     monkeypatch.setattr(quantiser, "KMEANS_ROUNDS", 3)
     _, vectors, _ = drawn(items=500)
