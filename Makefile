@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 INSTALLED := .venv/.installed
 
-.PHONY: repro test check lint bench install chromium clean
+.PHONY: repro test check lint bench mutants install chromium clean
 
 repro: install  ## run the pipeline, then show the scores
 	@dvc repro
@@ -39,6 +39,12 @@ bench: install  ## speed, printed as ratios measured in one run
 	@python -m benchmarks.search
 	@dvc repro --quiet && python -m benchmarks.service
 
+FOLDER ?= codes centers index retrieval methods training
+SHARE ?= 1
+mutants: install  ## small changes of the code that no test sees, by folder; hours: make mutants FOLDER=codes SHARE=0.2
+	@pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutants]'
+	@for folder in $(FOLDER); do nice -n 15 python -m tests.mutation $$folder --share $(SHARE) || exit 1; done
+
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -49,4 +55,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 clean:  ## remove the environment and every output that DVC can restore
-	rm -rf .venv plan data artifacts report dvclive
+	rm -rf .venv .mutants plan data artifacts report dvclive

@@ -20,6 +20,16 @@ def test_distances_found(dimension: int, bits: int, distance: int) -> None:
     assert f"[{bits},{dimension}]" in name
 
 
+@pytest.mark.parametrize(("dimension", "bits", "distance"), [(4, 15, 8), (5, 31, 16), (6, 32, 16)])
+def test_of_several_codes_the_best_is_taken_whatever_is_tried_last(
+    dimension: int, bits: int, distance: int
+) -> None:
+    """Simplex codes [15,4,8] and [31,5,16], all columns once, and the Reed-Muller code [32,6,16]."""
+    generator, _ = linear_code(dimension, bits)
+    assert weights(generator).min() == distance
+    assert len({column.tobytes() for column in generator.T}) == bits
+
+
 def test_search_depends_on_nothing_but_its_numbers() -> None:
     assert np.array_equal(linear_code(5, 11)[0], linear_code(5, 11)[0])
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crosshash.centers import code_search
 from crosshash.centers.bounds import best_known_distance
-from crosshash.centers.construction import draw_tie_bits, make_centers
+from crosshash.centers.construction import code_words, draw_tie_bits, make_centers
 from crosshash.codes.hamming import distances
 from crosshash.codes.hashcodes import pack
 from crosshash.errors import CrosshashError
@@ -126,12 +126,41 @@ def test_odd_lengths(count: int, bits: int, least: int) -> None:
     assert closest(centers(count, bits)) >= least
 
 
+@pytest.mark.parametrize(("count", "bits", "distance"), [(17, 8, 3), (17, 9, 4), (33, 10, 4)])
+def test_few_bits_hold_more_words_than_linear_codes(
+    count: int, bits: int, distance: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linear codes of these distances have 16, 16 and 32 words; there are 20, 20 and 40."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    book, construction = make_centers(names(count), bits, 0, "short")
+    assert closest(book.centers) == distance
+    assert construction == "greedy code"
+
+
+@pytest.mark.parametrize(("count", "bits"), [(1, 5), (3, 8), (6, 8), (12, 8), (17, 8), (40, 16), (200, 16)])
+def test_there_are_as_many_words_as_classes(count: int, bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    words, _ = code_words(count, bits, np.random.default_rng(0))
+    assert words.shape == (count, bits)
+    assert words.dtype == np.int8
+
+
 def test_sixty_four_bits_are_not_two_copies_of_thirty_two() -> None:
     assert len(set(splits(centers(18, 64)))) == 64
 
 
 def test_no_antipodes_where_another_code_does_without() -> None:
-    for count, bits in ((18, 16), (20, 16), (80, 64), (42, 32), (80, 32), (80, 16)):
+    for count, bits in (
+        (6, 5),
+        (16, 9),
+        (20, 10),
+        (18, 16),
+        (20, 16),
+        (80, 64),
+        (42, 32),
+        (80, 32),
+        (80, 16),
+    ):
         assert antipodes(centers(count, bits)) == []
     assert len(antipodes(centers(24, 16))) == 4
 

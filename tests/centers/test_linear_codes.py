@@ -49,7 +49,9 @@ def test_shortened_keeps_the_words_that_start_with_zeros() -> None:
 @pytest.mark.parametrize(
     ("m", "dimension", "distance"),
     [
+        (3, 1, 8),
         (3, 4, 4),
+        (3, 7, 2),
         (4, 5, 8),
         (4, 7, 6),
         (4, 11, 4),

@@ -54,3 +54,19 @@ def test_table_has_the_shares_of_the_file_and_depends_on_the_seed_alone() -> Non
     assert list(found["flipped"]) == ["0.0", "0.05", "0.1", "0.2", "0.3"]
     assert found["flipped"]["0.0"] == 1.0
     assert found == losslessness(FIRST_AND_THIRD, LONG, SHORT, labels, 0)
+
+
+def test_figures_are_the_three_measures_to_five_digits() -> None:
+    """Short bits are the long bits 0 and 2: cat + +, right; dog + - for - -, owl - - for + -, half right."""
+    names = np.array(["cat", "dog", "owl"])
+    centers = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [-1, 1, -1, 1]], dtype=np.int8)
+    long = CenterBook(centers, names, np.array([1, 1, 1, 1], dtype=np.int8))
+    short = CenterBook(
+        np.array([[1, 1], [-1, -1], [1, -1]], dtype=np.int8), names, np.array([1, 1], dtype=np.int8)
+    )
+    labels = np.array([[1, 0, 0]] + [[0, 1, 0]] * 3 + [[0, 0, 1]] * 2, dtype=np.uint8)
+    found = losslessness(FIRST_AND_THIRD, long, short, labels, 0)
+    assert found["centers_exact"] == 0.33333
+    assert found["training_labels"] == 0.58333  # (2 + 3 x 1 + 2 x 1) of 12
+    assert found["flipped"]["0.0"] == 0.66667  # (2 + 1 + 1) of 6
+    assert all(share == round(share, 5) for share in found["flipped"].values())

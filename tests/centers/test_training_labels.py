@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crosshash.artifacts import write_npz
-from crosshash.centers.training_labels import read_training_labels
+from crosshash.centers.training_labels import check_any_label, read_training_labels
 from crosshash.errors import CrosshashError
 
 CLASSES = np.array(["cat", "dog"])
@@ -47,3 +47,20 @@ def test_files_that_do_not_fit(arrays: dict[str, np.ndarray], said: str) -> None
 def test_missing_file() -> None:
     with pytest.raises(CrosshashError, match="not found"):
         read_training_labels("pets")
+
+
+def test_a_set_without_any_label_is_refused_with_the_methods_that_work() -> None:
+    write(classes=CLASSES, labels=np.zeros((3, 2), np.uint8))
+    with pytest.raises(CrosshashError, match=r"data/pets: .* without any: `-S method=a`, `-S method=b`\. "):
+        check_any_label("pets", ["a", "b"])
+
+
+def test_one_label_is_enough() -> None:
+    write(classes=CLASSES, labels=np.array([[0, 0], [0, 1]], np.uint8))
+    check_any_label("pets", ["a"])
+
+
+def test_what_else_is_wrong_is_told_by_those_who_read_it() -> None:
+    check_any_label("pets", ["a"])
+    write(classes=CLASSES)
+    check_any_label("pets", ["a"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosshash.artifacts import write_npz
+from crosshash.artifacts import read_npz, write_npz
 from crosshash.centers import transform
 from crosshash.centers.center_book import CenterBook
 from crosshash.centers.construction import make_centers
@@ -134,6 +134,7 @@ def test_the_tie_row_keeps_items_with_several_labels() -> None:
 
 def test_identity() -> None:
     soft = np.array([[0.3, -0.2, 0.0, -0.0, 1.0, -1.0]])
+    assert identity_transform(6).dtype == np.float32
     assert apply_transform(soft, identity_transform(6)).tolist() == [[1, -1, 1, 1, 1, -1]]
 
 
@@ -150,8 +151,10 @@ def test_file_round_trip(tmp_path: Path) -> None:
     assert found is not None
     assert found.dtype == np.float32
     assert np.array_equal(found, matrix)
+    assert read_npz(path).keys() == {"used", "matrix"}
     write_transform(path, None)
     assert read_transform(path) is None
+    assert read_npz(path).keys() == {"used"}
 
 
 @pytest.mark.parametrize("matrix", [np.zeros((3, 2), np.float32), np.zeros((4, 2)), np.zeros(4, np.float32)])

@@ -9,6 +9,7 @@ import torch
 from crosshash.centers.center_book import CenterBook
 from crosshash.centers.construction import make_centers
 from crosshash.centers.losslessness import centers_exact
+from crosshash.seeding import stream, stream_seed
 from crosshash.training import transform_sgd
 from crosshash.training.transform_sgd import (
     adam_step,
@@ -83,3 +84,59 @@ def test_adam_step_by_hand() -> None:
     assert matrix.tolist() == pytest.approx([0.909289, 0.909289], abs=1e-5)
     assert moments[0].tolist() == pytest.approx([0.06, 0.08])
     assert moments[1].tolist() == pytest.approx([0.0072, 0.0128])
+
+
+def test_a_small_gradient_by_hand() -> None:
+    """Gradient 3e-6: moments 3e-7 and 1.8e-13, whose root is 4.24264e-7; 3e-7 / (4.24264e-7 + 1e-6) = 0.210636.
+
+    With decay 0.2 x 1 the step is 0.1 x 0.410636.
+    """
+    matrix = torch.ones(1)
+    adam_step(matrix, torch.tensor([3e-6]), (torch.zeros(1), torch.zeros(1)), 0.1)
+    assert matrix.item() == pytest.approx(0.9589364, abs=1e-6)
+
+
+def test_three_passes_against_a_loop_with_the_published_constants() -> None:
+    """36 label sets in steps of 10: 12 steps, the first one at rate 0, the second at 5/6 of the peak, 0.1.
+
+    Sparsity 0.001, betas 0.9 and 0.98, eps 1e-6, decay 0.2, warm-up a tenth of the steps, then cosine.
+    """
+    long, short = books(16, 8)
+    found = sgd_transform(long, short, label_sets(), 0.1, 3, 10, 5)
+    sets = frequent_sets(label_sets())
+    pairs = [
+        torch.from_numpy(np.concatenate([codes < 0, codes > 0], axis=1)).float()
+        for codes in (long.targets(sets), short.targets(sets))
+    ]
+    rng = stream(5, "transform", "order")
+    generator = torch.Generator().manual_seed(stream_seed(5, "transform", "start"))
+    matrix = torch.empty(32, 16).uniform_(-1, 1, generator=generator)
+    first, second = torch.zeros_like(matrix), torch.zeros_like(matrix)
+    for number in range(12):
+        if number % 4 == 0:
+            order = torch.from_numpy(rng.permutation(36))
+        rows = order[10 * (number % 4) :][:10]
+        matrix = matrix.detach().requires_grad_()
+        (transform_loss(pairs[0][rows] @ matrix, pairs[1][rows]) + 0.001 * matrix.abs().sum()).backward()
+        assert matrix.grad is not None
+        slope = matrix.grad / max(1.0, float(matrix.grad.norm()))
+        first, second = 0.9 * first + 0.1 * slope, 0.98 * second + 0.02 * slope**2
+        done = number / 12
+        rate = 0.1 * (done / 0.1 if done < 0.1 else 0.5 * (1 + math.cos(math.pi * done)))
+        matrix = matrix.detach() - rate * (first / (second.sqrt() + 1e-6) + 0.2 * matrix.detach())
+    assert np.allclose(found, matrix.numpy(), atol=1e-4)
+
+
+def test_a_thousand_label_sets_are_learnt_from() -> None:
+    labels = (np.arange(1, 1101)[:, None] >> np.arange(11)) & 1
+    assert frequent_sets(labels).shape == (1000, 11)
+
+
+def test_the_number_of_threads_comes_back() -> None:
+    long, short = books(32, 16)
+    torch.set_num_threads(2)
+    try:
+        sgd_transform(long, short, label_sets(), 0.1, 1, 20, 0)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
