@@ -87,9 +87,9 @@ def test_adam_step_by_hand() -> None:
 
 
 def test_a_small_gradient_by_hand() -> None:
-    """Gradient 3e-6: moments 3e-7 and 1.8e-13, whose root is 4.24264e-7; 3e-7 / (4.24264e-7 + 1e-6) = 0.210636.
+    """Gradient 3e-6: moments 3e-7 and 1.8e-13, the root of which is 4.24264e-7.
 
-    With decay 0.2 x 1 the step is 0.1 x 0.410636.
+    3e-7 / (4.24264e-7 + 1e-6) = 0.210636; with decay 0.2 x 1 the step is 0.1 x 0.410636.
     """
     matrix = torch.ones(1)
     adam_step(matrix, torch.tensor([3e-6]), (torch.zeros(1), torch.zeros(1)), 0.1)
