@@ -114,6 +114,9 @@ def test_an_empty_index_says_so(tmp_path: Path) -> None:
     CodeIndex.build(np.zeros((0, 2), np.uint8), np.arange(0)).save(tmp_path / "text.faiss")
     with pytest.raises(CrosshashError, match="empty"):
         CodeIndex.load(tmp_path / "text.faiss").search(np.zeros((1, 2), np.uint8), 1)
+    for mapped in (False, True):
+        packed = CodeIndex.load(tmp_path / "text.faiss", mapped).packed
+        assert (packed.dtype, packed.shape) == (np.uint8, (0, 2))
 
 
 def test_what_any_kind_finds_is_ordered_and_its_distances_are_right(kind: str) -> None:

@@ -30,6 +30,20 @@ def test_of_many_codes_the_kinds_see_a_sample(monkeypatch: pytest.MonkeyPatch) -
     assert min(one.compared for one in others if one.kind == "hnsw") > 0.6
 
 
+def test_as_many_codes_as_a_kind_starts_at_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = CodeIndex.build(CODES, np.arange(3_000))
+    monkeypatch.setattr(comparison, "FEWEST", 3_000)
+    assert len(compare_kinds(index, QUERIES, seed=0)) > 1
+    monkeypatch.setattr(comparison, "FEWEST", 3_001)
+    assert len(compare_kinds(index, QUERIES, seed=0)) == 1
+
+
+def test_the_seed_draws_the_lists() -> None:
+    index = CodeIndex.build(CODES, np.arange(3_000))
+    shares = [[one.compared for one in compare_kinds(index, QUERIES, seed)] for seed in (0, 0, 1)]
+    assert shares[0] == shares[1] != shares[2]
+
+
 def test_what_is_too_small_or_empty_is_not_compared() -> None:
     few = CodeIndex.build(CODES[:30], np.arange(30))
     assert [one.kind for one in compare_kinds(few, QUERIES, seed=0)] == ["flat"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import faiss
 import numpy as np
 import pytest
 
@@ -57,6 +58,12 @@ def test_share_compared_is_that_of_the_lists_searched() -> None:
     assert compared == pytest.approx((np.mean(sizes) + lists.nlist) / 3_000, abs=1e-12)
 
 
+@pytest.mark.parametrize(("kind", "counts"), [("hnsw", "hnsw_stats"), ("multihash", "indexBinaryHash_stats")])
+def test_without_centroids_the_share_is_what_faiss_counts(kind: Kind, counts: str) -> None:
+    _, compared = build_structure(kind, CODES, ROWS, seed=0).compared(QUERIES, 10)
+    assert compared == pytest.approx(getattr(faiss.cvar, counts).ndis / 50 / 3_000, abs=1e-12)
+
+
 def test_the_least_work_that_finds_enough_is_chosen() -> None:
     structure, remark = tuned("ivf", CODES, ROWS, QUERIES, seed=0)
     assert structure is not None
@@ -73,6 +80,7 @@ def test_exact_figures_are_ones() -> None:
     figures, exact = exact_figures(QUERIES, CODES, ROWS)
     assert set(figures.recalls.values()) == {1.0}
     assert (figures.kind, figures.setting, figures.compared) == ("flat", None, 1.0)
+    assert figures.seconds > 0
     expected = nearest(QUERIES, CODES, ROWS, 100)
     assert np.array_equal(exact[0], expected[0])
     assert np.array_equal(exact[1], expected[1])
