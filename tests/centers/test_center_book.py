@@ -85,6 +85,7 @@ def test_every_problem_is_named_at_once() -> None:
         CenterBook(CENTERS[[0, 0, 1]], np.array(["a", "b", "a"]), np.ones(3, np.int8))
     for said in ("class 'a' stands 2 times", "tie_bits", "same centre"):
         assert said in str(caught.value)
+    assert "class 'b'" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,13 @@ def test_there_are_as_many_words_as_classes(count: int, bits: int, monkeypatch: 
     assert words.dtype == np.int8
 
 
+def test_the_construction_is_named() -> None:
+    assert make_centers(names(10), 64, 0, "short")[1] == "rows of a Hadamard matrix of order 64"
+    assert make_centers(names(10), 62, 0, "short")[1].endswith(" of order 64, brought to 62 bits")
+    assert make_centers(names(17), 33, 0, "short")[1].endswith(", brought to 33 bits")
+    assert make_centers(names(3), 8, 0, "short")[1] == "all 3 splits of 3 classes, in turn"
+
+
 def test_sixty_four_bits_are_not_two_copies_of_thirty_two() -> None:
     assert len(set(splits(centers(18, 64)))) == 64
 
