@@ -30,6 +30,13 @@ def test_of_several_codes_the_best_is_taken_whatever_is_tried_last(
     assert len({column.tobytes() for column in generator.T}) == bits
 
 
+def test_two_codes_side_by_side() -> None:
+    """[16,4,8] and [8,4,4]: the distances add up."""
+    generator, name = linear_code(4, 24)
+    assert name == "extended BCH code beside a shorter code [24,4]"
+    assert weights(generator).min() == 12
+
+
 def test_search_depends_on_nothing_but_its_numbers() -> None:
     assert np.array_equal(linear_code(5, 11)[0], linear_code(5, 11)[0])
 

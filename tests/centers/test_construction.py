@@ -172,6 +172,14 @@ def test_no_antipodes_where_another_code_does_without() -> None:
     assert len(antipodes(centers(24, 16))) == 4
 
 
+def test_a_word_and_its_negative_only_when_no_other_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 256 Nordstrom-Robinson words are 128 pairs: of 130 words two have their negative beside them."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    book, construction = make_centers(names(130), 16, 0, "short")
+    assert "Nordstrom-Robinson" in construction
+    assert len(antipodes(book.centers)) == 2
+
+
 def test_antipodes_go_to_classes_that_do_not_meet() -> None:
     """Classes of one half of 24 never meet those of the other half; the four pairs lie across."""
     generator = np.random.default_rng(0)
