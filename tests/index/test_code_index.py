@@ -189,6 +189,22 @@ def test_a_file_gives_the_same_answers(kind: str, mapped: bool, tmp_path: Path) 
     assert np.array_equal(again[0], index.search(QUERIES, 100)[0])
 
 
+def test_a_loaded_index_without_items_grows(kind: str, tmp_path: Path) -> None:
+    index = built(kind)
+    index.remove(ROWS)
+    index.save(tmp_path / "a")
+    loaded = CodeIndex.load(tmp_path / "a")
+    assert (len(loaded), loaded.packed.shape, loaded.rows.dtype) == (0, (0, 8), np.int64)
+    loaded.add(CODES[:3], ROWS[:3])
+    assert loaded.search(CODES[2:3], 1)[0].tolist() == [[ROWS[2]]]
+
+
+def test_codes_that_lie_in_a_mapped_file_cannot_be_written(tmp_path: Path) -> None:
+    built("flat").save(tmp_path / "a")
+    with pytest.raises(ValueError, match="read-only"):
+        CodeIndex.load(tmp_path / "a", mapped=True).packed[0, 0] = 1
+
+
 def test_a_loaded_index_grows_and_a_mapped_one_does_not(kind: str, tmp_path: Path) -> None:
     built(kind).save(tmp_path / "a")
     loaded = CodeIndex.load(tmp_path / "a")
