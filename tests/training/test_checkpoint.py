@@ -40,6 +40,15 @@ def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
 
 
+def test_a_state_is_on_the_disk_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(file) or fsync(file))  # type: ignore[func-returns-value]
+    model = network()
+    save_checkpoint(tmp_path, model.state_dict(), cpu_copy(model.state_dict()), [], PROGRESS)
+    assert flushed
+
+
 def steps(model: nn.Module, optimizer: torch.optim.Optimizer, seeds: range) -> None:
     for seed in seeds:
         pictures = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(seed))

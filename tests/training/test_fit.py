@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +156,16 @@ def test_the_log_says_where_training_goes_on(tmp_path: Path, caplog: pytest.LogC
     assert "training goes on at epoch 4 of 4" in caplog.text
     assert "epoch 4/4" in caplog.text
     assert "epoch 3/4" not in caplog.text
+
+
+def test_the_log_says_how_long_the_rest_takes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Much less than the clock has counted: it started with the machine."""
+    with caplog.at_level("INFO"):
+        run(tmp_path, epochs=3)
+    left = [int(seconds) for seconds in re.findall(r"about (\d+) s left", caplog.text)]
+    assert len(left) == 3
+    assert max(left) < 1000
+    assert left[-1] == 0
 
 
 def test_two_trainings_of_one_seed_are_equal_and_of_another_differ(tmp_path: Path) -> None:
@@ -324,6 +335,44 @@ def test_the_learning_rate_goes_over_the_whole_training_not_over_an_epoch(
     numbers = torch.tensor([*model.seen, model.number.item()])
     expected = [1 / 3, 2 / 3, 0.853553, 0.691342, 0.5, 0.308658, 0.146447, 0.038060]
     assert numbers.diff().tolist() == pytest.approx(expected, abs=1e-5)
+
+
+class InTurn(Sloped):
+    """A number for each of two phases; both are in both losses, 1 - image - text and 2 - image - text."""
+
+    phases = ("image", "text")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = nn.ParameterDict({phase: torch.zeros(1) for phase in self.phases})
+
+    def parameter_groups(self, phase: str) -> list[ParameterGroup]:
+        return [ParameterGroup("image", "head", [self.numbers[phase]])]
+
+    def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
+        total = (2.0 if phase == "text" else 1.0) - self.numbers["image"].sum() - self.numbers["text"].sum()
+        return StepLoss(total, {f"{phase}_part": total.detach()})
+
+
+def test_phases_take_turns_each_with_parameters_of_its_own(tmp_path: Path) -> None:
+    """Rate 1, 4 steps a phase. Image: 1, 0, -1, -2, mean -0.5; then text from 2 - 4 on: -2 .. -5, mean -3.5."""
+    rates = Rates(1.0, 0.0, 0.0, 0.0, clip_norm=10.0, optimizer="sgd", momentum=0.0, schedule="constant")
+    model = InTurn()
+    (row,) = run(tmp_path, model, epochs=1, rates=rates).history
+    assert row == pytest.approx({"image_part": -0.5, "text_part": -3.5, "loss": -4.0})
+    assert {phase: number.item() for phase, number in model.numbers.items()} == {"image": 4.0, "text": 4.0}
+
+
+def test_the_seed_decides_what_dropout_draws(tmp_path: Path) -> None:
+    states = []
+    for number, seed in enumerate((0, 0, 1)):
+        found = fit(
+            open_fabric("cpu", "fp32"), learner(), batches(), None,
+            epochs=1, rates=RATES, select="last", seed=seed, folder=tmp_path / str(number), on_epoch=nothing,
+        )  # fmt: skip
+        states.append(found.state)
+    assert equal(states[0], states[1])
+    assert not equal(states[0], states[2])
 
 
 def test_biases_and_scales_are_not_decayed() -> None:

@@ -132,6 +132,12 @@ def test_networks_are_settled_by_the_kind_of_the_data(settle: Any) -> None:  # n
     assert (text.kind, text.dim) == ("mlp", 7)
 
 
+@pytest.mark.parametrize("text", ["caption", "vector"])
+def test_both_networks_have_the_width_and_depths_asked_for(settle: Any, text: str) -> None:  # noqa: ANN401
+    for network in settle(plan(hidden=20, layers=4), info(image="vector", text=text)):
+        assert (network.hidden, network.layers) == (20, 4)
+
+
 def test_published_weights_want_one_whole_model(settle: Any) -> None:  # noqa: ANN401
     image, text = settle(plan(image="ViT-B-32", text="ViT-B-32", pretrained="openai"), info())
     assert image == text

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+import pytest
+
+from crosshash.training.step_bar import StepBar
+
+
+def test_the_bar_by_the_signs_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps of 10^9 items: the rate is far above what 10^9 items would be since the machine was started."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    reader, writer = os.openpty()
+    with os.fdopen(writer, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with StepBar("epoch 1/2", 4) as bar:
+            bar.advance(10**9, 0.5)
+            bar.advance(10**9, 0.25)
+            bar.bar.refresh()
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", os.read(reader, 1 << 16).decode())
+    os.close(reader)
+    assert "epoch 1/2" in shown
+    assert "2/4" in shown
+    assert "loss 0.2500" in shown
+    assert int(re.findall(r"(\d+) items/s", shown)[-1]) > 10**6
