@@ -355,7 +355,7 @@ class InTurn(Sloped):
 
 
 def test_phases_take_turns_each_with_parameters_of_its_own(tmp_path: Path) -> None:
-    """Rate 1, 4 steps a phase. Image: 1, 0, -1, -2, mean -0.5; then text from 2 - 4 on: -2 .. -5, mean -3.5."""
+    """4 steps a phase at rate 1. Image: 1, 0, -1, -2, mean -0.5; text from 2 - 4 on: -2 .. -5, mean -3.5."""
     rates = Rates(1.0, 0.0, 0.0, 0.0, clip_norm=10.0, optimizer="sgd", momentum=0.0, schedule="constant")
     model = InTurn()
     (row,) = run(tmp_path, model, epochs=1, rates=rates).history

@@ -10,7 +10,7 @@ from crosshash.training.step_bar import StepBar
 
 
 def test_the_bar_by_the_signs_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two steps of 10^9 items: the rate is far above what 10^9 items would be since the machine was started."""
+    """Two steps of 10^9 items each: far more a second than since the machine was started."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     reader, writer = os.openpty()
