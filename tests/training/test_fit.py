@@ -363,6 +363,22 @@ def test_phases_take_turns_each_with_parameters_of_its_own(tmp_path: Path) -> No
     assert {phase: number.item() for phase, number in model.numbers.items()} == {"image": 4.0, "text": 4.0}
 
 
+class Steep(Sloped):
+    """The root of a number that is 0: its slope has no bound."""
+
+    phases = ("flat", "steep")
+
+    def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
+        return StepLoss(self.number.sum() * 0 if phase == "flat" else self.number.sqrt().sum(), {})
+
+
+def test_a_gradient_that_is_no_number_names_the_phase(tmp_path: Path) -> None:
+    with pytest.raises(
+        CrosshashError, match="the gradient is no longer a number in epoch 1, step 1: phase steep"
+    ):
+        run(tmp_path, Steep())
+
+
 def test_the_seed_decides_what_dropout_draws(tmp_path: Path) -> None:
     states = []
     for number, seed in enumerate((0, 0, 1)):

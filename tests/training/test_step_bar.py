@@ -25,4 +25,4 @@ def test_the_bar_by_the_signs_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     assert "epoch 1/2" in shown
     assert "2/4" in shown
     assert "loss 0.2500" in shown
-    assert int(re.findall(r"(\d+) items/s", shown)[-1]) > 10**6
+    assert int(re.findall(r"(-?\d+) items/s", shown)[-1]) > 10**6
