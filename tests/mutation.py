@@ -33,10 +33,14 @@ def main() -> None:
     wanted = parser.parse_args()
     copy = ROOT / ".mutants" / wanted.folder
     make_copy(copy, FOLDERS.get(wanted.folder, (wanted.folder,)))
-    run(copy, "nothing")  # makes the mutants, and sees which tests call which function
+    made = run(copy, "nothing")  # makes the mutants, sees which tests call which function, finds no such name
     names = sorted(results(copy))
+    if not names:
+        sys.exit(made.stdout + made.stderr)
     chosen = random.Random(wanted.seed).sample(names, round(wanted.share * len(names)))
-    run(copy, *chosen)
+    tried = run(copy, *chosen)
+    if tried.returncode:
+        sys.exit(tried.stdout + tried.stderr)
     found = results(copy)
     words = {name: WORDS.get(found[name], "killed") for name in chosen}
     counts = Counter(words.values())
@@ -85,12 +89,12 @@ def opened(code: str) -> str:
     )
 
 
-def run(copy: Path, *names: str) -> None:
+def run(copy: Path, *names: str) -> subprocess.CompletedProcess[str]:
     """Let mutmut try some mutants; one process, one thread."""
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONPATH", None)  # would win over the copy
-    subprocess.run(command, cwd=copy, env=environment, check=True)
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
 
 
 def results(copy: Path) -> dict[str, int | None]:
