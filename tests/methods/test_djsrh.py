@@ -20,6 +20,10 @@ def method(alpha: str = "growing", lambda1: float = 0.1, lambda2: float = 0.2) -
     return build(*towers, BITS, inputs(), 0.6, 0.4, 1.5, lambda1, lambda2, alpha)  # type: ignore[arg-type]
 
 
+def test_the_length_of_the_code_is_known() -> None:
+    assert method().train_bits == BITS
+
+
 def unit(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
