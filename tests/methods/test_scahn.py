@@ -388,7 +388,7 @@ def test_a_phase_trains_its_own_modality() -> None:
     model.start_epoch(1, lambda: iter([whole]))
     for phase in model.phases:
         groups = model.parameter_groups(phase)
-        assert {group.modality for group in groups} == {phase}
+        assert [(group.modality, group.part) for group in groups] == [(phase, "backbone"), (phase, "head")]
         trained = {id(p) for group in groups for p in group.parameters}
         model.zero_grad()
         model.training_step(whole, phase).total.backward()  # type: ignore[no-untyped-call]

@@ -107,6 +107,12 @@ def test_columns_are_scored_each_by_itself() -> None:
         alone = studentised(values[:, [column]], 300, stream(0, "columns"), -1.0, 1.0)
         assert [end[column] for end in together] == pytest.approx([end[0] for end in alone])
     assert [end[1] for end in together] == [0.5, 0.5, 2 / 2**9]
+    near_zero = values - [0.5, 0.4, 0.6]
+    _, _, p = studentised(near_zero, 300, stream(0, "columns"), -1.0, 1.0)
+    for column in range(3):
+        alone = studentised(near_zero[:, [column]], 300, stream(0, "columns"), -1.0, 1.0)[2]
+        assert p[column] == alone[0]
+    assert len(set(p.tolist())) == 3
 
 
 def test_from_thirty_queries_on_percentiles_serve() -> None:
