@@ -18,7 +18,7 @@ from crosshash.config.params import METHODS
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CodeSet
 from crosshash.retrieval.measures.average_precision import AP
-from crosshash.retrieval.measures.mean_ap import defined_queries, mean_average_precision
+from crosshash.retrieval.measures.mean_ap import defined_queries, mean_average_precision, scored_queries
 from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.ranking.tied_ranking import Ties, rank
 from crosshash.retrieval.scoring.evaluation import evaluate
@@ -206,3 +206,8 @@ def test_the_last_of_the_first_fifty_may_be_the_hit() -> None:
             "skip_without_hit",
         )
         assert found.tolist() == [kept, kept]
+
+
+def test_queries_that_are_an_error_are_named_and_no_others() -> None:
+    with pytest.raises(CrosshashError, match=r"1 queries have no relevant item (.|\n)*  - q1$"):
+        scored_queries(np.array([True, False, True]), "error", ["q0", "q1", "q2"])
