@@ -72,3 +72,10 @@ def test_constant_bits_and_labels_that_tell_nothing_are_no_error() -> None:
         assert bit_alignment(codes, codes, labels).isfinite().all()
     constant = bit_alignment(torch.ones(3, 4), torch.ones(3, 4), torch.eye(3))
     assert constant.tolist() == [0.25, 0.5, 0.75, 1]
+
+
+def test_constant_bits_go_before_one_that_tells_something() -> None:
+    """Without it nothing is left that could agree with the labels: 0, not 0 / 0."""
+    codes = torch.tensor([[1.0, 1, 1], [1, 1, 1], [1, -1, 1], [1, -1, 1]])
+    significance = bit_alignment(codes, codes, torch.tensor([[1, 0], [1, 0], [0, 1], [0, 1]]))
+    assert significance.tolist() == pytest.approx([1 / 3, 1, 2 / 3])

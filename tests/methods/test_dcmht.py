@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crosshash.methods.dcmht import build, cosine_loss, distance_loss
 from crosshash.models.towers import build_towers
@@ -163,6 +163,13 @@ def test_the_whole_loss_against_loops() -> None:
     )
     expected += 0.25 * ((1 - (image**2).mean()) + (1 - (text**2).mean())) / 2
     assert float(loss.total) == pytest.approx(expected, rel=1e-4)
+    assert list(loss.parts) == ["image_text", "image_image", "text_text", "quantisation"]
+
+
+def test_images_are_normalised_over_the_batch_and_texts_over_their_numbers() -> None:
+    model = build(*build_towers(IMAGE, TEXT), BITS, None, "euclidean", 0.3, 0.25, "attention")
+    assert isinstance(model.image_head.norm, nn.BatchNorm1d)
+    assert isinstance(model.text_head.norm, nn.LayerNorm)
 
 
 @pytest.mark.parametrize("head", ["attention", "mlp"])

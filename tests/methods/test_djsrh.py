@@ -20,6 +20,10 @@ def method(alpha: str = "growing", lambda1: float = 0.1, lambda2: float = 0.2) -
     return build(*towers, BITS, inputs(), 0.6, 0.4, 1.5, lambda1, lambda2, alpha)  # type: ignore[arg-type]
 
 
+def test_the_length_of_the_code_is_known() -> None:
+    assert method().train_bits == BITS
+
+
 def unit(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
@@ -86,8 +90,16 @@ def test_the_whole_loss_against_a_loop(epoch: int, alpha: str, steepness: float)
     model = method(alpha).eval()
     items = batch(7)
     model.start_epoch(epoch, lambda: iter([items]))
-    loss = model.training_step(items, "all").total
-    assert loss.item() == pytest.approx(loop_loss(model, items, steepness), rel=1e-5)
+    loss = model.training_step(items, "all")
+    assert loss.total.item() == pytest.approx(loop_loss(model, items, steepness), rel=1e-5)
+    assert list(loss.parts) == ["image_image", "image_text", "text_text"]
+
+
+def test_the_code_is_the_sign_of_the_hash_layer_and_as_steep_in_every_epoch() -> None:
+    model, items = method().eval(), batch(7)
+    model.start_epoch(9, lambda: iter([items]))
+    assert torch.equal(model.encode_image(items.image), model.image_head(model.image(items.image)).tanh())
+    assert torch.equal(model.encode_text(items.text), model.text_head(model.text(items.text)).tanh())
 
 
 def test_frozen_features_do_not_learn_and_stay_out_of_the_model() -> None:

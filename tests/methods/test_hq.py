@@ -284,7 +284,9 @@ def test_the_whole_loss_over_all_pairs(quantised: bool) -> None:
         for j, g in enumerate(text)
     ]
     expected = expected_loss(method, items, float(np.mean(every)))
-    assert float(method.training_step(items, "all").total) == pytest.approx(expected, rel=1e-5)
+    loss = method.training_step(items, "all")
+    assert float(loss.total) == pytest.approx(expected, rel=1e-5)
+    assert list(loss.parts) == ["similarity", "hash", "balance", "quantisation"]
 
 
 def test_the_whole_loss_over_images_and_shuffled_texts() -> None:

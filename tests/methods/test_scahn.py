@@ -140,6 +140,12 @@ def test_fusion_by_hand() -> None:
     assert fused.tolist() == pytest.approx([0.431808] * 4 + [0.0] * 3 + [0.333346], abs=1e-6)
 
 
+def test_the_code_of_an_item_is_the_fused_one() -> None:
+    model, items = scahn().eval(), batch(ITEMS)
+    assert torch.equal(model.encode_image(items.image), model.image(items.image)[4])
+    assert torch.equal(model.encode_text(items.text), model.text(items.text)[4])
+
+
 def test_fusion_weights_start_around_a_quarter() -> None:
     fusion = scahn(bits=512).image.fusion.detach()
     assert fusion.mean().item() == pytest.approx(0.25, abs=1e-3)
@@ -382,7 +388,7 @@ def test_a_phase_trains_its_own_modality() -> None:
     model.start_epoch(1, lambda: iter([whole]))
     for phase in model.phases:
         groups = model.parameter_groups(phase)
-        assert {group.modality for group in groups} == {phase}
+        assert [(group.modality, group.part) for group in groups] == [(phase, "backbone"), (phase, "head")]
         trained = {id(p) for group in groups for p in group.parameters}
         model.zero_grad()
         model.training_step(whole, phase).total.backward()  # type: ignore[no-untyped-call]

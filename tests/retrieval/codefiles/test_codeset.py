@@ -32,6 +32,10 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         (lambda a: a.update(text=a["text"][:3]), "one text per row"),
         (lambda a: a.update(labels=a["labels"][:, :2]), "items and classes 5 and 4"),
         (lambda a: a.update(labels=a["labels"] + np.uint8(2)), "labels of row 0 are not all 0 or 1"),
+        (
+            lambda a: a.update(labels=a["labels"] + np.uint8(2) * np.eye(5, 1, -3, np.uint8)),
+            "labels of row 3 ",
+        ),
         (lambda a: a.update(has_labels=np.ones(5, np.int64)), r"has_labels is int64\[5\], bool\[5\]"),
     ],
 )

@@ -83,6 +83,11 @@ def test_a_plain_loop_comes_to_the_same() -> None:
     low, high, _ = studentised(values[:, None], 500, stream(0, "loop"), 0.0, 1.0)
     assert low[0] == pytest.approx(values.mean() - ordered[487] * error)
     assert high[0] == pytest.approx(values.mean() - ordered[12] * error)
+    zero = values.mean() - 0.8 * error  # as if the mean were 0.8 standard errors above zero
+    _, _, p = studentised(values[:, None] - zero, 500, stream(0, "loop"), -1.0, 1.0)
+    rarer = sum(ratio >= 0.8 for ratio in ratios)
+    assert 20 < rarer < 250
+    assert p[0] == pytest.approx(2 * (1 + rarer) / 501)
 
 
 def test_of_two_or_three_queries_hardly_anything_is_known() -> None:
@@ -107,6 +112,12 @@ def test_columns_are_scored_each_by_itself() -> None:
         alone = studentised(values[:, [column]], 300, stream(0, "columns"), -1.0, 1.0)
         assert [end[column] for end in together] == pytest.approx([end[0] for end in alone])
     assert [end[1] for end in together] == [0.5, 0.5, 2 / 2**9]
+    near_zero = values - [0.5, 0.4, 0.6]
+    _, _, p = studentised(near_zero, 300, stream(0, "columns"), -1.0, 1.0)
+    for column in range(3):
+        alone = studentised(near_zero[:, [column]], 300, stream(0, "columns"), -1.0, 1.0)[2]
+        assert p[column] == alone[0]
+    assert len(set(p.tolist())) == 3
 
 
 def test_from_thirty_queries_on_percentiles_serve() -> None:

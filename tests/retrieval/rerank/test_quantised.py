@@ -38,6 +38,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         assert np.array_equal(found.queries[modality], arrays[f"query_{modality}"])  # type: ignore[index]
 
 
+def test_a_dictionary_may_have_one_word(tmp_path: Path) -> None:
+    words = np.zeros((ITEMS, 2), np.uint8)
+    write_npz(tmp_path / "q.npz", quantised(codebook=np.ones((2, 1, D), np.float32), image=words, text=words))
+    assert read_quantised(tmp_path / "q.npz", ITEMS, QUERIES) is not None
+
+
 def test_methods_that_do_not_quantise_have_nothing(tmp_path: Path) -> None:
     write_npz(tmp_path / "quantised.npz", {"used": np.array(False)})
     assert read_quantised(tmp_path / "quantised.npz", ITEMS, QUERIES) is None

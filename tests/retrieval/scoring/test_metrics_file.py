@@ -9,7 +9,7 @@ import pytest
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.scoring.metrics_file import read_metrics
+from crosshash.retrieval.scoring.metrics_file import read_metrics, warning_of
 from crosshash.retrieval.scoring.printed_table import score_table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,3 +62,17 @@ def test_a_merge_that_was_not_settled_is_no_json(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text("<<<<<<< HEAD\n{}\n")
     with pytest.raises(CrosshashError, match=r"metrics\.json: cannot be read as JSON"):
         read_metrics(tmp_path / "metrics.json")
+
+
+def test_the_warning_is_that_of_the_same_model_alone(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    run = {"method": "hq", "dataset": "pets", "bits": 16}
+    assert warning_of(path, **run) is None
+    path.write_text(json.dumps(metrics() | run | {"warning": "no sign of anything learnt"}))
+    assert warning_of(path, **run) == "no sign of anything learnt"
+    for other in ({"method": "twdh"}, {"dataset": "scenes"}, {"bits": 32}):
+        assert warning_of(path, **(run | other)) is None
+    path.write_text(json.dumps(metrics() | run | {"warning": None}))
+    assert warning_of(path, **run) is None
+    path.write_text("{}")
+    assert warning_of(path, **run) is None

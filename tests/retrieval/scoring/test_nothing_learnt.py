@@ -10,7 +10,9 @@ import scipy.io
 
 from crosshash.retrieval.codefiles.codeset import CodeSet
 from crosshash.retrieval.scoring.evaluation import evaluate
+from crosshash.retrieval.scoring.nothing_learnt import nothing_learnt
 from crosshash.retrieval.scoring.score_files import score
+from crosshash.retrieval.scoring.scores import TaskReport
 from tests.retrieval import loops
 from tests.retrieval.sets import code_set
 
@@ -146,3 +148,16 @@ def test_files_of_others_are_judged_alike(tmp_path) -> None:  # noqa: ANN001
     scipy.io.savemat(tmp_path / "codes.mat", content)
     found = score(tmp_path / "codes.mat", None, "expected", None, 1000, 0)
     assert found["warning"] == evaluate(query, retrieval).warning
+    other = score(tmp_path / "codes.mat", None, "expected", None, 1000, 1)
+    assert other["measures"] == evaluate(query, retrieval, seed=1).measures() != found["measures"]
+
+
+@pytest.mark.parametrize(("chance", "warned"), [(0.5, True), (0.4999, False)])
+def test_an_interval_that_begins_at_chance_reaches_it(chance: float, warned: bool) -> None:
+    one = TaskReport(
+        ids=np.array(["a"]), values={"AP": np.array([0.6])}, shown=("AP",), precision_at={},
+        by_radius=np.empty((0, 2)), by_rank=np.empty((0, 3)), chance=("AP", chance),
+        intervals={"AP": (0.5, 0.7)},
+    )  # fmt: skip
+    warning = nothing_learnt({"i2t": one, "t2i": one}, learnt("r", 45, 1), "expected")
+    assert (warning is not None) == warned

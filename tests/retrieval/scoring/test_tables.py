@@ -11,7 +11,14 @@ from crosshash.retrieval.scoring.evaluation import evaluate
 from crosshash.retrieval.scoring.printed_table import score_table
 from crosshash.retrieval.scoring.report_measures import MEASURES
 from crosshash.retrieval.scoring.scores import RetrievalReport
-from crosshash.retrieval.scoring.tables import interval_table
+from crosshash.retrieval.scoring.tables import (
+    interval_table,
+    precision_table,
+    query_table,
+    radius_table,
+    rank_table,
+)
+from crosshash.retrieval.scoring.two_stage_scores import two_stage_table
 from tests.retrieval.sets import random_set
 
 
@@ -78,3 +85,44 @@ def test_intervals_as_a_file_holds_them() -> None:
     row = table[(table["task"] == "i2i") & (table["measure"] == "mAP")].iloc[0]
     scores = report.scores()["i2i"]
     assert row[["mean", "low", "high"]].tolist() == [scores[f"mAP{end}"] for end in ("", "_low", "_high")]
+
+
+def test_rows_of_the_curves_and_of_the_queries() -> None:
+    """To 6 decimals, those of the queries to 12."""
+    report, _ = figures()
+    radius, rank, precision, queries = (
+        table(report) for table in (radius_table, rank_table, precision_table, query_table)
+    )
+    assert list(radius.columns) == ["task", "recall", "precision"]
+    assert list(rank.columns) == ["task", "n", "recall", "precision"]
+    assert list(precision.columns) == ["task", "n", "precision"]
+    assert list(queries.columns) == ["task", "id", *map(str, MEASURES)]
+    assert list(queries.index) == list(range(len(queries)))
+    for task, part in report.tasks.items():
+        rows = radius[radius["task"] == task]
+        assert rows[["recall", "precision"]].to_numpy().tolist() == part.by_radius.round(6).tolist()
+        rows = rank[rank["task"] == task]
+        assert rows[["n", "recall", "precision"]].to_numpy().tolist() == part.by_rank.round(6).tolist()
+        rows = precision[precision["task"] == task]
+        assert rows["n"].tolist() == list(part.precision_at)
+        assert rows["precision"].tolist() == [round(value, 6) for value in part.precision_at.values()]
+        rows = queries[queries["task"] == task]
+        assert rows["id"].tolist() == part.ids.tolist()
+        for name, values in part.values.items():
+            assert rows[name].tolist() == values.round(12).tolist()
+
+
+def test_two_stages_as_a_table() -> None:
+    ways = {"hash": {"mAP": 0.25, "AP@50[min]": 0.5}, "quantised": {"mAP": 0.375, "AP@50[min]": 0.75}}
+    console = Console(file=StringIO(), width=80)
+    console.print(two_stage_table({"r_h": 100, "i2t": ways, "t2i": ways}))
+    assert isinstance(console.file, StringIO)
+    lines = [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
+    title = "hash code, then the first 100 by quantised vectors"
+    assert " ".join(console.file.getvalue().split()).startswith(title)
+    assert ["task", "ranked", "by", "mAP", "AP@50[min]"] in lines
+    assert [line for line in lines if line[0] in ("i2t", "t2i")] == [
+        [task, way, mean, cut]
+        for task in ("i2t", "t2i")
+        for way, mean, cut in (("hash", "0.2500", "0.5000"), ("quantised", "0.3750", "0.7500"))
+    ]

@@ -13,12 +13,14 @@ import scipy.io
 from typer.testing import CliRunner
 
 from crosshash.cli import app
+from crosshash.codes.hashcodes import pack
 from crosshash.config.params import METHODS
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CodeSet
 from crosshash.retrieval.measures.average_precision import AP
-from crosshash.retrieval.measures.mean_ap import mean_average_precision
-from crosshash.retrieval.ranking.tied_ranking import Ties
+from crosshash.retrieval.measures.mean_ap import defined_queries, mean_average_precision, scored_queries
+from crosshash.retrieval.ranking.histogram import Side
+from crosshash.retrieval.ranking.tied_ranking import Ties, rank
 from crosshash.retrieval.scoring.evaluation import evaluate
 from crosshash.retrieval.scoring.score_files import score
 from crosshash.retrieval.scoring.two_stage_scores import compare_stages
@@ -182,3 +184,31 @@ def test_the_command_takes_protocol_and_rule(tmp_path: Path) -> None:
     assert '"undefined": "skip_without_hit"' in ruled.stdout
     refused = CliRunner().invoke(app, [*arguments, "--protocol", "none"])
     assert (refused.exit_code, refused.stderr[:7]) == (1, "error: ")
+
+
+def test_the_last_of_the_first_fifty_may_be_the_hit() -> None:
+    """49 nearer items; the next two, one of them relevant, share place 50: some order finds it there."""
+    labels = np.zeros((60, 1), np.uint8)
+    labels[50] = 1
+    for nearer, kept in ((49, True), (50, False)):
+        signs = -np.ones((60, 2))
+        signs[:nearer] = 1
+        signs[nearer : nearer + 2, 0] = 1
+        own = labels if kept else np.roll(labels, 1, axis=0)
+        query = code_set("q", np.ones((2, 2)), np.ones((2, 2)), np.ones((2, 1), np.uint8))
+        found = defined_queries(
+            rank(
+                Side.of(query.image.packed, query.labels),
+                Side.of(pack(signs), own),
+                range(2),
+                "expected",
+                2,
+            )[1],
+            "skip_without_hit",
+        )
+        assert found.tolist() == [kept, kept]
+
+
+def test_queries_that_are_an_error_are_named_and_no_others() -> None:
+    with pytest.raises(CrosshashError, match=r"1 queries have no relevant item (.|\n)*  - q1$"):
+        scored_queries(np.array([True, False, True]), "error", ["q0", "q1", "q2"])
