@@ -1,4 +1,4 @@
-"""Stages are killed: `python -m faults.kill [FOLDER [KIND...]]`. Does `dvc repro` then give the same bytes?
+"""Stages are killed: `python -m faults.kill [FOLDER [KIND|SIGNAL...]]`. Does `dvc repro` then heal it?
 
 Each of the ten stages, over pictures and over vectors: SIGKILL for the process group, for DVC alone and for
 the stage alone, early, in the middle and while it writes; SIGINT as from Ctrl-C; SIGTERM for DVC alone.
@@ -60,7 +60,7 @@ def kills() -> Iterator[Kill]:
         yield Kill(stage, signal.SIGTERM, "dvc", MOMENTS[(place + 1) % 3])
 
 
-def whole_run(kind: str, folder: Path) -> Whole:
+def stages_run(kind: str, folder: Path) -> Whole:
     """Run the pipeline stage by stage, and keep the project as it was before each."""
     project, before, cpu = Project.new(kind, folder / "whole"), {}, {}
     for stage in STAGES:
@@ -144,6 +144,7 @@ def attempt(kill: Kill, whole: Whole, folder: Path) -> tuple[str, str]:
         project = whole.before[kill.stage].copy(folder / "try")
         places = [project.tree / one.relative_to(whole.after.tree) for one in outs]
         places = [one.with_name(f".{one.name}.part") for one in places]
+        places += [project.folder / "raw/scenes"] if kill.stage == "download" else []
         hit, said = strike(kill, project, places, whole.cpu[kill.stage])
         if hit:
             return healed(project, whole.after, kill.stage, said)
@@ -152,9 +153,12 @@ def attempt(kill: Kill, whole: Whole, folder: Path) -> tuple[str, str]:
 
 def tries(folder: Path) -> Iterator[Try]:
     """Every fault over both kinds of data."""
-    for kind in sys.argv[2:] or KINDS:
-        whole = whole_run(kind, folder / kind)
+    words = sys.argv[2:]
+    for kind in set(KINDS) & set(words) or KINDS:
+        whole = stages_run(kind, folder / kind)
         for kill in kills():
+            if not {kill.number.name} & set(words) and any(word.startswith("SIG") for word in words):
+                continue
             outcome, said = attempt(kill, whole, folder / kind)
             yield Try(f"{kind}: {kill.number.name}", outcome, str(kill), last_lines(said))
 

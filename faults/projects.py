@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "pictures": ("scenes.count=120", "split.val=0.1", "train.epochs=2", "train.batch=32"),
     "vectors": ("dataset=features", "model.hidden=32", "train.epochs=4", "train.batch=16"),
 }
-LIMIT = 300
+LIMIT = 900
 """Seconds after which a command hangs."""
 BESIDE = ("project", "raw", "state")
 
@@ -147,7 +147,7 @@ def ended(process: subprocess.Popen[str], limit: float = LIMIT) -> Said:
 def whole_run(project: Project) -> Project:
     """Run the pipeline, with nothing in its way."""
     said = project.run(["dvc", "repro"])
-    if said.status:
+    if said.status != 0:
         raise RuntimeError(said.text)
     return project
 

@@ -27,7 +27,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 def _unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if missing := shortage(error):
-        print(f"error: {missing}", file=sys.stderr)
+        print(f"error: {missing}", file=sys.stderr, flush=True)
+        os._exit(1)  # torch's threads that got no memory never end, and Python would wait for them
     else:
         sys.__excepthook__(kind, error, trace)
 

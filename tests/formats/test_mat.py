@@ -332,6 +332,16 @@ def test_cut_anywhere_is_an_error_or_a_whole_variable_less(tmp_path: Path, write
     assert survived < 5
 
 
+@pytest.mark.parametrize("write", [write_5, write_mat73])
+def test_a_logical_array_of_other_numbers_is_damaged(tmp_path: Path, write: Write) -> None:
+    """In files without compression, whose format has no checksum."""
+    path = write(tmp_path / "a.mat", {"flags": np.ones((5, 8), dtype=bool)})
+    ones = bytes([1] * 40)
+    assert path.read_bytes().count(ones) == 1
+    path.write_bytes(path.read_bytes().replace(ones, bytes([1] * 20 + [17] + [1] * 19)))
+    assert "'flags' is logical and holds other numbers than 0 and 1: it is damaged" in error_of(path)
+
+
 def test_hdf5_is_loaded_for_version_73_alone(tmp_path: Path) -> None:
     write_5(tmp_path / "a.mat", {"x": NUMBERS})
     script = (

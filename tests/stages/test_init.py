@@ -73,10 +73,11 @@ def test_a_stage_that_is_still_loading_ends_with_the_dvc_that_started_it() -> No
     assert not left
 
 
-def test_a_shortage_is_one_line_with_the_remedy() -> None:
+def test_a_shortage_is_one_line_with_the_remedy_and_waits_for_no_thread() -> None:
     """An array of 8 PiB, which no system gives."""
-    command = [sys.executable, "-c", f"{STAGE}import numpy; numpy.zeros(2**50)"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    thread = "import threading; threading.Thread(target=threading.Event().wait).start()"
+    command = [sys.executable, "-c", f"{STAGE}{thread}; import numpy; numpy.zeros(2**50)"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert done.stderr.startswith("error: there is not enough memory (Unable to allocate 8.00 PiB")
     assert done.stderr.count("\n") == 1

@@ -74,7 +74,8 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, np.nda
 
     Raises:
         CrosshashError: the file is missing, cut, damaged or of another kind, or variables are no arrays
-            (structs, objects, function handles, cells with numbers); all of them are listed.
+            (structs, objects, function handles, cells with numbers), or logical and neither 0 nor 1; all of
+            them are listed.
     """
     present = list_mat(path)
     wanted = [name for name in present if names is None or name in names]
@@ -85,6 +86,8 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, np.nda
     for name in wanted:
         try:
             values[name] = _plain(found[name], present[name].kind)
+        except ValueError:
+            refused.append(f"'{name}' is logical and holds other numbers than 0 and 1: it is damaged")
         except TypeError:
             refused.append(
                 f"'{name}' is a cell array of more than text; save numbers as a matrix: cell2mat()"
@@ -179,11 +182,14 @@ def _plain(value: Any, kind: str) -> np.ndarray:  # noqa: ANN401 - whatever scip
 
     Raises:
         TypeError: a cell holds something else than text.
+        ValueError: a logical array holds other numbers than 0 and 1, which no program writes.
     """
     if hasattr(value, "toarray"):
         value = value.toarray()
     if value.dtype.kind in "OU":
         return text_array(value)
+    if kind == "logical" and value.size and not np.isin(value, (0, 1)).all():
+        raise ValueError
     number: np.dtype = np.dtype(bool) if kind == "logical" else value.dtype.newbyteorder("=")
     array: np.ndarray = value.astype(number, copy=False)
     return array
