@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from crosshash.centers.center_book import write_centers
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
@@ -213,6 +214,7 @@ def test_a_closed_form_needs_neither_labels_nor_validation_pairs() -> None:
     shutil.rmtree("data")
     shutil.rmtree("artifacts")
     write_set({**make_items(), "val": []}, labelled=False)
+    write_centers(train.CENTERS, None)
     closed_form()
     trained()
     assert load_model(train.MODEL).card.settings["penalty"] == 1.0
