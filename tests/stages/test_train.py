@@ -213,7 +213,8 @@ def test_a_closed_form_leaves_a_model_its_penalty_and_curves_over_the_penalties(
 def test_a_closed_form_needs_neither_labels_nor_validation_pairs() -> None:
     shutil.rmtree("data")
     shutil.rmtree("artifacts")
-    write_set({**make_items(), "val": []}, labelled=False)
+    items = {part: [replace(item, labels=()) for item in items] for part, items in make_items().items()}
+    write_set({**items, "val": []}, labelled=False)
     write_centers(train.CENTERS, None)
     closed_form()
     trained()
