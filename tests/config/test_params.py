@@ -149,7 +149,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(load: Load, key: str
 
 
 def test_a_key_like_no_other_is_only_unknown(load: Load) -> None:
-    for key in ("zzz", "gamma_rate", "temperature", "num_workers"):
+    for key in ("zzz", "gamma_rate", "wavelength", "num_workers"):
         with pytest.raises(CrosshashError, match=rf"- {key}: unknown key\n"):
             load(**{key: 1})
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from crosshash.centers.center_book import write_centers
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
@@ -211,7 +212,9 @@ def test_a_closed_form_leaves_a_model_its_penalty_and_curves_over_the_penalties(
 def test_a_closed_form_needs_neither_labels_nor_validation_pairs() -> None:
     shutil.rmtree("data")
     shutil.rmtree("artifacts")
-    write_set({**make_items(), "val": []}, labelled=False)
+    items = {part: [replace(item, labels=()) for item in items] for part, items in make_items().items()}
+    write_set({**items, "val": []}, labelled=False)
+    write_centers(train.CENTERS, None)
     closed_form()
     trained()
     assert load_model(train.MODEL).card.settings["penalty"] == 1.0
