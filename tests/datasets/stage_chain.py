@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crosshash.artifacts import read_json
-from stages import centers, convert, download, encode, evaluate, plan, train, transform
+from stages import centers, convert, download, encode, evaluate, infer, plan, train, transform
 from tests.projects import ROOT, override
 
 SMALL = (
@@ -45,12 +45,10 @@ def prepare(root: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, *settings
 def train_and_score(monkeypatch: pytest.MonkeyPatch, dataset: str) -> dict[str, Any]:
     """Run the stages from centres to scores where `prepare` did; give what metrics.json says."""
     shutil.copytree(ROOT / "configs", "configs", dirs_exist_ok=True)
-    for module in (train, encode):
-        monkeypatch.setattr(module, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
     monkeypatch.setattr(sys, "argv", ["", dataset])
     for unnamed in (centers, transform):
         unnamed.main()
-    for named in (train, encode):
+    for named in (train, infer, encode):
         named.main(dataset)
     evaluate.main()
     scores: dict[str, Any] = read_json(Path("metrics.json"))

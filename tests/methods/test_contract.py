@@ -377,7 +377,6 @@ def read_parts(name: str) -> list[str]:
 @pytest.fixture
 def _stage_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(train, "end_with_parent", lambda: None)  # pytest may outlive whoever started it
 
 
 def staged(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, shift: int, labelled: bool) -> bytes:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
 from crosshash.methods.twdh import Twdh
-from crosshash.models.method import Method
+from crosshash.models.method import TrainedMethod
 from crosshash.protocols import Batches, PairBatch, ParameterGroup, StepLoss
 from crosshash.training.checkpoint import STATE, Epoch, cpu_copy, load_checkpoint
 from crosshash.training.fabric import open_fabric
@@ -34,7 +34,7 @@ def nothing(epoch: int, row: Epoch) -> None:
 
 def run(
     folder: Path,
-    model: Method | None = None,
+    model: TrainedMethod | None = None,
     pairs: Batches | None = None,
     score: Callable[[], dict[str, float]] | None = None,
     epochs: int = 4,
@@ -293,7 +293,7 @@ def test_encoders_and_heads_have_learning_rates_of_their_own(tmp_path: Path) -> 
         assert changed(model, before, still) == 0
 
 
-class Sloped(Method):
+class Sloped(TrainedMethod):
     """One number, and a loss that falls by 1 where it rises by 1: plain SGD moves it by the rate."""
 
     def __init__(self) -> None:
