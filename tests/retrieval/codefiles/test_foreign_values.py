@@ -95,6 +95,19 @@ def test_signs_beside_outputs_are_signs(tmp_path: Path) -> None:
     assert soft["i2t"] == plain["i2t"]
 
 
+def test_signs_of_outputs_may_be_zero_as_floats_alone(tmp_path: Path) -> None:
+    """numpy.sign of an output that is 0 is 0, and counts as +1; whole numbers -1, 0, 1 are no signs."""
+    content = trained()
+    plain = scored(tmp_path, content)
+    row, bit = np.argwhere(content["q_img"] > 0)[0]
+    content["q_img"][row, bit] = 0
+    found = scored(tmp_path, content)
+    assert "signs of real numbers, 1 zeros taken as +1" in found["read_as"]
+    assert found["i2t"] == plain["i2t"]
+    whole = {**content, "q_img": content["q_img"].astype(np.int8)}
+    assert "q_img holds 3 values (-1, 0, 1), not two" in refused(tmp_path, whole)
+
+
 def test_a_single_value_throughout(tmp_path: Path) -> None:
     """Ones are codes of either convention, zeros only of 0/1, where it is told; of nothing but zeros none."""
     content = trained()

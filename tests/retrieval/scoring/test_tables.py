@@ -51,6 +51,10 @@ def test_the_table_names_conventions_and_what_was_left_out() -> None:
         if not name.startswith("mAP_"):
             (line,) = lines_of(text, name)
             assert all(f"{metrics[task][name]:.4f}" in line for task in report.tasks)
+    (header,) = [line for line in text.splitlines() if "t2i" in line]
+    (line,) = lines_of(text, "mAP")
+    for task in report.tasks:  # each figure below its task
+        assert line[header.index(task) :].startswith(f"{metrics[task]['mAP']:.4f}")
     assert "AP@50[all] *" in text
     assert "AP@50[first]" not in text
 
