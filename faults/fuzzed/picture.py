@@ -102,4 +102,6 @@ def _meant(data: bytes) -> Seen:
     if longest > SIDE:
         width, height = (max(round(side * SIDE / longest), 1) for side in picture.size)
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return Seen(picture)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=95)  # what is noise for being damaged suffers from that
+    return Seen.of(file.getvalue())

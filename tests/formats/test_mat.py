@@ -342,6 +342,16 @@ def test_a_logical_array_of_other_numbers_is_damaged(tmp_path: Path, write: Writ
     assert "'flags' is logical and holds other numbers than 0 and 1: it is damaged" in error_of(path)
 
 
+@pytest.mark.parametrize("value", [NUMBERS, cells("a", "bc")], ids=["numbers", "cells"])
+def test_an_array_of_one_axis_is_none_of_matlab(tmp_path: Path, value: Any) -> None:  # noqa: ANN401
+    """Its axes say 4 bytes, one of them, where they took 8."""
+    path = write_5(tmp_path / "a.mat", {"x": value})
+    data = bytearray(path.read_bytes())
+    data[data.index(bytes([5, 0, 0, 0, 8, 0, 0, 0])) + 4] = 4
+    path.write_bytes(data)
+    assert "cannot be read as a .mat file (a variable has fewer than two axes)" in error_of(path)
+
+
 def test_hdf5_is_loaded_for_version_73_alone(tmp_path: Path) -> None:
     write_5(tmp_path / "a.mat", {"x": NUMBERS})
     script = (

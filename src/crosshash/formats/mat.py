@@ -19,6 +19,7 @@ from scipy.io.matlab import MatlabOpaque
 from crosshash.artifacts import atomic_path
 from crosshash.checksums import BLANK, check, seal
 from crosshash.errors import CrosshashError, listed
+from crosshash.formats.mat_axes import check_axes
 from crosshash.formats.mat_text import text_array
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -59,6 +60,7 @@ def list_mat(path: Path) -> dict[str, MatVariable]:
 
             found: Sequence[tuple[str, tuple[int, ...], str]] = list_variables(path)
         else:
+            check_axes(path)
             found = _list_old(path)
     return {name: MatVariable(tuple(shape), kind) for name, shape, kind in found if not name.startswith("__")}
 
