@@ -2,7 +2,7 @@
 
 Four bits are a group, their 16 +-1 patterns its words. FAISS looks the distances of a query to 16 words up in
 registers, 32 codes at a time (André et al., VLDB 2015; `IndexPQFastScan`), which is faster than counting bits
-and takes queries of real values as well.
+of short codes, and takes queries of real values as well.
 
 Tables are rounded to 8 bits, by one scale for all: 255 / the widest span of a table. Distances of +-1 queries
 span 16, which would round. One group more makes them exact: its word 0, that of all codes, is 0, its others
@@ -25,6 +25,7 @@ from crosshash.index.exact import Codes, Found, one_thread, scan
 GROUP, WORDS = 4, 16
 SPAN = 17.0  # 255 / 17 is a whole number; the next one below, 15, is less than the distances span
 LONGEST = 128  # bytes: 257 groups, whose sums still fit the 16 bits that FAISS adds in
+COUNTED = 8  # bytes of the longest code whose Hamming distances are looked up; beyond, bits are counted
 HEAP = 12  # FAISS's `implem` that keeps the best in a heap, of equal ones the first
 AT_ONCE = 0x2222  # FAISS's `qbs`: 8 queries a pass, two by two; its own 3, 3, 3, 2 takes a third longer
 
@@ -56,7 +57,7 @@ class Flat:
 
         queries: packed uint8[Q, W]; top: at most N.
         """
-        if self.blocks is None:
+        if self.blocks is None or self.packed.shape[1] > COUNTED:
             return scan(queries, self.packed, top)
         signs = 2 * np.unpackbits(queries, axis=1).astype(np.float32) - 1
         squares, places = self._search(signs, top)
