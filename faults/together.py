@@ -163,7 +163,10 @@ def _worst(said: tuple[Said, ...]) -> str:
 
 
 def _hits(text: str) -> list[dict[str, Any]]:
-    found = json.loads(text)
+    start = next(
+        at for at, line in enumerate(text.splitlines()) if line.startswith(("[", "{"))
+    )  # warnings stand before
+    found = json.loads("\n".join(text.splitlines()[start:]))
     hits: list[dict[str, Any]] = found["hits"] if isinstance(found, dict) else found
     return hits
 
