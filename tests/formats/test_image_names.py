@@ -88,6 +88,13 @@ def test_absolute_names_of_files_in_the_other_spelling(tmp_path: Path) -> None:
     assert relative_names(tmp_path, [f"/home/x/{DECOMPOSED}"]) == ([COMPOSED], "/home/x/")
 
 
+def test_a_null_byte_leads_nowhere(tmp_path: Path) -> None:
+    """As damaged lists of names hold them; no system call takes one."""
+    names = ["a.jpg", "a\0.jpg", "in\0ner/a.jpg"]
+    assert leads_out(tmp_path, names) == [False, True, True]
+    assert names_on_disk(tmp_path, names) == names
+
+
 def test_leading_out(tmp_path: Path) -> None:
     folder = touch(tmp_path / "set", "in/1.jpg")
     touch(tmp_path, "other/2.jpg")

@@ -66,7 +66,7 @@ def _on_disk(folder: Path, name: str, listings: dict[PurePosixPath, dict[str, li
 def _listing(folder: Path) -> dict[str, list[str]]:
     """Give what lies in a folder, by its name with composed letters."""
     found: dict[str, list[str]] = {}
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # ValueError: a null byte in the name
         for entry in sorted(os.listdir(folder)):
             found.setdefault(composed(entry), []).append(entry)
     return found
@@ -77,11 +77,17 @@ def _count_files(folder: Path, names: Sequence[str]) -> int:
 
 
 def leads_out(folder: Path, names: Sequence[str]) -> list[bool]:
-    """Say of each name whether it leads out of the folder: absolute, by `..`, or by a link."""
+    """Say of each name whether it leads out of the folder: absolute, by `..`, or by a link.
+
+    One with a null byte leads nowhere, and counts as leading out.
+    """
     root = os.path.realpath(folder)
     inside: dict[PurePosixPath, bool] = {}
     result = []
     for name in map(PurePosixPath, names):
+        if "\0" in str(name):
+            result.append(True)
+            continue
         place = name if os.path.islink(folder / name) else name.parent
         if place not in inside:
             inside[place] = _is_inside(root, place)
