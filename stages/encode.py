@@ -53,12 +53,18 @@ def main(dataset: str) -> None:
     asked = np.arange(len(items)) if facts.dictionaries is not None else items.rows("query", "val")
     packed = pack_items(real_codes(outputs, data), len(items), plan.train_bits, matrix, asked)
     chosen = bit_index(facts, packed, items, plan)
+    short = short_codes(packed, chosen, plan)
     with atomic_path(CODES) as folder:
         folder.mkdir()
-        write_sides(folder, packed, items, chosen, book, plan)
+        write_sides(folder, packed, short, items, book, plan)
         queries = real_levels(packed, items.rows("query"), matrix, chosen)
         write_npz(folder / REAL_QUERIES, {str(one): levels for one, levels in queries.items()})
-        write_distance(folder, packed, items, matrix, chosen, plan)
+        write_distance(
+            folder,
+            code_set(short, packed, items, items.rows("val"), plan.bits),
+            real_levels(packed, items.rows("val"), matrix, chosen),
+            code_set(short, packed, items, items.rows("train"), plan.bits),
+        )
         write_quantised(folder, facts, packed, items)
         write_bit_index(folder, chosen)
         kept = None if chosen is None else chosen.index
@@ -113,8 +119,8 @@ def code_set(
 def write_sides(
     folder: Path,
     packed: PackedItems,
+    short: Packed,
     items: LabelledItems,
-    chosen: BitIndex | None,
     book: CenterBook | None,
     plan: EncodePlan,
 ) -> None:
@@ -125,7 +131,7 @@ def write_sides(
         rows = items.rows(*parts)
         long = code_set(packed.long, packed, items, rows, plan.train_bits)
         write_npz(folder / f"{name}_long.npz", code_arrays(long))
-        sides[name] = code_set(short_codes(packed, chosen, plan), packed, items, rows, plan.bits)
+        sides[name] = code_set(short, packed, items, rows, plan.bits)
         write_npz(folder / f"{name}.npz", code_arrays(sides[name]))
         if book is not None:
             targets[name] = target_codes(book, items.labels[rows])
@@ -148,18 +154,8 @@ def real_levels(
     return {one: query_levels(delivered(real[place], matrix, kept)) for one, real in packed.real.items()}
 
 
-def write_distance(
-    folder: Path,
-    packed: PackedItems,
-    items: LabelledItems,
-    matrix: Matrix | None,
-    chosen: BitIndex | None,
-    plan: EncodePlan,
-) -> None:
+def write_distance(folder: Path, val: CodeSet, real: dict[Modality, np.ndarray], train: CodeSet) -> None:
     """Choose how the model is searched where nobody says so, and log it."""
-    short = short_codes(packed, chosen, plan)
-    val, train = (code_set(short, packed, items, items.rows(part), plan.bits) for part in ("val", "train"))
-    real = real_levels(packed, items.rows("val"), matrix, chosen)
     found = choose_distance(val if len(val) else None, real, train)
     log.info("searched by %s distance: %s", found.chosen, found.reason)
     write_json(folder / DISTANCE, {"chosen": found.chosen, "validation": found.validation})
