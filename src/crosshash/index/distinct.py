@@ -70,7 +70,7 @@ def flat_or_distinct(packed: Codes) -> Flat | Distinct:
     """Lay codes uint8[N, W] out for exact search, equal ones once where that saves enough."""
     keys = _keys(packed)
     if _different(keys) > MOST * len(packed):
-        return Flat.over(packed)
+        return Flat(packed)
     order, starts = _groups(keys, packed)
     firsts = order[starts]
     rank = np.argsort(firsts)
@@ -79,7 +79,7 @@ def flat_or_distinct(packed: Codes) -> Flat | Distinct:
     order = order[np.repeat(starts[rank] - ends + sizes, sizes) + np.arange(len(order))]
     small = len(order) < np.iinfo(np.int32).max
     places = order.astype(np.int32) if small else order
-    return Distinct(Flat.over(packed[firsts[rank]]), places, ends - sizes, sizes)
+    return Distinct(Flat(packed[firsts[rank]]), places, ends - sizes, sizes)
 
 
 def _keys(packed: Codes) -> NDArray[np.uint64]:

@@ -13,6 +13,7 @@ distances are equal scores. It costs a byte a code.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import faiss
@@ -32,32 +33,34 @@ AT_ONCE = 0x2222  # FAISS's `qbs`: 8 queries a pass, two by two; its own 3, 3, 3
 
 @dataclass(frozen=True)
 class Flat:
-    """Codes uint8[N, W] and, up to 1,024 bits, the same in the order that the scan reads them in."""
+    """Codes uint8[N, W], searched by the scan up to 1,024 bits, and beyond by going through them."""
 
     packed: Codes
-    blocks: Any = None
 
-    @classmethod
-    def over(cls, packed: Codes) -> Flat:
-        """Lay codes uint8[N, W] out for the scan; a million of 64 bits take some hundredths of a second."""
-        width = packed.shape[1]
-        if width > LONGEST or not len(packed):
-            return cls(packed)
+    @cached_property
+    def blocks(self) -> Any:  # noqa: ANN401 - FAISS has no types
+        """The codes as the scan reads them, laid out when first asked for; None where it cannot take them.
+
+        A million of 64 bits take some hundredths of a second.
+        """
+        width = self.packed.shape[1]
+        if width > LONGEST or not len(self.packed):
+            return None
         groups = 2 * width + 1
         by_rows: Any = faiss.IndexPQ(GROUP * groups, groups, WORDS.bit_length() - 1, faiss.METRIC_L2)
         faiss.copy_array_to_vector(_words(groups).ravel(), by_rows.pq.centroids)
         by_rows.is_trained = True
-        by_rows.add_sa_codes(np.pad(packed, ((0, 0), (0, 1))))
+        by_rows.add_sa_codes(np.pad(self.packed, ((0, 0), (0, 1))))
         blocks: Any = faiss.IndexPQFastScan(by_rows)
         blocks.implem, blocks.qbs = HEAP, AT_ONCE
-        return cls(packed, blocks)
+        return blocks
 
     def nearest(self, queries: Codes, top: int) -> Found:
         """Find places int64[Q, top] and distances int32[Q, top], by distance, then place, on one thread.
 
         queries: packed uint8[Q, W]; top: at most N.
         """
-        if self.blocks is None or self.packed.shape[1] > COUNTED:
+        if self.packed.shape[1] > COUNTED or self.blocks is None:
             return scan(queries, self.packed, top)
         signs = 2 * np.unpackbits(queries, axis=1).astype(np.float32) - 1
         squares, places = self._search(signs, top)

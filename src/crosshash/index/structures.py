@@ -57,7 +57,7 @@ class Structure:
     def centroids(self) -> Flat:
         """The centroids of ivf, by the numbers of their lists; adding and removing leave them alone."""
         codes: Any = faiss.downcast_IndexBinary(self.held.quantizer)
-        return Flat.over(faiss.vector_to_array(codes.xb).reshape(self.held.nlist, -1))
+        return Flat(faiss.vector_to_array(codes.xb).reshape(self.held.nlist, -1))
 
     def search(self, queries: Codes, top: int) -> Found:
         """Find about the `top` nearest, on one thread, by distance, then row.
