@@ -35,6 +35,7 @@ bench: install  ## speed, printed as ratios measured in one run
 	@python -m benchmarks.conversion
 	@python -m benchmarks.pair_table
 	@python -m benchmarks.mirflickr
+	@python -m benchmarks.inference
 	@python -m benchmarks.methods
 	@python -m benchmarks.rerank
 	@python -m benchmarks.search
