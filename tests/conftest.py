@@ -21,6 +21,8 @@ __all__ = ["chromium"]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+# Compiled loops are kept for all processes of all tests, beside pytest's own files.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache"))
 LONG = ("pipeline", "flows")
 STAGES = (
     "plan",

@@ -73,7 +73,7 @@ def make_copy(copy: Path, folders: tuple[str, ...]) -> None:
 
 def opened(code: str) -> str:
     """Take the decorators off compiled and cached functions; let properties and contexts call a function."""
-    code = re.sub(r"^@(?:lru_cache|njit)\(.*\)\n", "", code, flags=re.M)
+    code = re.sub(r"^@(?:lru_cache\(.*\)|compiled)\n", "", code, flags=re.M)
     code = re.sub(r"^_popcount = .*", "_popcount = np.bitwise_count", code, flags=re.M)
     code = re.sub(
         r"^( +)@(cached_property|property)\n +def (\w+)\(self\)",

@@ -6,10 +6,10 @@ Shapes: Q queries, M measures, R resamplings, r those of a block. Source: Efron 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from crosshash.retrieval.measures.few_queries import FEW, studentised
+from crosshash.retrieval.ranking.compiled import compiled
 
 BLOCK = 1 << 20  # drawn queries held at once
 
@@ -42,7 +42,7 @@ def resampled_means(
     return np.concatenate(means)
 
 
-@njit(nogil=True)
+@compiled
 def _means(values_QM: NDArray[np.float64], drawn_rQ: NDArray[np.int64]) -> NDArray[np.float64]:
     """Means of the drawn rows: float64[r, M]; summed in the order of the draw, so the same everywhere."""
     sums_rM = np.zeros((len(drawn_rQ), values_QM.shape[1]))

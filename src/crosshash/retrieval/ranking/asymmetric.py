@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import unpack
+from crosshash.retrieval.ranking.compiled import compiled
 from crosshash.retrieval.ranking.histogram import Side, popcount
 from crosshash.retrieval.ranking.tied_ranking import CELLS, Ranking, Ties
 
@@ -87,7 +87,7 @@ class RealSearch:
         return Ranking(np.ones_like(gain_qN), (gain_qN > 0).astype(np.float64), gain_qN, totals_qG)
 
 
-@njit(nogil=True)
+@compiled
 def _count(
     q: int, distances_N: NDArray[np.float32], labels: Labels, counts: NDArray[np.int32], grades: int
 ) -> None:
@@ -106,7 +106,7 @@ def _count(
             counts[np.int32(near_n[j]) * grades + min(shared_n[j], np.uint32(grades - 1))] += 1
 
 
-@njit(nogil=True)
+@compiled
 def _group(
     counts_DG: NDArray[np.int32], order: int, groups_3M: NDArray[np.float64], totals_G: NDArray[np.int64]
 ) -> int:
@@ -130,7 +130,7 @@ def _group(
     return group + 1
 
 
-@njit(nogil=True)
+@compiled
 def _rank(
     distances_qN: NDArray[np.float32],
     labels: Labels,

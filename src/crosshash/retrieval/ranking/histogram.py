@@ -1,7 +1,6 @@
 """Counts per Hamming distance and number of shared labels: all that tie-aware measures need, without a sort.
 
-The two loops are compiled by numba in each process (about a second), never cached: its cache is pickled,
-and a checkout may be read-only or gone tomorrow. They hold no lock, so plain threads can share the queries.
+The two loops hold no lock, so plain threads can share the queries.
 Shapes: Q queries, N items, n those of a chunk, W words of a code, L of the labels, D distances.
 """
 
@@ -12,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from crosshash.codes.hamming import words
+from crosshash.retrieval.ranking.compiled import compiled
 
 CHUNK = 2048  # retrieval items handled at once: their cells stay in the fastest cache
 
@@ -84,7 +84,7 @@ def _popcount_instruction(_context: object, _word: object) -> tuple[Any, Any]:
 popcount = cast("Callable[[np.uint64], np.uint64]", intrinsic(_popcount_instruction))
 
 
-@njit(nogil=True)
+@compiled
 def _cells(
     q: int,
     start: int,
@@ -116,7 +116,7 @@ def _cells(
     return cell_n
 
 
-@njit(nogil=True)
+@compiled
 def _count(begin: int, sides: Sides, grades: np.uint32, counts: NDArray[np.int32]) -> None:
     """Histogram of the cells of each query from `begin` on, a row of `counts` each."""
     cell, shared = np.empty(CHUNK, np.uint32), np.empty(CHUNK, np.uint32)
@@ -139,7 +139,7 @@ def _count(begin: int, sides: Sides, grades: np.uint32, counts: NDArray[np.int32
             counts[row, j] = a[j] + b[j] + c[j] + d[j]
 
 
-@njit(nogil=True)
+@compiled
 def _rank(
     begin: int, sides: Sides, grades: np.uint32, first: NDArray[np.int64], ranked: NDArray[np.uint16]
 ) -> None:

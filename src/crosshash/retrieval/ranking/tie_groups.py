@@ -10,8 +10,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from crosshash.retrieval.ranking.compiled import compiled
 
 Values = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -37,7 +38,7 @@ def ratio(a: Values | Places, b: Values | Places) -> Values:
     return np.divide(a, b, out=np.zeros(b.shape), where=b != 0)
 
 
-@njit(nogil=True)
+@compiled
 def _precisions(
     sums_N: Values, before: int, found: float, items: float, relevant: float, places: float
 ) -> float:
@@ -56,7 +57,7 @@ def _precisions(
     return relevant / items * total
 
 
-@njit(nogil=True)
+@compiled
 def precisions_before(sums_N: Values, items_QM: Values, relevant_QM: Values) -> Values:
     """Expected sum of the precisions before each of M groups, and of all: float64[Q, M + 1]."""
     queries, groups = items_QM.shape
@@ -70,7 +71,7 @@ def precisions_before(sums_N: Values, items_QM: Values, relevant_QM: Values) -> 
     return earlier
 
 
-@njit(nogil=True)
+@compiled
 def precisions_inside(
     sums_N: Values, before_Q: Places, found_Q: Values, items_Q: Values, relevant_Q: Values, places_Q: Places
 ) -> Values:
@@ -82,7 +83,7 @@ def precisions_inside(
     return inside_Q
 
 
-@njit(nogil=True)
+@compiled
 def precision_per_hit(
     sums_N: Values,
     earlier_Q: Values,
@@ -124,7 +125,7 @@ def precision_per_hit(
     return means_Q
 
 
-@njit(nogil=True)
+@compiled
 def precisions_of_first(
     sums_N: Values, before_Q: Places, found_Q: Values, items_Q: Values, relevant_Q: Values, wanted_Q: Values
 ) -> Values:
