@@ -17,7 +17,6 @@ from crosshash.centers.transform import Matrix, identity_transform, ridge_transf
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.transform import TransformPlan
 from crosshash.errors import run_stage
-from crosshash.training.transform_sgd import sgd_transform
 
 FOLDER = Path("artifacts")
 COMPARED = 1 << 18
@@ -57,6 +56,8 @@ def fit(
     if both or plan.solver == "ridge":
         fitted["ridge"] = ridge_transform(long, short, plan.ridge_lambda, plan.tie_row)
     if both or plan.solver == "sgd":
+        from crosshash.training.transform_sgd import sgd_transform  # late: torch takes seconds to load
+
         sgd = (plan.sgd_lr, plan.sgd_epochs, plan.sgd_batch)
         fitted["sgd"] = sgd_transform(long, short, labels, *sgd, plan.seed)
     return fitted
