@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -17,8 +18,12 @@ from tests.browser import MISSING, chromium, chromium_path
 
 __all__ = ["chromium"]
 
-# Two workers of two threads each on two cores wait for one another; set before torch is imported.
+# Two workers of two threads each on two cores wait for one another; set before torch is imported. Stages that
+# run inside a test take their threads from the second, and leave torch with as many for all tests that follow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("CROSSHASH_THREADS", "1")
+# A worker ends up with millions of objects that stay: going through all of them takes a second each time.
+gc.set_threshold(50_000, 20, 50)
 
 ROOT = Path(__file__).resolve().parent.parent
 # Compiled loops are kept for all processes of all tests, beside pytest's own files.

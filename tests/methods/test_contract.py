@@ -35,6 +35,7 @@ from crosshash.training.optimizers import Rates
 from stages import train
 from tests.methods.cases import (
     BITS,
+    HIDDEN,
     KINDS,
     ROOT,
     FixedBatches,
@@ -399,6 +400,7 @@ def staged(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, shift: int,
     if not plan["centers"].used:
         write_centers(train.CENTERS, None)
     settled = plan["train"].model_dump(exclude={"epochs", "batch"})
+    settled["model"] |= {"hidden": HIDDEN}
     bits = 16 if plan["centers"].used else BITS if name in LEARNING else FEW_BITS
     write_plans(**settled | {"train_bits": bits})
     Path("plan/evaluate.yaml").write_text("rerank: 50\n")
