@@ -19,7 +19,7 @@ from tests.browser import MISSING, chromium, chromium_path
 __all__ = ["chromium"]
 
 # Two workers of two threads each on two cores wait for one another; set before torch is imported. Stages that
-# run inside a test take their threads from the second, and leave torch with as many for all tests that follow.
+# run inside a test take their threads from the second, and torch keeps as many for all tests that follow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("CROSSHASH_THREADS", "1")
 # A worker ends up with millions of objects that stay: going through all of them takes a second each time.

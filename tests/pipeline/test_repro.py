@@ -225,7 +225,7 @@ def test_labels_and_captions_of_queries_leave_the_model_alone(project: Path, fol
     assert replaced != rows
     table.write_text("\n".join([header, *replaced]) + "\n", encoding="utf-8")
     override(copy, f"features.path={folder / 'vectors'}")
-    done = run(copy, ["dvc", "repro"], folder)
+    done = run(copy, ["dvc", "repro", "encode"], folder)
     assert done.returncode == 0, done.stdout
     assert "convert" in ran(done.stdout)
     model = Path("artifacts/model/model.safetensors")
