@@ -1,4 +1,7 @@
-"""A .mat triple in one of its layouts; read again by scipy or h5py and the layout that it was written in."""
+"""A .mat triple in one of its layouts; read again by scipy or h5py and the layout that it was written in.
+
+These files carry no checksum: a changed letter or number means what the file now says, to everybody.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ WORDS = (
     "x",
     "\u0938\u094d\u0924\u0947",
 )
+CLASSES = {"bool": "logical", "float64": "double", "complex128": "double"}
 Item = tuple[str, tuple[str, ...], tuple[int, ...]]
 
 
@@ -123,7 +127,7 @@ def _put(file: h5py.File, group: Any, key: str, value: Any) -> Any:  # noqa: ANN
         node.attrs["MATLAB_class"] = np.bytes_("cell")
         return node
     node = group.create_dataset(key, data=value.astype(np.uint8 if value.dtype == bool else value.dtype).T)
-    node.attrs["MATLAB_class"] = np.bytes_("logical" if value.dtype == bool else "double")
+    node.attrs["MATLAB_class"] = np.bytes_(CLASSES.get(value.dtype.name, value.dtype.name))
     return node
 
 
@@ -172,10 +176,10 @@ def _loaded(place: Path, key: str) -> Any:  # noqa: ANN401
 
 
 def _strings(letters: Any) -> list[str]:  # noqa: ANN401
-    """Read UTF-16 in columns."""
-    return [
-        row.tobytes().decode("utf-16-le", "replace") for row in np.ascontiguousarray(letters.T, np.uint16)
-    ]
+    """Read UTF-16 in columns; no program writes half a character, or one of value 0."""
+    if not letters.all():
+        raise MeaninglessError("null characters")
+    return [row.tobytes().decode("utf-16-le") for row in np.ascontiguousarray(letters.T, np.uint16)]
 
 
 def _rows(array: Any, layout: str) -> list[list[str]]:  # noqa: ANN401

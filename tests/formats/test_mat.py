@@ -352,6 +352,60 @@ def test_an_array_of_one_axis_is_none_of_matlab(tmp_path: Path, value: Any) -> N
     assert "cannot be read as a .mat file (a variable has fewer than two axes)" in error_of(path)
 
 
+@pytest.mark.parametrize("write", [write_5, write_mat73])
+@pytest.mark.parametrize("inside", ["yyyy", "xyyy", "yyyx"])
+@pytest.mark.parametrize("cell", [False, True])
+def test_zeroed_letters_are_no_shorter_text(tmp_path: Path, write: Write, inside: str, cell: bool) -> None:
+    """A block of zeros where letters were: numpy drops zeros at the end of a text."""
+    text = f"a {inside}"
+    path = write(tmp_path / "a.mat", {"t": cells(text) if cell else np.array([text])})
+    data = path.read_bytes()
+    letter = b"y\0" if write is write_mat73 else b"y"
+    assert data.count(letter) == inside.count("y")
+    path.write_bytes(data.replace(letter, bytes(len(letter))))
+    assert "null characters in a text, as zeroed blocks of a disk leave them" in error_of(path)
+
+
+def test_texts_of_no_letter_or_one(tmp_path: Path) -> None:
+    path = write_5(tmp_path / "a.mat", {"t": cells("", "a", " "), "none": np.zeros((3, 0), dtype="<U1")})
+    assert read_mat(path, ["t"])["t"].tolist() == [[""], ["a"], [""]]
+
+
+def test_half_a_character(tmp_path: Path) -> None:
+    path = write_mat73(tmp_path / "a.mat", {"t": np.array(["a \N{DOG FACE}"])})
+    with h5py.File(path, "r+") as file:
+        file["t"][3] = ord("b")
+    assert "'utf-16-le' codec can't decode" in error_of(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "finding"),
+    [
+        (NUMBERS, "chbr", "/x is of class 'chbr', which is none of an array"),
+        (NUMBERS + 97, "char", "a text with numbers that are no characters"),
+        (NUMBERS, "int8", "/x is of class int8 and holds float64"),
+        (np.array([[1, 2]], dtype=np.int8), "uint8", "/x is of class uint8 and holds int8"),
+        (np.array([[97, -98]], dtype=np.int16), "char", "a text with numbers that are no characters"),
+    ],
+)
+def test_a_class_that_is_not_that_of_the_numbers(
+    tmp_path: Path, value: np.ndarray, kind: str, finding: str
+) -> None:
+    """MATLAB writes both, version 7.3 has no checksum: one damaged letter makes numbers of a text."""
+    path = write_mat73(tmp_path / "a.mat", {"x": value})
+    with h5py.File(path, "r+") as file:
+        marked(file["x"], kind)
+    assert finding in error_of(path)
+
+
+def test_numbers_that_were_never_written(tmp_path: Path) -> None:
+    """HDF5 reads zeros where a data set has no place in the file."""
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", (2, 3), np.float64)
+    assert "/x holds 0 bytes, not 48" in error_of(path)
+
+
 def test_hdf5_is_loaded_for_version_73_alone(tmp_path: Path) -> None:
     write_5(tmp_path / "a.mat", {"x": NUMBERS})
     script = (

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import scipy.io
-from scipy.io.matlab import MatlabOpaque
+from scipy.io.matlab import matfile_version
 
 from crosshash.artifacts import atomic_path
 from crosshash.checksums import BLANK, check, seal
 from crosshash.errors import CrosshashError, listed
-from crosshash.formats.mat_axes import check_axes
-from crosshash.formats.mat_text import text_array
+from crosshash.formats import mat5
+from crosshash.formats.mat_text import check_letters, text_array
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HDF5_STARTS = (0, 512)  # MATLAB writes a text of 512 bytes before it, other programs none
@@ -31,6 +31,7 @@ REFUSED = {
     "opaque": "is a MATLAB object, as string arrays and tables are; save texts with cellstr(), tables with "
     "table2array()",
     "link": "lies in another file; save it into this one",
+    "mixed": "is a cell array of more than text; save numbers as a matrix: cell2mat()",
 }
 HEADER = f"MATLAB 5.0 MAT-file, {BLANK}".encode().ljust(116)
 
@@ -60,7 +61,6 @@ def list_mat(path: Path) -> dict[str, MatVariable]:
 
             found: Sequence[tuple[str, tuple[int, ...], str]] = list_variables(path)
         else:
-            check_axes(path)
             found = _list_old(path)
     return {name: MatVariable(tuple(shape), kind) for name, shape, kind in found if not name.startswith("__")}
 
@@ -91,9 +91,7 @@ def read_mat(path: Path, names: Sequence[str] | None = None) -> dict[str, np.nda
         except ValueError:
             refused.append(f"'{name}' is logical and holds other numbers than 0 and 1: it is damaged")
         except TypeError:
-            refused.append(
-                f"'{name}' is a cell array of more than text; save numbers as a matrix: cell2mat()"
-            )
+            refused.append(f"'{name}' {REFUSED['mixed']}")
     _refuse(path, refused)
     return values
 
@@ -153,13 +151,9 @@ def _readable(path: Path) -> Iterator[None]:
 
 def _list_old(path: Path) -> Sequence[tuple[str, tuple[int, ...], str]]:
     """List the variables of a file older than 7.3."""
-    try:
-        return scipy.io.whosmat(path, appendmat=False)
-    except TypeError:
-        if any(isinstance(value, MatlabOpaque) for value in scipy.io.loadmat(path, appendmat=False).values()):
-            # scipy lists no file that holds one, and gives no name
-            raise CrosshashError(f"{path}: holds a variable that {REFUSED['opaque']}.") from None
-        raise
+    if matfile_version(path, appendmat=False)[0] == 1:
+        return mat5.list_variables(path)
+    return scipy.io.whosmat(path, appendmat=False)  # version 4: matrices alone
 
 
 def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
@@ -173,6 +167,8 @@ def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
         found = read_variables(path, names)
     else:
         found = scipy.io.loadmat(path, appendmat=False, variable_names=tuple(names))
+        for name in names:
+            check_letters(found[name])
     for name in names:
         if hasattr(found[name], "toarray"):
             found[name].check_format(full_check=True)  # a wrong place would be written to in memory

@@ -12,7 +12,12 @@ import h5py
 import numpy as np
 import scipy.sparse
 
-DEEPEST = 4  # cells in cells; more is a file that refers to itself
+from crosshash.formats.mat_text import DEEPEST, NULLS
+
+NUMBERS = {"double": "float64", "single": "float32"} | {
+    name: name for bits in (8, 16, 32, 64) for name in (f"int{bits}", f"uint{bits}")
+}
+CLASSES = {"", "char", "cell", "logical", "canonical empty", *NUMBERS}
 OBJECTS = {1: "function", 2: "object", 3: "opaque"}  # values of MATLAB_object_decode
 
 
@@ -43,6 +48,7 @@ def read_part(path: Path, name: str, axis: int, start: int, stop: int) -> np.nda
     """Read a part of an array of numbers; `axis` and the result are in MATLAB's order."""
     with _open(path) as file:
         node = file[name]
+        _check_size(node)
         place = (slice(None),) * (node.ndim - 1 - axis) + (slice(start, stop),)
         return np.asarray(node[place]).T
 
@@ -77,8 +83,11 @@ def _holds_strings(node: h5py.Dataset) -> bool:
 
 def _class(node: h5py.Dataset | h5py.Group) -> str:
     """Give MATLAB's class; plain HDF5, as h5py writes it, has none and counts as numbers."""
-    name = node.attrs.get("MATLAB_class", b"")
-    return name.decode() if isinstance(name, bytes) else str(name)
+    given = node.attrs.get("MATLAB_class", b"")
+    name = given.decode() if isinstance(given, bytes) else str(given)
+    if name not in CLASSES:
+        raise ValueError(f"{node.name} is of class {name[:40]!r}, which is none of an array")
+    return name
 
 
 def _is_empty(node: h5py.Dataset) -> bool:
@@ -105,7 +114,10 @@ def _value(file: h5py.File, node: h5py.Dataset | h5py.Group, depth: int) -> Any:
         if np.prod(shape):
             raise ValueError(f"{node.name} counts as empty, but has a size")
         return np.zeros(shape[:-1], dtype="<U1") if kind == "char" else np.zeros(shape)
+    _check_size(node)
     array = np.asarray(node[()]).T
+    if array.dtype.names is None and array.dtype.name != NUMBERS.get(kind, array.dtype.name):
+        raise ValueError(f"{node.name} is of class {kind} and holds {array.dtype.name}")
     if kind == "cell":
         return _cells(file, array, depth)
     if kind == "char":
@@ -113,6 +125,12 @@ def _value(file: h5py.File, node: h5py.Dataset | h5py.Group, depth: int) -> Any:
     if array.dtype.names == ("real", "imag"):
         return array["real"] + 1j * array["imag"]
     return array
+
+
+def _check_size(node: h5py.Dataset) -> None:
+    """Refuse numbers in one piece whose room is not that of their shape: HDF5 fills up with zeros."""
+    if node.chunks is None and node.id.get_storage_size() != node.nbytes:
+        raise ValueError(f"{node.name} holds {node.id.get_storage_size()} bytes, not {node.nbytes}")
 
 
 def _cells(file: h5py.File, references: np.ndarray, depth: int) -> np.ndarray:
@@ -130,14 +148,16 @@ def _cells(file: h5py.File, references: np.ndarray, depth: int) -> np.ndarray:
 def _texts(codes: np.ndarray) -> np.ndarray:
     """Join the characters along MATLAB's last axis; UTF-16 code units in, `<U` out.
 
-    hdf5storage writes texts with a character beyond U+FFFF in UTF-32.
+    hdf5storage writes texts with a character beyond U+FFFF in UTF-32. Half a character is an error.
     """
+    if not codes.all():
+        raise ValueError(NULLS)
     width = 2 if codes.dtype.itemsize <= 2 else 4
-    if codes.size and codes.max() > sys.maxunicode:
+    if codes.dtype.kind not in "iu" or (codes.size and not 0 <= codes.min() <= codes.max() <= sys.maxunicode):
         raise ValueError("a text with numbers that are no characters")
     units = np.ascontiguousarray(codes, dtype=f"<u{width}")
     rows = units.reshape(-1, units.shape[-1])
-    texts = [row.tobytes().decode(f"utf-{8 * width}-le", "replace") for row in rows]
+    texts = [row.tobytes().decode(f"utf-{8 * width}-le") for row in rows]
     return np.array(texts, dtype=np.str_).reshape(units.shape[:-1])
 
 

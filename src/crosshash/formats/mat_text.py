@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 Texts = tuple[tuple[str, ...], ...]
+DEEPEST = 4  # cells in cells; more is a file that refers to itself, or is made to end its reader
 
 
 def text_rows(array: np.ndarray) -> Texts:
@@ -49,3 +51,22 @@ def _filled(rows: Sequence[Sequence[str]]) -> np.ndarray:
     for number, row in enumerate(rows):
         array[number, : len(row)] = [text.strip() for text in row]
     return array
+
+
+NULLS = "null characters in a text, as zeroed blocks of a disk leave them; deblank() takes off what pads it"
+
+
+def check_letters(array: Any) -> None:  # noqa: ANN401 - sparse matrices too
+    """Look for null characters in what scipy gives for text, of which numpy drops those at the end.
+
+    Raises:
+        ValueError: there are some, in a char matrix or a cell.
+    """
+    if array.dtype.kind == "O":
+        for inner in array.flat:
+            if isinstance(inner, np.ndarray):
+                check_letters(inner)
+    elif array.dtype.kind == "U" and array.dtype.itemsize > 4:  # one letter may be an empty text
+        width = array.dtype.itemsize // 4
+        if any(len(text) < width or "\0" in text for text in array.ravel().tolist()):
+            raise ValueError(NULLS)

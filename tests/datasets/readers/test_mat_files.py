@@ -321,4 +321,4 @@ def test_what_is_missing_or_no_array(tmp_path: Path, arrays: dict[str, Any], fin
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
     assert "label.mat: not found" in error_of(tmp_path)
     write_string_object(tmp_path / "label.mat")
-    assert "is a MATLAB object, as string arrays and tables are" in error_of(tmp_path)
+    assert "found: 's' (opaque). Rename the right one; save MATLAB's string arrays" in error_of(tmp_path)
