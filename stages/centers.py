@@ -10,7 +10,7 @@ from crosshash.artifacts import write_json
 from crosshash.centers.center_book import CenterBook, write_centers
 from crosshash.centers.construction import check_room, make_centers
 from crosshash.centers.statistics import describe
-from crosshash.centers.training_labels import check_any_label, read_training_labels
+from crosshash.centers.training_labels import check_any_label, check_training_items, read_training_labels
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.centers import CentersPlan
 from crosshash.errors import run_stage
@@ -21,6 +21,7 @@ FOLDER = Path("artifacts/centers")
 def main() -> None:
     """Write artifacts/centers/long.npz, short.npz and statistics.json; argument: the data set."""
     plan = read_plan("centers", CentersPlan)
+    check_training_items(sys.argv[1], plan.batch)
     if plan.supervised:
         check_any_label(sys.argv[1], plan.label_free)
     statistics: dict[str, Any] = {"used": plan.used}

@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 
 from crosshash.artifacts import state_folder, write_json
+from crosshash.centers.training_labels import check_batch
 from crosshash.checksums import folder_digest
 from crosshash.config.outlook import FEW_PICTURES, few_pictures
 from crosshash.config.plans.base import FOLDER, read_plan
@@ -28,7 +29,7 @@ from crosshash.models.weights.tensors import Tensors
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.protocols import Batches
 from crosshash.seeding import stream_seed
-from crosshash.shards.training_batches import Reading, check_batch, open_batches
+from crosshash.shards.training_batches import Reading, open_batches
 from crosshash.training.checkpoint import locked, remove_checkpoint, training_key
 from crosshash.training.closed_form import solve
 from crosshash.training.fabric import open_fabric

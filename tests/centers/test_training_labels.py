@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crosshash.artifacts import write_npz
-from crosshash.centers.training_labels import check_any_label, read_training_labels
+from crosshash.centers.training_labels import check_any_label, check_batch, read_training_labels
 from crosshash.errors import CrosshashError
 
 CLASSES = np.array(["cat", "dog"])
@@ -64,3 +64,9 @@ def test_what_else_is_wrong_is_told_by_those_who_read_it() -> None:
     check_any_label("pets", ["a"])
     write(classes=CLASSES)
     check_any_label("pets", ["a"])
+
+
+def test_a_batch_larger_than_the_training_set_is_refused() -> None:
+    check_batch(64, 64)
+    with pytest.raises(CrosshashError, match=r"train\.batch: 64 .* only 63 training items\..* 63 or less"):
+        check_batch(63, 64)

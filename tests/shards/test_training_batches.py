@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from crosshash.errors import CrosshashError
 from crosshash.protocols import Batches, PairBatch
 from crosshash.shards.tar_files import Item, shard_names, write_shards
 from crosshash.shards.training_batches import (
     MemoryBatches,
     Reading,
     StreamedBatches,
-    check_batch,
     open_batches,
     starts,
 )
@@ -224,12 +222,3 @@ def test_a_single_leftover_joins_the_batch_before(
     count: int, batch: int, expected: list[tuple[int, int]]
 ) -> None:
     assert starts(count, batch) == expected
-
-
-def test_a_batch_larger_than_the_training_set_is_refused() -> None:
-    check_batch(64, 64)
-    with pytest.raises(
-        CrosshashError,
-        match=r"train\.batch: 64 .* only 63 training items\..* 63 or less.* before comes back .*dvc repro",
-    ):
-        check_batch(63, 64)

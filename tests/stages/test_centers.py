@@ -15,9 +15,11 @@ from stages.centers import main
 FOLDER = Path("artifacts/centers")
 
 
-def prepare(bits: int = 16, train_bits: int = 64, used: bool = True, count: int = 8, seed: int = 0) -> None:
+def prepare(
+    bits: int = 16, train_bits: int = 64, used: bool = True, count: int = 8, seed: int = 0, batch: int = 9
+) -> None:
     settings = {"used": used, "supervised": True, "label_free": ["djsrh"], "bits": bits, "seed": seed}
-    settings |= {"train_bits": train_bits}
+    settings |= {"train_bits": train_bits, "batch": batch}
     Path("plan").mkdir(exist_ok=True)
     Path("plan/centers.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     labels = np.vstack([np.eye(count), np.ones((1, count))]).astype(np.uint8)
@@ -87,6 +89,15 @@ def test_methods_without_centers_need_no_data() -> None:
     assert read_json(FOLDER / "statistics.json") == {"used": False}
 
 
+@pytest.mark.parametrize("used", [True, False])
+def test_a_batch_larger_than_the_training_set_leaves_the_trained_model(used: bool) -> None:
+    """8 items of a class each and one of all: 9. This stage runs before DVC removes the model."""
+    prepare(used=used, batch=10)
+    with pytest.raises(CrosshashError, match=r"train\.batch: 10 pairs a step, .* only 9 training items"):
+        main()
+    assert not FOLDER.exists()
+
+
 def test_too_many_classes_leave_nothing_behind() -> None:
     prepare(bits=2)
     with pytest.raises(CrosshashError, match="8 classes do not fit into 2 bits"):
@@ -100,7 +111,7 @@ def test_a_set_without_labels_is_for_methods_that_need_none(used: bool, classes:
     """Refused before anything is trained, with the names of those; by methods without centres too."""
     prepare(used=used)
     labels = {"classes": np.array(["a", "b", "c"][:classes], dtype=np.str_)}
-    labels["labels"] = np.zeros((5, classes), np.uint8)
+    labels["labels"] = np.zeros((9, classes), np.uint8)
     write_npz(Path("data/scenes/train_labels.npz"), labels)
     with pytest.raises(CrosshashError, match=r"data/scenes: no training item has a label.*-S method=djsrh"):
         main()

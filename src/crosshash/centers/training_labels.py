@@ -47,8 +47,7 @@ def check_any_label(dataset: str, label_free: Sequence[str]) -> None:
     Raises:
         CrosshashError: no training item has a label.
     """
-    path = Path("data") / dataset / "train_labels.npz"
-    labels = read_npz(path).get("labels") if path.is_file() else None
+    labels = _labels(dataset)
     if labels is None or labels.any():
         return
     instead = ", ".join(f"`-S method={name}`" for name in label_free)
@@ -56,3 +55,32 @@ def check_any_label(dataset: str, label_free: Sequence[str]) -> None:
         f"data/{dataset}: no training item has a label, and the method learns from labels. Methods that "
         f"learn without any: {instead}. Or give the items labels (column `labels` of pairs.csv, split by ;)."
     )
+
+
+def check_training_items(dataset: str, batch: int) -> None:
+    """See that there are as many training items as a batch holds, before the trained model is taken away.
+
+    Raises:
+        CrosshashError: there are fewer.
+    """
+    labels = _labels(dataset)
+    if labels is not None:
+        check_batch(len(labels), batch)
+
+
+def check_batch(count: int, batch: int) -> None:
+    """Refuse a batch that is larger than the training set.
+
+    Raises:
+        CrosshashError: it is.
+    """
+    if count < batch:
+        raise CrosshashError(
+            f"params.yaml: train.batch: {batch} pairs a step, but there are only {count} training items. "
+            f"Lower train.batch to {count} or less, or raise split.train."
+        )
+
+
+def _labels(dataset: str) -> NDArray[np.uint8] | None:
+    path = Path("data") / dataset / "train_labels.npz"
+    return read_npz(path).get("labels") if path.is_file() else None

@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 import torch
 
-from crosshash.errors import CrosshashError
 from crosshash.pairs.labels import label_matrix
 from crosshash.protocols import Batches, PairBatch, Prepare
 from crosshash.seeding import stream
@@ -46,20 +45,6 @@ def open_batches(folder: Path, part: str, count: int, reading: Reading, memory_m
         return MemoryBatches([first, *items], reading)
     items.close()
     return StreamedBatches(folder, part, count, reading)
-
-
-def check_batch(count: int, batch: int) -> None:
-    """Refuse a batch that is larger than the training set.
-
-    Raises:
-        CrosshashError: it is.
-    """
-    if count < batch:
-        raise CrosshashError(
-            f"params.yaml: train.batch: {batch} pairs a step, but there are only {count} training items. "
-            f"Lower train.batch to {count} or less, or raise split.train. The model of the run before comes "
-            "back with the settings of that run and `dvc repro`."
-        )
 
 
 def starts(count: int, batch: int) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.errors import CrosshashError
 
-CENTERS = CentersPlan(used=True, supervised=True, label_free=[], train_bits=512, bits=32, seed=0)
+CENTERS = CentersPlan(used=True, batch=64, supervised=True, label_free=[], train_bits=512, bits=32, seed=0)
 
 
 def write(folder: Path, stage: str, text: str) -> None:
