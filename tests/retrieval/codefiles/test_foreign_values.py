@@ -146,13 +146,31 @@ def test_codes_that_lie_on_their_side(tmp_path: Path) -> None:
     content = trained()
     found = refused(tmp_path, {**content, "q_img": content["q_img"].T, "q_txt": content["q_txt"].T})
     assert (
-        "row counts of the query set differ: q_img 16, q_txt 16, q_l 20; a row is an item: transpose q_img "
-        "[16, 20] and q_txt [16, 20]"
+        "transposed, as it seems: q_img [16, 20], q_txt [16, 20]; a row is an item: transpose q_img and q_txt"
     ) in found
+    assert "differ" not in found
     square = {key: value[:BITS] if key.startswith("q") else value for key, value in content.items()}
     told = "square, so rows were taken for items: q_img [16, 16], q_txt [16, 16]"
     assert told in scored(tmp_path, square)["read_as"]
     assert "square" not in scored(tmp_path, content)["read_as"]
+
+
+def test_all_arrays_on_their_side_are_one_finding(tmp_path: Path) -> None:
+    """Both row counts, the code lengths and the numbers of classes differ then."""
+    content = trained()
+    found = refused(tmp_path, {key: value.T for key, value in content.items()})
+    assert "; a row is an item: transpose q_img and q_txt and r_img and r_txt and q_l and r_l" in found
+    assert "differ" not in found
+    assert "must be equal" not in found
+    labels = refused(tmp_path, {**content, "q_l": content["q_l"].T, "r_l": content["r_l"].T})
+    assert "; a row is an item: transpose q_l and r_l" in labels
+
+
+def test_what_no_transposition_mends_is_told_as_it_is(tmp_path: Path) -> None:
+    content = trained()
+    found = refused(tmp_path, {**content, "q_img": content["q_img"][:-1]})
+    assert "row counts of the query set differ: q_img 19, q_txt 20, q_l 20" in found
+    assert "transpose" not in found
 
 
 @pytest.mark.parametrize("key", ["q_img", "q_txt", "r_img", "r_l", "q_l"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -73,25 +74,42 @@ def _shape_problems(arrays: dict[str, Array]) -> list[str]:
     ]
     if problems:
         return problems
+    shapes = {key: array.shape for key, array in arrays.items()}
+    problems = _mismatches(shapes)
+    lying = _lying(shapes) if problems else ()
+    if lying:
+        told = ", ".join(f"{key} {list(shapes[key])}" for key in lying)
+        return [f"transposed, as it seems: {told}; a row is an item: transpose {' and '.join(lying)}"]
+    return problems
+
+
+def _mismatches(shapes: dict[str, tuple[int, ...]]) -> list[str]:
+    """Say which numbers of rows and columns differ that have to be equal."""
+    problems = []
     for side, keys in SIDES.items():
-        rows = {key: len(arrays[key]) for key in keys}
+        rows = {key: shapes[key][0] for key in keys}
         if len(set(rows.values())) > 1:
-            problems.append(f"row counts of the {side} set differ: {_named(rows)}{_lying(arrays, keys)}")
+            problems.append(f"row counts of the {side} set differ: {_named(rows)}")
         elif not any(rows.values()):
             problems.append(f"the {side} set is empty: {', '.join(keys)} have no row")
     for what, columns in (("code lengths", CODES), ("numbers of classes", LABELS)):
-        lengths = {key: arrays[key].shape[1] for key in columns}
+        lengths = {key: shapes[key][1] for key in columns}
         if len(set(lengths.values())) > 1 or not any(lengths.values()):
             problems.append(f"{what} must be equal and above 0: {_named(lengths)}")
     return problems
 
 
-def _lying(arrays: dict[str, Array], keys: tuple[str, ...]) -> str:
-    """Point at codes of a side that would fit its labels if they were transposed."""
-    items = len(arrays[keys[-1]])
-    shapes = {key: arrays[key].shape for key in keys[:-1]}
-    lying = [f"{key} {list(shape)}" for key, shape in shapes.items() if shape[0] != items == shape[1]]
-    return f"; a row is an item: transpose {' and '.join(lying)}" if lying else ""
+def _lying(shapes: dict[str, tuple[int, ...]]) -> tuple[str, ...]:
+    """Give the arrays that fit all others once transposed: the fewest, and none if it is a choice."""
+    for count in range(1, len(shapes) + 1):
+        fitting = [
+            names
+            for names in combinations(shapes, count)
+            if not _mismatches(shapes | {name: shapes[name][::-1] for name in names})
+        ]
+        if fitting:
+            return fitting[0] if len(fitting) == 1 else ()
+    return ()
 
 
 def _rows(codes: Array) -> int:
