@@ -65,6 +65,12 @@ def digest_of(path: Path, head: bool = False) -> str:
         return _digest(file, None) if place is None else _read_at(file, place)
 
 
+def file_sha256(path: Path) -> str:
+    """Give the sha256 of all bytes of a file, hexadecimal, as `sha256sum` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def folder_digest(folder: Path) -> str:
     """Give the sha256 over names and digests of all files below a folder."""
     digest = hashlib.sha256()

@@ -13,7 +13,8 @@ from PIL import Image
 
 from crosshash.artifacts import read_json, write_json, write_npz
 from crosshash.pairs.info import DatasetInfo, write_info
-from crosshash.shards.tar_files import Item, write_shards
+from crosshash.shards.item_files import Item
+from crosshash.shards.tar_files import write_shards
 
 BITS = 16
 CLASSES = ("circle", "square", "star")

@@ -10,7 +10,8 @@ import pytest
 
 from crosshash.errors import CrosshashError
 from crosshash.search.stored_pictures import ShardPictures
-from crosshash.shards.tar_files import Item, write_shards
+from crosshash.shards.item_files import Item
+from crosshash.shards.tar_files import write_shards
 
 
 def jpeg(row: int) -> bytes:

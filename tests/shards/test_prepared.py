@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
+from crosshash.shards.item_files import Item
 from crosshash.shards.prepared import prepared
-from crosshash.shards.tar_files import Item
 
 
 def item(row: int, captions: tuple[str, ...] = (), text: np.ndarray | None = None) -> Item:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from crosshash.protocols import Batches, PairBatch
-from crosshash.shards.tar_files import Item, shard_names, write_shards
+from crosshash.shards.item_files import Item
+from crosshash.shards.tar_files import shard_names, write_shards
 from crosshash.shards.training_batches import (
     MemoryBatches,
     Reading,

@@ -20,7 +20,8 @@ from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import load_model
 from crosshash.pairs.info import read_info
-from crosshash.shards.tar_files import Item, write_shards
+from crosshash.shards.item_files import Item
+from crosshash.shards.tar_files import write_shards
 from crosshash.training.learning_curves import Curves
 from stages import train
 from stages.train import rates_of

@@ -18,7 +18,8 @@ from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.pairs.info import DatasetInfo, write_info
 from crosshash.pairs.labels import label_matrix
 from crosshash.pairs.table import Pair, write_pairs
-from crosshash.shards.tar_files import Item, write_shards
+from crosshash.shards.item_files import Item
+from crosshash.shards.tar_files import write_shards
 
 DATA = Path("data/set")
 CLASSES = ("cat", "dog", "owl")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from crosshash.artifacts import write_json
+from crosshash.checksums import file_sha256
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.source import SplitSizes
 from crosshash.pairs.table import NAME as PAIRS
@@ -144,11 +144,6 @@ def write_split(folder: Path, split: Split) -> None:
         "query": split.query,
         "train": split.train,
         "val_query": split.val_query,
-        "pairs_sha256": _sha256(folder / PAIRS),
+        "pairs_sha256": file_sha256(folder / PAIRS),
     }
     write_json(folder / NAME, value)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
-from crosshash.checksums import folder_digest
+from crosshash.checksums import file_sha256, folder_digest
 from crosshash.config.plans.base import settings_of
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.info import DatasetInfo, read_info
@@ -104,7 +103,7 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
         query=codes["query"],
         retrieval=codes["retrieval"],
         pairs=pairs,
-        pairs_sha256=hashlib.sha256((data / "pairs.parquet").read_bytes()).hexdigest(),
+        pairs_sha256=file_sha256(data / "pairs.parquet"),
         data=data,
         plans={path.name: settings_of(path) for path in sorted((root / "plan").glob("*.yaml"))},
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosshash.protocols import Prepare
-from crosshash.shards.tar_files import Item
+from crosshash.shards.item_files import Item
 from crosshash.workers.threads import in_threads
 
 

@@ -15,8 +15,8 @@ from crosshash.pairs.source import RawItems
 from crosshash.pairs.split import Split
 from crosshash.pairs.table import PARTS
 from crosshash.shards.checked_images import BadImageError, ChangedImageError, Check
+from crosshash.shards.item_files import Item
 from crosshash.shards.spool import Piece, Pieces, spool_files, spool_pixels
-from crosshash.shards.tar_files import Item
 from crosshash.workers.cores import cores
 from crosshash.workers.processes import Worker, in_processes
 from crosshash.workers.progress import tracked

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
 from crosshash.acquire.tree import first_there
+from crosshash.datasets.readers.nuswide_tags import all_captions, common_captions, read_words, refuse_lines
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.text_lines import byte_lines, text_lines
 from crosshash.pairs.source import RawFile, RawItem, RawItems
@@ -123,7 +124,7 @@ def read_image_list(path: Path) -> list[str]:
         elif name in first:
             problems.append(f"line {number}: '{line}' stands in line {first[name]} already")
         first.setdefault(name or str(number), number)
-    _refuse(path, problems, "Take ImageList/Imagelist.txt of the full release as it is.")
+    refuse_lines(path, problems, "Take ImageList/Imagelist.txt of the full release as it is.")
     if not first:
         raise CrosshashError(f"{path}: is empty. Take ImageList/Imagelist.txt of the full release.")
     return list(first)
@@ -159,76 +160,6 @@ def read_labels(paths: Sequence[Path], count: int) -> NDArray[np.bool_]:
     return labels
 
 
-def read_words(path: Path) -> tuple[str, ...]:
-    """Read TagList1k.txt: a tag per line, in the order of the columns of AllTags1k.txt.
-
-    Raises:
-        CrosshashError: it is empty, or a tag stands twice.
-    """
-    words = [line for line in text_lines(path) if line]
-    repeated = sorted({word for word in words if words.count(word) > 1})
-    _refuse(path, [f"'{word}' stands twice" for word in repeated], "Take the file as published.")
-    if not words:
-        raise CrosshashError(f"{path}: is empty. Take TagList1k.txt as published, a tag per line.")
-    return tuple(words)
-
-
-def common_captions(path: Path, vocabulary: Sequence[str], kept: NDArray[np.bool_]) -> list[tuple[str, ...]]:
-    """Read AllTags1k.txt, a row of 0 and 1 per image, for the kept images; bool[N] says which.
-
-    Rows are taken one at a time: the file has half a gigabyte.
-
-    Raises:
-        CrosshashError: another number of rows or columns, or other values.
-    """
-    captions: list[tuple[str, ...]] = []
-    problems = []
-    row = -1
-    for row, (number, line) in enumerate(_filled(path)):
-        values = line.split()
-        flags = b"".join(values)
-        if len(values) != len(vocabulary):
-            problems.append(
-                f"line {number}: {len(values)} values for {len(vocabulary)} tags in TagList1k.txt"
-            )
-        elif len(flags) != len(values) or flags.translate(None, b"01"):
-            problems.append(f"line {number}: has values other than 0 and 1")
-        elif row < len(kept) and kept[row]:
-            columns = np.flatnonzero(np.frombuffer(flags, np.uint8) == ord("1")).tolist()
-            captions.append(_caption([vocabulary[column] for column in columns]))
-    _refuse_tags(path, problems, row + 1, len(kept))
-    return captions
-
-
-def all_captions(path: Path, names: Sequence[str], kept: NDArray[np.bool_]) -> list[tuple[str, ...]]:
-    """Read All_Tags.txt, the photo id and then its tags, for the kept images; bool[N] says which.
-
-    Raises:
-        CrosshashError: another number of lines, or another order than that of the images.
-    """
-    captions: list[tuple[str, ...]] = []
-    problems = []
-    row = -1
-    lines = ((number, line) for number, line in enumerate(text_lines(path), 1) if line)
-    for row, (number, line) in enumerate(lines):
-        photo, *tags = line.split()
-        if row < len(names) and photo != names[row].rpartition("_")[2].removesuffix(".jpg"):
-            problems.append(f"line {number}: photo {photo}, but image {row + 1} is {names[row]}")
-        elif row < len(names) and kept[row]:
-            captions.append(_caption(tags))
-    _refuse_tags(path, problems, row + 1, len(names))
-    return captions
-
-
-def _filled(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank, with their numbers."""
-    return ((number, line) for number, line in enumerate(byte_lines(path), 1) if not line.isspace())
-
-
-def _caption(tags: Sequence[str]) -> tuple[str, ...]:
-    return (" ".join(dict.fromkeys(tags)),) if tags else ()
-
-
 def _label_names(labels: NDArray[np.bool_], concepts: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the names of each row's concepts; equal rows share one tuple."""
     known: dict[bytes, tuple[str, ...]] = {}
@@ -245,17 +176,3 @@ def _image_paths(root: Path, ids: Sequence[str]) -> tuple[Path, ...]:
     by_name = zip(*layouts, strict=True)  # the first image that is there tells
     found = (place for names in by_name for place, name in enumerate(names) if os.path.isfile(root / name))
     return tuple(root / name for name in layouts[next(found, 0)])
-
-
-def _refuse(path: Path, problems: Sequence[str], remedy: str) -> None:
-    if problems:
-        raise CrosshashError(f"{path}: {len(problems)} line(s) cannot be used:\n{listed(problems)}\n{remedy}")
-
-
-def _refuse_tags(path: Path, problems: Sequence[str], found: int, count: int) -> None:
-    _refuse(path, problems, "Take NUS_WID_Tags and ImageList of the same release.")
-    if found != count:
-        raise CrosshashError(
-            f"{path}: {found} lines for {count} images in Imagelist.txt. Take NUS_WID_Tags and ImageList of "
-            "the same release, uncut."
-        )

@@ -5,7 +5,6 @@ A .csv has no place for a checksum of its own that other programs would not take
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from crosshash.checksums import file_sha256
 from crosshash.errors import CrosshashError
 from crosshash.parquet import notes_of, parse_parquet, write_parquet
 
@@ -27,7 +27,7 @@ def write_query_scores(path: Path, scores: pd.DataFrame, tables: Sequence[str]) 
     tables: files that were written before it, below the working folder.
     """
     found = pa.Table.from_pandas(scores, preserve_index=False)
-    note = json.dumps({name: _sha256(Path(name)) for name in tables})
+    note = json.dumps({name: file_sha256(Path(name)) for name in tables})
     write_parquet(path, found.schema, [found], notes={TABLES: note})
 
 
@@ -40,14 +40,10 @@ def read_query_scores(path: Path, root: Path) -> pd.DataFrame:
     content = path.read_bytes()
     scores: pd.DataFrame = parse_parquet(content, str(path), None, REMEDY).to_pandas()
     tables = json.loads(notes_of(content).get(TABLES, "{}"))
-    others = [str(root / name) for name, sha256 in tables.items() if _sha256(root / name) != sha256]
+    others = [str(root / name) for name, sha256 in tables.items() if file_sha256(root / name) != sha256]
     if others:
         raise CrosshashError(
             f"{', '.join(others)}: not as written with {path}: damaged, changed, or of another run. Delete "
             f"{'them' if len(others) > 1 else 'it'} and run `dvc repro evaluate`."
         )
     return scores
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

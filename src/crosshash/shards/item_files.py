@@ -1,0 +1,95 @@
+"""An item of a shard as files: what they are called, hold, and take in a tar."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from crosshash.checksums import DIGITS
+from crosshash.shards.spool import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a shard.
+
+    row: of the pair table. image: JPEG bytes (before they are written, also where they lie), float32[D], or
+    None: there is none. text: float32[E] (before it is written any numbers), or None: captions.
+    """
+
+    row: int
+    id: str
+    image: bytes | Piece | np.ndarray | None
+    captions: tuple[str, ...]
+    text: np.ndarray | None
+    labels: tuple[str, ...]
+
+
+def members(item: Item) -> Iterator[tuple[str, bytes]]:
+    """Lay an item out as files; named by the row, since ids may hold dots and slashes."""
+    picture = item.image.read() if isinstance(item.image, Piece) else item.image
+    if isinstance(picture, np.ndarray):
+        yield "image.npy", _npy(picture)
+    elif picture is not None:
+        yield "jpg", picture
+    yield "json", _json(item, hashlib.sha256(picture).hexdigest() if isinstance(picture, bytes) else None)
+    if item.text is not None:
+        yield "text.npy", _npy(item.text.astype(np.float32, copy=False))
+
+
+def tar_size(item: Item) -> int:
+    """Bytes in the tar: a block of 512 for each header, contents filled up to whole blocks."""
+    sizes = [len(_json(item, DIGITS * "0" if isinstance(item.image, bytes | Piece) else None))]
+    if isinstance(item.image, np.ndarray):
+        sizes.append(_npy_size(item.image.dtype, item.image.shape))
+    elif item.image is not None:
+        sizes.append(item.image.size if isinstance(item.image, Piece) else len(item.image))
+    if item.text is not None:
+        sizes.append(_npy_size(np.dtype(np.float32), item.text.shape))
+    return sum(tarfile.BLOCKSIZE * (1 + -(-size // tarfile.BLOCKSIZE)) for size in sizes)
+
+
+def _json(item: Item, sha256: str | None) -> bytes:
+    """Write what is known of an item; with the sha256 of its picture, which is read alone by the service."""
+    text: dict[str, Any] = {"id": item.id, "captions": item.captions, "labels": item.labels}
+    if sha256 is not None:
+        text["sha256"] = sha256
+    return json.dumps(text, ensure_ascii=False).encode()
+
+
+Sample = Mapping[str, Any]  # from webdataset: `__key__`, and contents by the ending of the member's name
+
+
+def read_sample(sample: Sample) -> Item:
+    """Give the item that its files hold."""
+    texts: dict[str, Any] = json.loads(sample["json"])
+    image = sample.get("jpg")
+    if "image.npy" in sample:
+        image = _vector(sample["image.npy"])
+    text = _vector(sample["text.npy"]) if "text.npy" in sample else None
+    row = int(sample["__key__"])
+    return Item(row, texts["id"], image, tuple(texts["captions"]), text, tuple(texts["labels"]))
+
+
+def _npy(vector: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, vector, allow_pickle=False)
+    return buffer.getvalue()
+
+
+@cache
+def _npy_size(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
+    return len(_npy(np.empty(shape, dtype)))
+
+
+def _vector(data: bytes) -> np.ndarray:
+    vector: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
+    return vector
