@@ -33,7 +33,7 @@ from crosshash.artifacts import write_json, write_npz
 from crosshash.pairs.check import check_items
 from crosshash.pairs.source import RawItem, RawItems, SplitSizes
 from crosshash.pairs.split import Split, make_split
-from crosshash.pairs.table import PARTS, SCHEMA, read_pairs
+from crosshash.pairs.table import PARTS, SCHEMA, Pair, read_columns
 from crosshash.pairs.vocabulary import words_of
 from crosshash.seeding import stream
 from crosshash.shards.convert import choose_split, untrained_classes, write_tables
@@ -135,7 +135,7 @@ def measure(way: str, count: int) -> dict[str, float]:
         busy = time.process_time()
         build(folder, source)
         seconds, busy, most = time.perf_counter() - start, time.process_time() - busy, peak()
-        pairs = read_pairs(folder)
+        pairs = [Pair(**row) for row in read_columns(folder, SCHEMA.names).to_pylist()]
         start = time.perf_counter()
         write_mat_triple(folder, pairs, source.classes)
         return {

@@ -18,9 +18,9 @@ from typing import Any
 
 import pandas as pd
 
+from crosshash.artifacts import read_json
 from crosshash.config.params import load_params
 from crosshash.config.presets import read_preset, write_preset
-from crosshash.inference.model_folder import read_card
 
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ("configs", "examples")
@@ -67,7 +67,7 @@ def train_and_score(project: Path, presets: Sequence[str], settings: Sequence[st
 
 
 def _kept_epoch(project: Path) -> dict[str, float]:
-    epoch = read_card(project / "artifacts/model/model.json").best_epoch
+    epoch = read_json(project / "artifacts/model/model.json")["best_epoch"]
     curves = (
         pd.read_csv(path, sep="\t", index_col="step")
         for path in (project / "dvclive/plots/metrics").iterdir()

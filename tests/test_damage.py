@@ -42,7 +42,7 @@ from crosshash.inference.model_folder import load_model
 from crosshash.pairs.info import read_info
 from crosshash.pairs.raw_record import Recorded
 from crosshash.pairs.source import RawFile
-from crosshash.pairs.table import PARTS, read_pairs
+from crosshash.pairs.table import PARTS
 from crosshash.report.results import read_results
 from crosshash.retrieval.codefiles.codeset import read_code_set
 from crosshash.search import Searcher
@@ -56,6 +56,7 @@ from crosshash.training.inputs import read_vocabulary
 from stages import convert
 from tests.datasets.folders import write_folder
 from tests.index.codes import clustered
+from tests.pairs.pair_rows import read_pairs
 
 FLIPS = 30
 DATA, CODES, INDEX = Path("data/scenes"), Path("artifacts/codes"), Path("artifacts/index")

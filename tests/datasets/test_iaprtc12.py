@@ -14,7 +14,6 @@ from crosshash.errors import CrosshashError
 from crosshash.pairs.info import read_info
 from crosshash.pairs.labels import sharing_chance
 from crosshash.pairs.source import RawItems
-from crosshash.pairs.table import read_pairs
 from tests.acquire.file_server import FileServer
 from tests.datasets.folders import picture
 from tests.datasets.iaprtc12_fixture import (
@@ -29,6 +28,7 @@ from tests.datasets.iaprtc12_fixture import (
     write_copy,
 )
 from tests.datasets.stage_chain import prepare, train_and_score
+from tests.pairs.pair_rows import read_pairs
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ import scipy.io
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.pairs.source import Dataset, raw_folder
-from crosshash.pairs.table import read_pairs
 from tests.datasets import (
     coco_fixture,
     iaprtc12_fixture,
@@ -23,6 +22,7 @@ from tests.datasets import (
     wikipedia_fixture,
 )
 from tests.datasets.stage_chain import prepare
+from tests.pairs.pair_rows import read_pairs
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from PIL import Image
 from crosshash.datasets import custom, mat_triple
 from crosshash.errors import CrosshashError
 from crosshash.pairs.source import PixelRows
-from crosshash.pairs.table import read_pairs
 from crosshash.shards.tar_files import read_items
 from tests.datasets.folders import picture
 from tests.formats.mat_files import write_mat73
+from tests.pairs.pair_rows import read_pairs
 from tests.stages.stage_runs import run_both, write_plans
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -15,7 +15,6 @@ from crosshash.errors import CrosshashError
 from crosshash.pairs.info import read_info
 from crosshash.pairs.labels import sharing_chance
 from crosshash.pairs.source import RawItems
-from crosshash.pairs.table import read_pairs
 from stages import centers, convert, download, transform
 from tests.acquire.file_server import FileServer
 from tests.datasets.mirflickr_fixture import (
@@ -26,6 +25,7 @@ from tests.datasets.mirflickr_fixture import (
     write_release,
 )
 from tests.datasets.stage_chain import prepare, train_and_score
+from tests.pairs.pair_rows import read_pairs
 from tests.stages.stage_runs import files_of
 
 SPLIT = ("split.query=8", "split.train=40", "split.missing_class=warn")

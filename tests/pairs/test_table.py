@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from crosshash.errors import CrosshashError
-from crosshash.pairs.table import BLOCK, Pair, read_pairs, write_pairs
+from crosshash.pairs.table import BLOCK, Pair, write_pairs
+from tests.pairs.pair_rows import read_pairs
 
 PAIRS = [
     Pair("im/ä.jpg", "im/ä.jpg", ("one", 'with "quotes"\nand lines'), ("hot dog", "fish, raw"), "train"),

@@ -12,9 +12,10 @@ import pytest
 import torch
 import yaml
 
+from crosshash.artifacts import read_json
 from crosshash.centers.center_book import write_centers
 from crosshash.centers.transform import write_transform
-from crosshash.inference.model_folder import ModelCard, build_method, read_card, save_model
+from crosshash.inference.model_folder import ModelCard, build_method, card_of, save_model
 from crosshash.models.towers import TowerSpec, build_towers
 from crosshash.pairs.table import Pair, write_pairs
 from crosshash.search import Searcher
@@ -65,7 +66,8 @@ def quantising(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) 
     project = tmp_path_factory.mktemp("quantising")
     shutil.copytree(trained_project / "plan", project / "plan")
     (project / "data").symlink_to(trained_project / "data")
-    old = read_card(trained_project / "artifacts" / "model" / "model.json")
+    path = trained_project / "artifacts" / "model" / "model.json"
+    old = card_of(read_json(path), path)
     card = ModelCard("hq", 16, HQ, old.image, old.text, 1)
     torch.manual_seed(0)
     method: Any = build_method(card, build_towers(card.image, card.text), None)

@@ -12,8 +12,8 @@ from crosshash.errors import CrosshashError
 from crosshash.pairs.info import read_info
 from crosshash.pairs.source import PixelRows, RawItem, RawItems, SplitSizes
 from crosshash.pairs.split import Split
-from crosshash.pairs.table import read_pairs
 from crosshash.shards.convert import choose_split, untrained_classes, write_tables
+from tests.pairs.pair_rows import read_pairs
 
 SIZES = SplitSizes(query=2, train=4)
 

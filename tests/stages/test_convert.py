@@ -24,10 +24,11 @@ from crosshash.pairs.info import read_info
 from crosshash.pairs.labels import label_matrix
 from crosshash.pairs.raw_record import write_raw
 from crosshash.pairs.source import PixelRows, RawFile, RawItem, RawItems, SplitSizes
-from crosshash.pairs.table import PARTS, read_pairs
+from crosshash.pairs.table import PARTS
 from crosshash.shards.tar_files import read_items
 from stages import convert, download
 from tests.datasets.folders import picture, plain_rows, write_csv, write_folder
+from tests.pairs.pair_rows import read_pairs
 from tests.stages.stage_runs import REPOSITORY, files_of, run_both, start, write_plans
 
 FILES = {

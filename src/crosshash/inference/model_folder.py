@@ -125,17 +125,12 @@ def _digest(raw: object, weights: str) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def read_card(path: Path) -> ModelCard:
-    """Read model.json.
+def card_of(raw: dict[str, Any], path: Path) -> ModelCard:
+    """Take what model.json holds for a card; `path`: what messages call it.
 
     Raises:
-        CrosshashError: it is missing, cut, damaged, or of another version.
+        CrosshashError: it was written by another version.
     """
-    return card_of(read_json(path), path)
-
-
-def card_of(raw: dict[str, Any], path: Path) -> ModelCard:
-    """Take what model.json holds for a card; `path`: what messages call it."""
     try:
         return ModelCard(**{**raw, "image": _spec(raw["image"]), "text": _spec(raw["text"])})
     except (TypeError, KeyError) as error:

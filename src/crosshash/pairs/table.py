@@ -45,22 +45,6 @@ def write_pairs(folder: Path, pairs: Sequence[Pair]) -> None:
     write_parquet(folder / NAME, SCHEMA, tables, compression="zstd")
 
 
-def read_pairs(folder: Path) -> list[Pair]:
-    """Read `pairs.parquet` of a data set's folder (`data/<dataset>`), in row order.
-
-    Raises:
-        CrosshashError: the file is missing, cut or of another layout.
-    """
-    found: list[Pair] = []
-    for block in read_columns(folder, SCHEMA.names).to_batches(BLOCK):
-        columns = (column.to_pylist() for column in block.columns)
-        found += (
-            Pair(item, image, tuple(captions), tuple(labels), part)
-            for item, image, captions, labels, part in zip(*columns, strict=True)
-        )
-    return found
-
-
 def read_columns(folder: Path, columns: Sequence[str]) -> pyarrow.Table:
     """Read some columns of `pairs.parquet`, in row order.
 
