@@ -16,7 +16,7 @@ from crosshash.pairs.info import read_info
 from crosshash.pairs.labels import sharing_chance
 from crosshash.pairs.source import RawItems
 from tests.acquire.file_server import FileServer
-from tests.datasets.coco_fixture import numbers, pack_coco, write_coco
+from tests.datasets.layouts.coco_fixture import numbers, pack_coco, write_coco
 from tests.datasets.stage_chain import prepare
 from tests.stages.stage_runs import files_of
 

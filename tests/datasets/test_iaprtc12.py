@@ -1,4 +1,4 @@
-"""IAPR TC-12, by a small made-up copy: tests.datasets.iaprtc12_fixture counts its labels by hand."""
+"""IAPR TC-12, by a small made-up copy: tests.datasets.layouts.iaprtc12_fixture counts its labels by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from crosshash.pairs.labels import sharing_chance
 from crosshash.pairs.source import RawItems
 from tests.acquire.file_server import FileServer
 from tests.datasets.folders import picture
-from tests.datasets.iaprtc12_fixture import (
+from tests.datasets.layouts.iaprtc12_fixture import (
     CLASSES,
     NUMBERS,
     annotation,

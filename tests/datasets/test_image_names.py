@@ -14,7 +14,7 @@ import scipy.io
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.pairs.source import Dataset, raw_folder
-from tests.datasets import (
+from tests.datasets.layouts import (
     coco_fixture,
     iaprtc12_fixture,
     mirflickr_fixture,

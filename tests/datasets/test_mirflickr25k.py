@@ -17,7 +17,7 @@ from crosshash.pairs.labels import sharing_chance
 from crosshash.pairs.source import RawItems
 from stages import centers, convert, download, transform
 from tests.acquire.file_server import FileServer
-from tests.datasets.mirflickr_fixture import (
+from tests.datasets.layouts.mirflickr_fixture import (
     ANNOTATIONS,
     COMMON,
     write_archives,

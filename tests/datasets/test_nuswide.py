@@ -17,7 +17,7 @@ from crosshash.pairs.info import read_info
 from crosshash.pairs.labels import sharing_chance
 from crosshash.pairs.source import RawItems
 from tests.acquire.file_server import FileServer
-from tests.datasets.nuswide_fixture import (
+from tests.datasets.layouts.nuswide_fixture import (
     COUNT,
     WORDS,
     name_of,

@@ -17,8 +17,7 @@ from crosshash.pairs.info import read_info
 from crosshash.pairs.labels import sharing_chance
 from crosshash.pairs.source import RawItems
 from tests.acquire.file_server import FileServer
-from tests.datasets.stage_chain import prepare, train_and_score
-from tests.datasets.wikipedia_fixture import (
+from tests.datasets.layouts.wikipedia_fixture import (
     COUNTS,
     GREY,
     LATIN_1,
@@ -28,6 +27,7 @@ from tests.datasets.wikipedia_fixture import (
     sections,
     write_wikipedia,
 )
+from tests.datasets.stage_chain import prepare, train_and_score
 from tests.stages.stage_runs import files_of
 
 Kind = Literal["images", "features"]

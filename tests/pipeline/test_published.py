@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.acquire.file_server import FileServer
-from tests.datasets.coco_fixture import pack_coco, write_coco
+from tests.datasets.layouts.coco_fixture import pack_coco, write_coco
 from tests.projects import copy_project, run
 
 SMALL = (
