@@ -25,7 +25,7 @@ from crosshash.retrieval.codefiles.codeset import (
 )
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
-from crosshash.retrieval.rerank.quantised import read_quantised, read_real
+from crosshash.retrieval.rerank.quantised import QuantisedSet, read_quantised, read_real
 from crosshash.retrieval.scoring.evaluation import evaluate, have_labels, task_map
 from crosshash.retrieval.scoring.printed_table import score_table
 from crosshash.retrieval.scoring.query_scores import write_query_scores
@@ -67,7 +67,8 @@ def main() -> None:
         seed=plan.seed,
         real=_real_queries(query),
     )
-    stages = _two_stages(query, retrieval, plan)
+    quantised = read_quantised(CODES / "quantised.npz", len(retrieval), len(query))
+    stages = _two_stages(query, retrieval, quantised, plan)
     kept = read_bit_index(CODES)
     metrics = {
         "method": plan.method,
@@ -83,6 +84,8 @@ def main() -> None:
         "rerank": two_stage_section(stages, plan.rerank),
         **report.scores(),
         "asymmetric": report.asymmetric_scores(),
+        "partner": report.partner_scores(),
+        "bytes": _bytes(retrieval, quantised),
     }
     _write(report, stages, kept, metrics)
     Console().print(score_table(metrics))
@@ -148,9 +151,24 @@ def _long_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[st
     }
 
 
-def _two_stages(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[str, TwoStageScores]:
+def _bytes(retrieval: CodeSet, quantised: QuantisedSet | None) -> dict[str, int]:
+    """Count what an item of one modality takes in memory to be searched.
+
+    codes: its code; factors: what a second stage of search wants of it; ids: the number of its row, by which
+    an index knows it.
+    """
+    words = np.zeros((0, 0), np.uint8) if quantised is None else quantised.words["image"]
+    return {
+        "codes": retrieval.image.packed.shape[1],
+        "factors": words.shape[1] * words.itemsize,
+        "ids": np.dtype(np.int64).itemsize,
+    }
+
+
+def _two_stages(
+    query: CodeSet, retrieval: CodeSet, found: QuantisedSet | None, plan: EvaluatePlan
+) -> dict[str, TwoStageScores]:
     """Score the vectors of a method that quantises beside its codes; none for others, or without labels."""
-    found = read_quantised(CODES / "quantised.npz", len(retrieval), len(query))
     if found is None or plan.rerank is None or not have_labels(query, retrieval):
         return {}
     real = read_real(CODES / "real.npz", len(retrieval), found.codebook.dictionaries.shape[2])

@@ -64,6 +64,7 @@ def main() -> None:
         statistics["search"] = search_section(plan.kind, measured)
         if quantised is not None:
             write_npz(folder / "quantiser.npz", quantiser(quantised))
+            statistics["quantiser_bytes"] = (folder / "quantiser.npz").stat().st_size
         write_parquet(folder / "items.parquet", items.schema, [items])
         write_json(folder / "statistics.json", statistics)
     write_timings(time.perf_counter() - started, measured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import sys
@@ -21,7 +22,7 @@ from crosshash.config.plans.train import TrainPlan
 from crosshash.config.user_files import check_content
 from crosshash.errors import run_stage
 from crosshash.inference.device import make_deterministic
-from crosshash.inference.model_folder import ModelCard, build_method, save_model
+from crosshash.inference.model_folder import CARD, ModelCard, build_method, save_model
 from crosshash.models.closed_form import ClosedFormMethod
 from crosshash.models.method import TrainedMethod
 from crosshash.models.towers import Tower, build_towers, with_fresh_weights
@@ -124,8 +125,15 @@ def warn_of_few_pictures(info: DatasetInfo, fresh: bool) -> None:
 
 
 def write_timings(seconds: float, pairs: int) -> None:
-    """Keep how long it took beside the results, in a file that no stage and no hash looks at."""
-    timings = {"seconds": round(seconds, 1), "pairs_per_second": round(pairs / seconds)}
+    """Keep how long it took beside the results, in a file that no stage and no hash looks at.
+
+    model: sha256 of the card, of the model that the time is of.
+    """
+    timings = {
+        "seconds": round(seconds, 1),
+        "pairs_per_second": round(pairs / seconds),
+        "model": hashlib.sha256((MODEL / CARD).read_bytes()).hexdigest(),
+    }
     write_json(Path("timings.json"), {"train": timings})
     log.info("trained in %.0f s, validation included", seconds)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from crosshash.artifacts import read_json, write_npz
+from crosshash.artifacts import read_json, read_npz, write_npz
 from crosshash.codes.bit_index import write_bit_index
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CodeSet, read_code_set
@@ -21,6 +21,7 @@ from tests.retrieval import loops
 from tests.retrieval.sets import code_set, random_set, write_set
 
 CODES = Path("artifacts/codes")
+SIDES = ("image", "text")
 OUTPUTS = (
     "metrics.json", "plots/pr.csv", "plots/pr_by_rank.csv", "plots/precision_at_n.csv", "plots/rerank.csv",
     "plots/significance.csv", "artifacts/per_query.parquet", "artifacts/scores.csv",
@@ -89,7 +90,7 @@ def test_the_keys_of_metrics_json() -> None:
         "method", "dataset", "bits", "train_bits", "protocol", "threads", "n_query", "n_retrieval",
         "n_undefined", "n_unlabelled", "n_captionless", "base_rate", "headline", "ties", "undefined",
         "warning", "target_mAP", "train_bits_mAP", "significance", "rerank", "i2t", "t2i", "i2i", "t2t",
-        "asymmetric",
+        "asymmetric", "partner", "bytes",
     ]  # fmt: skip
     for task in ("i2t", "t2i", "i2i", "t2t"):
         assert list(found[task]) == [
@@ -180,6 +181,7 @@ def test_files_scored_by_hand_give_the_same_figures() -> None:
     found = metrics()
     again = score(CODES / "query.npz", CODES / "retrieval.npz", "expected", "skip", 100, 0)
     del again["read_as"], again["measures"]
+    del found["partner"]["asymmetric"]  # files of codes know no real code of a query
     assert again == {key: found[key] for key in again}
 
 
@@ -194,6 +196,7 @@ def test_curves_and_scores_per_query() -> None:
     shown = [name for name in found["asymmetric"]["i2t"] if "_" not in name]
     assert list(queries.columns) == [
         "task", "id", *(str(measure) for measure in MEASURES), *(f"asymmetric {name}" for name in shown),
+        *(f"{way} recall@{k}" for way in ("partner", "asymmetric partner") for k in (1, 5, 10)),
     ]  # fmt: skip
     by_rank, means = pd.read_csv("plots/pr_by_rank.csv"), pd.read_csv("artifacts/scores.csv")
     assert list(by_rank.columns) == ["task", "n", "recall", "precision"]
@@ -237,6 +240,63 @@ def test_what_queries_score_can_be_computed_again() -> None:
             values = {item: again(one) for item, one in wanted.items()}
             assert rows[name].to_dict() == pytest.approx(values, abs=1e-9, rel=0)
         assert metrics()[task]["mAP"] == pytest.approx(rows["AP"].mean(), abs=5.1e-7, rel=0)
+
+
+def test_the_own_partner_is_searched_in_a_labelled_set_too() -> None:
+    """By loops over query and pool, to 1e-12 a query; the pool: all query items and all retrieval items."""
+    prepare()
+    main()
+    found = metrics()["partner"]
+    sets = [read_code_set(CODES / f"{side}.npz") for side in ("query", "retrieval")]
+    codes = {side: np.concatenate([getattr(one, side).signs() for one in sets]).astype(int) for side in SIDES}
+    real = {side: found.astype(int) for side, found in read_npz(CODES / "query_real.npz").items()}
+    queries = pd.read_parquet("artifacts/per_query.parquet")
+    for task, (asks, answers) in {"i2t": ("image", "text"), "t2i": ("text", "image")}.items():
+        rows = queries[queries["task"] == task].set_index("id")
+        for way, section, asking in (("", found, codes), ("asymmetric ", found["asymmetric"], real)):
+            chances = {k: [] for k in (1, 5, 10)}
+            for row in range(12):
+                likeness = [int(sum(asking[asks][row] * item)) for item in codes[answers]]
+                nearer = sum(one > likeness[row] for one in likeness)
+                tied = sum(one == likeness[row] for one in likeness)
+                for k in chances:
+                    chances[k].append(sum(nearer + place < k for place in range(tied)) / tied)
+            for k, values in chances.items():
+                assert section[task][f"recall@{k}"] == pytest.approx(np.mean(values), abs=5.1e-7)
+                low, high = (section[task][f"recall@{k}_{end}"] for end in ("low", "high"))
+                assert low <= section[task][f"recall@{k}"] <= high
+                by_id = dict(zip(sets[0].ids.tolist(), values, strict=True))
+                column = rows[f"{way}partner recall@{k}"]
+                assert column.to_dict() == pytest.approx({one: by_id[one] for one in rows.index}, abs=1e-12)
+
+
+def test_without_labels_the_partner_alone_is_scored() -> None:
+    prepare(labelled=False)
+    main()
+    found = metrics()
+    for way, tasks in ((found["partner"], found), (found["partner"]["asymmetric"], found["asymmetric"])):
+        for task in ("i2t", "t2i"):
+            assert way[task]["recall@5"] == tasks[task]["recall@5"]
+    assert not [name for name in pd.read_parquet("artifacts/per_query.parquet") if "partner" in name]
+
+
+def test_bytes_of_an_item() -> None:
+    """16 bits are 2 bytes; no second stage; a row number of 64 bits. Eight words of a byte with HQ's."""
+    prepare()
+    main()
+    assert metrics()["bytes"] == {"codes": 2, "factors": 0, "ids": 8}
+    generator = np.random.default_rng(0)
+    write_npz(
+        CODES / "quantised.npz",
+        {
+            "used": np.array(True),
+            "codebook": generator.normal(size=(8, 256, 4)).astype(np.float32),
+            **{name: generator.integers(0, 256, (130, 8), np.uint8) for name in SIDES},
+            **{f"query_{name}": generator.normal(size=(12, 4)).astype(np.float32) for name in SIDES},
+        },
+    )
+    main()
+    assert metrics()["bytes"] == {"codes": 2, "factors": 8, "ids": 8}
 
 
 def test_under_published_the_measure_of_the_paper_is_shown_and_named() -> None:

@@ -68,6 +68,7 @@ def test_the_encode_stage_s_files_and_the_same_codes_as_mat_score_the_same(tmp_p
         "protocol": "strict",
         **report.counts(),
         **report.scores(),
+        "partner": report.partner_scores(),
         "measures": report.measures(),
     }
     assert list(own["measures"]["t2i"]) == ["mAP", *(str(measure) for measure in MEASURES[1:])]

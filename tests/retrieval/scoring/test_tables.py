@@ -91,6 +91,23 @@ def test_intervals_as_a_file_holds_them() -> None:
     assert row[["mean", "low", "high"]].tolist() == [scores[f"mAP{end}"] for end in ("", "_low", "_high")]
 
 
+def test_the_own_partner_stands_below_what_labels_score() -> None:
+    """i2t and t2i alone have one; by asymmetric distance where that was scored."""
+    report, metrics = figures()
+    metrics["partner"] = report.partner_scores()
+    metrics["partner"]["asymmetric"] = {
+        task: {"recall@1": 0.75, "recall@5": 1, "recall@10": 1} for task in PAIR
+    }
+    text = shown(metrics)
+    (line,) = lines_of(text, "partner recall@5")
+    assert line.split()[2:] == [f"{metrics['partner'][task]['recall@5']:.4f}" for task in PAIR]
+    assert text.splitlines()[text.splitlines().index(line) - 1].split() == ["asymmetric", "0.7500", "0.7500"]
+    assert "partner" not in shown(metrics | {"base_rate": None})
+
+
+PAIR = ("i2t", "t2i")
+
+
 def test_rows_of_the_curves_and_of_the_queries() -> None:
     """To 6 decimals, those of the queries to 12."""
     report, _ = figures()
@@ -100,7 +117,8 @@ def test_rows_of_the_curves_and_of_the_queries() -> None:
     assert list(radius.columns) == ["task", "recall", "precision"]
     assert list(rank.columns) == ["task", "n", "recall", "precision"]
     assert list(precision.columns) == ["task", "n", "precision"]
-    assert list(queries.columns) == ["task", "id", *map(str, MEASURES)]
+    partner = [f"partner recall@{k}" for k in (1, 5, 10)]
+    assert list(queries.columns) == ["task", "id", *map(str, MEASURES), *partner]
     assert list(queries.index) == list(range(len(queries)))
     for task, part in report.tasks.items():
         rows = radius[radius["task"] == task]

@@ -1,11 +1,11 @@
-"""Scores of sets without labels: does a query find its own partner, the other half of its pair?
+"""Does a query find its own partner, the other half of its pair? Needs pairs and no labels.
 
-Shapes: Q queries, q those of a block, N items of the pool, W bytes of a code.
+Shapes: Q queries, q those of a block, N items of the pool, W bytes of a code, K its bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from crosshash.codes.hamming import distances
 from crosshash.retrieval.measures.ranking_measures import Measure
 from crosshash.retrieval.ranking.asymmetric import RealSearch
+from crosshash.retrieval.ranking.compiled import compiled
 from crosshash.retrieval.ranking.histogram import Side
+from crosshash.retrieval.ranking.parallel import over_blocks
 from crosshash.retrieval.ranking.tied_ranking import Ranking, Ties
 
-BLOCK = 1 << 24  # distances held at once
+BLOCK = 1 << 20  # distances held at once by a thread
+Distances = NDArray[np.uint16] | NDArray[np.float32]
 
 
 def partner_scores(
@@ -26,12 +29,9 @@ def partner_scores(
 
     Packed codes; the first Q rows of the pool are the partners in the same order.
     """
-    rankings = []
-    step = max(1, BLOCK // len(pool_NW))
-    for start in range(0, len(query_QW), step):
-        partner_q = np.arange(start, min(start + step, len(query_QW)))
-        rankings.append(_ranking(distances(query_QW[partner_q], pool_NW), partner_q, ties))
-    return {str(measure): np.concatenate([measure(ranking) for ranking in rankings]) for measure in measures}
+    step, count = max(1, BLOCK // len(pool_NW)), len(query_QW)
+    blocks = (range(start, min(start + step, count)) for start in range(0, count, step))
+    return _scores(lambda rows: distances(query_QW[rows.start : rows.stop], pool_NW), blocks, measures, ties)
 
 
 def real_partner_scores(
@@ -40,29 +40,49 @@ def real_partner_scores(
     """Do the same by asymmetric distance, with real codes of the queries."""
     labels = np.zeros((len(pool_NW), 0), np.uint8)
     search = RealSearch(levels_QK, pool_NW, Side.of(pool_NW, labels), Side.of(pool_NW, labels))
-    rankings = [
-        _ranking(search.distances(rows), np.arange(rows.start, rows.stop), ties) for rows in search.blocks()
-    ]
-    return {str(measure): np.concatenate([measure(ranking) for ranking in rankings]) for measure in measures}
+    return _scores(search.distances, search.blocks(), measures, ties)
 
 
-def _ranking(
-    distance_qN: NDArray[np.uint16] | NDArray[np.float32], partner_q: NDArray[np.intp], ties: Ties
-) -> Ranking:
+def _scores(
+    find: Callable[[range], Distances], blocks: Iterable[range], measures: Sequence[Measure], ties: Ties
+) -> dict[str, NDArray[np.float64]]:
+    """Score blocks of queries, whose distances to the pool `find` gives."""
+
+    def work(rows: range) -> list[NDArray[np.float64]]:
+        ranking = _ranking(find(rows), np.arange(rows.start, rows.stop), ties)
+        return [measure(ranking) for measure in measures]
+
+    parts = over_blocks(work, blocks)
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return {str(measure): column for measure, column in zip(measures, columns, strict=True)}
+
+
+def _ranking(distance_qN: Distances, partner_q: NDArray[np.intp], ties: Ties) -> Ranking:
     """Rank as three groups: nearer than the partner, tied with it, farther; rules for ties move the tied."""
     queries, pool = distance_qN.shape
-    own_q1 = distance_qN[np.arange(queries), partner_q][:, None]
-    nearer_q, tied_q = (distance_qN < own_q1).sum(axis=1), (distance_qN == own_q1).sum(axis=1)
+    nearer_q, tied_q, earlier_q = _around(distance_qN, partner_q).T
     if ties != "expected":
-        before_qN = np.arange(pool) < partner_q[:, None]
-        earlier_q = {
-            "optimistic": np.zeros_like(tied_q),
-            "pessimistic": tied_q - 1,
-            "by_id": ((distance_qN == own_q1) & before_qN).sum(axis=1),
-        }[ties]
-        nearer_q, tied_q = nearer_q + earlier_q, np.ones_like(tied_q)
+        moved_q = {"optimistic": np.zeros_like(tied_q), "pessimistic": tied_q - 1, "by_id": earlier_q}[ties]
+        nearer_q, tied_q = nearer_q + moved_q, np.ones_like(tied_q)
     items_q3 = np.stack([nearer_q, tied_q, pool - nearer_q - tied_q], axis=1).astype(np.float64)
     relevant_q3 = np.zeros_like(items_q3)
     relevant_q3[:, 1] = 1
     grades_q2 = np.tile(np.array([pool - 1, 1]), (queries, 1))
     return Ranking(items_q3, relevant_q3, relevant_q3, grades_q2)
+
+
+@compiled
+def _around(distance_qN: Distances, partner_q: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Count items nearer than the partner, as near (it among them), and of these those before it: [q, 3]."""
+    found_q3 = np.zeros((len(distance_qN), 3), np.int64)
+    for q in range(len(distance_qN)):
+        partner = partner_q[q]
+        own, nearer, tied, earlier = distance_qN[q, partner], 0, 0, 0
+        for j in range(partner):
+            nearer += distance_qN[q, j] < own
+            earlier += distance_qN[q, j] == own
+        for j in range(partner, distance_qN.shape[1]):
+            nearer += distance_qN[q, j] < own
+            tied += distance_qN[q, j] == own
+        found_q3[q] = nearer, earlier + tied, earlier
+    return found_q3

@@ -1,4 +1,4 @@
-"""Scores of hash codes in the four search tasks, by labels, or by the own partner where there are none."""
+"""Scores of hash codes in the four search tasks, by labels, and by the own partner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet, Modality, check_fit
 from crosshash.retrieval.measures.average_precision import AP
-from crosshash.retrieval.measures.instance import partner_scores, real_partner_scores
 from crosshash.retrieval.measures.mean_ap import Undefined, mean_average_precision
 from crosshash.retrieval.measures.precision_recall import curve_ranks
 from crosshash.retrieval.measures.ranking_measures import Measure, PrecisionWithin, RecallWithin
@@ -18,7 +17,8 @@ from crosshash.retrieval.ranking.asymmetric import RealSearch
 from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.ranking.tied_ranking import Ties
 from crosshash.retrieval.scoring.nothing_learnt import nothing_learnt
-from crosshash.retrieval.scoring.report_measures import HIDDEN, MEASURES, PARTNER_MEASURES
+from crosshash.retrieval.scoring.partner import score_partners
+from crosshash.retrieval.scoring.report_measures import HIDDEN, MEASURES
 from crosshash.retrieval.scoring.scores import RetrievalReport, TaskReport, compared, written
 from crosshash.retrieval.scoring.tasks import TaskScores, score_task
 from crosshash.seeding import stream
@@ -42,6 +42,8 @@ def evaluate(
 ) -> RetrievalReport:
     """Score all four tasks by labels, or i2t and t2i by the own partner where a side has no labelled item.
 
+    i2t and t2i are scored by the own partner beside labels too.
+
     real: real codes int8[Q, K] of the queries by modality; with them every task is also scored by asymmetric
     distance, and the difference to Hamming distance on the same queries.
 
@@ -54,25 +56,29 @@ def evaluate(
     check_fit(query, retrieval, ("the query set", "the retrieval set"))
     base_rate, n_undefined = None, 0
     labelled = have_labels(query, retrieval)
+    tasks: dict[str, TaskReport] = {}
     if labelled:
         found = {task: _by_labels(query, retrieval, task, ties, undefined, headline, None) for task in TASKS}
         n_undefined = max(scores.n_undefined for scores, _ in found.values())
         pairs = int(query.has_labels.sum()) * int(retrieval.has_labels.sum())
         base_rate = found["i2i"][0].relevant_pairs / pairs
         tasks = {task: report for task, (_, report) in found.items()}
-    else:
-        tasks = {task: _by_partner(query, retrieval, task, ties) for task in CROSS_MODAL}
-    tasks = {
-        task: report.with_intervals(bootstrap, stream(seed, "bootstrap", task))
-        for task, report in tasks.items()
-    }
+    tasks, partner, real_partner = (
+        {task: report.with_intervals(bootstrap, _draws(seed, task)) for task, report in reports.items()}
+        for reports in (
+            tasks,
+            _by_partner(query, retrieval, ties, None),
+            _by_partner(query, retrieval, ties, real) if real else {},
+        )
+    )
+    tasks = tasks or partner
     asymmetric = {}
     for task, by_code in tasks.items() if real else ():
+        draws = _draws(seed, task)
         if labelled:
             _, by_real = _by_labels(query, retrieval, task, ties, undefined, headline, real)
         else:
-            by_real = _by_partner(query, retrieval, task, ties, real)
-        draws = stream(seed, "bootstrap", task)
+            by_real = real_partner[task]
         asymmetric[task] = compared(by_real.with_intervals(bootstrap, draws), by_code, bootstrap, draws)
     sides = (query, retrieval)
     return RetrievalReport(
@@ -89,7 +95,17 @@ def evaluate(
         tasks=tasks,
         warning=nothing_learnt(tasks, retrieval, ties),
         asymmetric=asymmetric,
+        partner=partner,
+        real_partner=real_partner,
     )
+
+
+def _by_partner(query: CodeSet, retrieval: CodeSet, ties: Ties, real: Real | None) -> dict[str, TaskReport]:
+    return {task: score_partners(query, retrieval, task, ties, real) for task in CROSS_MODAL}
+
+
+def _draws(seed: int, task: str) -> np.random.Generator:
+    return stream(seed, "bootstrap", task)
 
 
 def have_labels(query: CodeSet, retrieval: CodeSet) -> bool:
@@ -185,23 +201,3 @@ def _by_labels(
 def _curve(items: int) -> list[int]:
     """Where precision is measured in a set of so many items: up to 1000, or up to all of them."""
     return [*(n for n in CURVE if n < items), *([items] if items <= CURVE[-1] else [])]
-
-
-def _by_partner(
-    query: CodeSet, retrieval: CodeSet, task: str, ties: Ties, real: Real | None = None
-) -> TaskReport:
-    """Search the other half of every query pair, among those of all query and retrieval items."""
-    asks, answers = TASKS[task]
-    rows = np.flatnonzero(query.has_text)
-    if not rows.size:
-        raise CrosshashError(f"{task}: no query has both image and text, so no partner can be found.")
-    own = query.packed(answers)
-    others = np.setdiff1d(np.flatnonzero(query.has(answers)), rows)
-    pool = np.concatenate([own[rows], own[others], retrieval.packed(answers)[retrieval.has(answers)]])
-    if real is None:
-        values = partner_scores(query.packed(asks)[rows], pool, PARTNER_MEASURES, ties=ties)
-    else:
-        values = real_partner_scores(real[asks][rows], pool, PARTNER_MEASURES, ties=ties)
-    last = PARTNER_MEASURES[-1]
-    chance = (str(last), min(1.0, last.k / len(pool)))
-    return TaskReport(query.ids[rows], values, tuple(values), {}, np.empty((0, 2)), np.empty((0, 3)), chance)

@@ -41,7 +41,20 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
             table.add_row("  95 %", *(f"{part['low']:.3f}-{part['high']:.3f}" for part in found), style="dim")
         for cells in _asymmetric(metrics, name, tasks):
             table.add_row(*cells)
+    for cells in _partner(metrics, tasks):
+        table.add_row(*cells)
     return table
+
+
+def _partner(metrics: Mapping[str, Any], tasks: Iterable[str]) -> Iterator[list[str]]:
+    """Give the rows of the own partner beside labels, by Hamming and by asymmetric distance."""
+    partner = metrics.get("partner")
+    if not partner or metrics["base_rate"] is None:
+        return
+    for name in (name for name in partner["i2t"] if not name.endswith(("_low", "_high"))):
+        for words, found in ((f"partner {name}", partner), ("  asymmetric", partner.get("asymmetric"))):
+            if found:
+                yield [words, *(f"{found[task][name]:.4f}" if task in found else "" for task in tasks)]
 
 
 def _asymmetric(metrics: Mapping[str, Any], measure: str, tasks: Iterable[str]) -> Iterator[list[str]]:

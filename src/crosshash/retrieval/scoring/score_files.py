@@ -46,6 +46,7 @@ def score(
         "protocol": protocol,
         **report.counts(),
         **report.scores(),
+        "partner": report.partner_scores(),
         "measures": report.measures(),
     }
 

@@ -57,6 +57,18 @@ class TaskReport:
                 means["mAP_low"], means["mAP_high"] = map(_rounded, self.intervals[name])
         return means
 
+    def with_ends(self) -> dict[str, float]:
+        """Give the mean of every measure and the ends of its interval, rounded: name, name_low, name_high."""
+        found: dict[str, float] = {}
+        for name, values in self.values.items():
+            low, high = self.intervals[name]
+            found |= {
+                written(name): _rounded(values.mean()),
+                f"{written(name)}_low": _rounded(low),
+                f"{written(name)}_high": _rounded(high),
+            }
+        return found
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -90,7 +102,8 @@ class RetrievalReport:
 
     base_rate and headline, the name of what the protocol compares methods by, are None without labels;
     warning: that nothing seems to have been learnt, in a sentence, or None. asymmetric: the tasks by
-    asymmetric distance; empty where the queries' real codes are not known.
+    asymmetric distance; empty where the queries' real codes are not known. partner, real_partner: i2t and t2i
+    by the own partner, by Hamming and by asymmetric distance.
     """
 
     bits: int
@@ -106,6 +119,8 @@ class RetrievalReport:
     tasks: dict[str, TaskReport]
     warning: str | None
     asymmetric: dict[str, Compared] = field(default_factory=dict)
+    partner: dict[str, TaskReport] = field(default_factory=dict)
+    real_partner: dict[str, TaskReport] = field(default_factory=dict)
 
     def counts(self) -> dict[str, Any]:
         """Give what the scores stand for, as in metrics.json."""
@@ -137,6 +152,14 @@ class RetrievalReport:
             }
             for task, one in self.asymmetric.items()
         }
+
+    def partner_scores(self) -> dict[str, Any]:
+        """Give the scores by the own partner, as in metrics.json."""
+        by_code, by_real = (
+            {task: report.with_ends() for task, report in reports.items()}
+            for reports in (self.partner, self.real_partner)
+        )
+        return by_code | ({"asymmetric": by_real} if by_real else {})
 
     def measures(self) -> dict[str, dict[str, dict[str, float]]]:
         """Give mean, low and high of every measure, those that are not shown too, by task and name."""

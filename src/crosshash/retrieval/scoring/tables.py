@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crosshash.retrieval.scoring.report_measures import MEASURES
-from crosshash.retrieval.scoring.scores import DIGITS, RetrievalReport, written
+from crosshash.retrieval.scoring.scores import DIGITS, RetrievalReport, TaskReport, written
 
 QUERY_DIGITS = 12
-ASYMMETRIC = "asymmetric"
-"""Begins the names of measures by asymmetric distance."""
+ASYMMETRIC, PARTNER = "asymmetric", "partner"
+"""Begin the names of measures by asymmetric distance, and by the own partner where there are labels too."""
 
 
 def radius_table(report: RetrievalReport) -> pd.DataFrame:
@@ -48,13 +48,11 @@ def query_table(report: RetrievalReport) -> pd.DataFrame:
     """Give columns task, id and the measures: one row per task and scored query.
 
     Sets without labels have the columns of label-based measures too, empty, beside recall@1, 5 and 10. What
-    queries score by asymmetric distance stands in columns of its own.
+    queries score by asymmetric distance, and by their own partner beside labels, has columns of its own.
     Rounded to twelve decimals: another computation agrees, and the last bits of a sum do not show.
     """
     parts = [
-        pd.DataFrame(
-            {"task": task, "id": part.ids.astype(object), **part.values, **_asymmetric(report, task)}
-        )
+        pd.DataFrame({"task": task, "id": part.ids.astype(object), **part.values, **_beside(report, task)})
         for task, part in report.tasks.items()
     ]
     table = pd.concat(parts, ignore_index=True)
@@ -62,15 +60,25 @@ def query_table(report: RetrievalReport) -> pd.DataFrame:
     return table.reindex(columns=list(columns)).round(QUERY_DIGITS)
 
 
-def _asymmetric(report: RetrievalReport, task: str) -> dict[str, NDArray[np.float64]]:
-    """Give the shown measures by asymmetric distance, of the queries that are scored both ways."""
-    if task not in report.asymmetric:
-        return {}
-    found, ids = report.asymmetric[task].report, report.tasks[task].ids
+def _beside(report: RetrievalReport, task: str) -> dict[str, NDArray[np.float64]]:
+    """Give what else the task's queries score: the shown measures by asymmetric distance, the own partner."""
+    found: dict[str, NDArray[np.float64]] = {}
+    ids = report.tasks[task].ids
+    if task in report.asymmetric:
+        found |= _of_queries(report.asymmetric[task].report, ids, ASYMMETRIC)
+    if report.base_rate is not None and task in report.partner:
+        found |= _of_queries(report.partner[task], ids, PARTNER)
+        if task in report.real_partner:
+            found |= _of_queries(report.real_partner[task], ids, f"{ASYMMETRIC} {PARTNER}")
+    return found
+
+
+def _of_queries(found: TaskReport, ids: NDArray[np.str_], prefix: str) -> dict[str, NDArray[np.float64]]:
+    """Give the shown measures of these queries, NaN for those that are not scored that way."""
     place = {name: row for row, name in enumerate(found.ids.tolist())}
     rows = np.array([place.get(name, -1) for name in ids.tolist()])
     return {
-        f"{ASYMMETRIC} {written(name)}": np.where(rows >= 0, found.values[name][rows], np.nan)
+        f"{prefix} {written(name)}": np.where(rows >= 0, found.values[name][rows], np.nan)
         for name in found.shown
     }
 
