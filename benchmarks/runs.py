@@ -66,6 +66,11 @@ def train_and_score(project: Path, presets: Sequence[str], settings: Sequence[st
     return Run(metrics, _kept_epoch(project), training["seconds"], training["pairs_per_second"], megabytes)
 
 
+def run_stages(project: Path, stages: Sequence[str], settings: Sequence[str]) -> None:
+    """Run stages by params.yaml and the settings, on what earlier ones left; in a process of its own."""
+    _alone(_stages, project, stages, (), settings)
+
+
 def _kept_epoch(project: Path) -> dict[str, float]:
     epoch = read_json(project / "artifacts/model/model.json")["best_epoch"]
     curves = (

@@ -33,9 +33,12 @@ def leaderboard(
     dataset: Annotated[
         list[str] | None, typer.Option(help="Only this data set; may be given several times.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw bytes against each measure into a .png, .svg or .pdf.")
+    ] = None,
     project: Project = Path(),
 ) -> None:
-    """Lay all experiments out as one table: method by data set and bits, means and deviations over seeds."""
+    """Lay all experiments out as one table, method by data set and bits, and below it what a byte buys."""
     with told():
         from crosshash.artifacts import write_text
         from crosshash.experiments.collect import collect_runs
@@ -55,6 +58,10 @@ def leaderboard(
             )
         board = build_leaderboard(runs, left_out, measure, dataset or ())
         text = _written(board, chosen)
+        if plot is not None:
+            from crosshash.experiments.table.pareto_plot import write_plot
+
+            write_plot(board, plot)
         if output is not None:
             write_text(output, text)
     print(text if output is None else f"{output.resolve()}", end="" if output is None else "\n")

@@ -74,6 +74,14 @@ def published_of(method: str) -> Published:
     return found
 
 
+def supervised_by(method: str) -> bool | None:
+    """Say whether a method learns from labels; None for one that there is not."""
+    if method not in METHODS:
+        return None
+    section = importlib.import_module(f"crosshash.config.methods.{method}").MethodSection
+    return bool(section.supervised)
+
+
 def _params_model() -> type[CommonParams]:
     """Join the common part with one section per method and per data set, found by their files."""
     fields: dict[str, Any] = {"dataset": (Literal[DATASETS], ...), "method": (Literal[METHODS], ...)}

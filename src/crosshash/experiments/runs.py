@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from crosshash.errors import CrosshashError
+from crosshash.experiments.costs import Costs, read_costs
 from crosshash.experiments.files import METRICS, SCORES, Files, read_metrics, read_scores, read_settings
 from crosshash.experiments.unfinished import why_unfinished
 from crosshash.retrieval.codefiles.codeset import TASKS
+from crosshash.retrieval.scoring.tables import PARTNER
 
 ROUNDING = 2e-6
 """Figures of metrics.json have six decimals, of older per_query.parquet too."""
@@ -23,7 +25,7 @@ class Run:
 
     settings: params.yaml by dotted key, empty where the folder has none; metrics: metrics.json; scores:
     per_query.parquet, task and id and a column per measure, None where it could not be had; unfinished:
-    why the scores may be of other settings.
+    why the scores may be of other settings; costs: bytes and seconds.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Run:
     metrics: Mapping[str, Any]
     scores: pd.DataFrame | None
     unfinished: str | None
+    costs: Costs = field(default_factory=Costs)
 
     @property
     def method(self) -> str:
@@ -62,7 +65,9 @@ class Run:
 
     def mean(self, task: str, measure: str) -> float | None:
         """Give a mean over the queries, as metrics.json states it, or of the scores by query."""
-        stated = (self.metrics.get(task) or {}).get(measure)
+        own = measure.startswith(f"{PARTNER} ")  # beside labels it has a section of its own
+        section = self.metrics.get(PARTNER) or {} if own else self.metrics
+        stated = (section.get(task) or {}).get(measure.removeprefix(f"{PARTNER} "))
         if stated is not None:
             return float(stated)
         scores = self.by_query(task)
@@ -81,9 +86,8 @@ def read_run(name: str, files: Files) -> Run:
         CrosshashError: there are no scores, or a file is damaged, or they are of different runs.
     """
     metrics, settings = read_metrics(name, files), read_settings(name, files)
-    run = Run(
-        name, settings, metrics, read_scores(name, files), why_unfinished(name, files, metrics, settings)
-    )
+    unfinished = why_unfinished(name, files, metrics, settings)
+    run = Run(name, settings, metrics, read_scores(name, files), unfinished, read_costs(files, metrics))
     for task in TASKS:
         stated, scores = (metrics.get(task) or {}).get("mAP"), run.by_query(task)
         found = float(scores["mAP"].mean()) if "mAP" in scores else stated

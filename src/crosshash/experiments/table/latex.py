@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from crosshash.experiments.table.cells import Cell
 from crosshash.experiments.table.leaderboard import Group, Leaderboard
+from crosshash.experiments.table.points_table import POINTS, heads, text_rows
 from crosshash.experiments.table.words import columns, conditions, label, notes, score, source, sources
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
@@ -47,10 +48,32 @@ def latex_table(board: Leaderboard) -> str:
         )
         lines.append(_line([rf"\textit{{{escaped(one.title)}, published}} [{number}]", *values]))
     lines += [r"\bottomrule", r"\end{tabular}", r"\end{table*}"]
+    for group in range(len(board.groups)):
+        lines += _points(board, group)
     lines += [
         f"% not in the table: {' '.join(f'{one.name}: {one.reason}'.split())}" for one in board.left_out
     ]
     return "\n".join(lines) + "\n"
+
+
+def _points(board: Leaderboard, group: int) -> list[str]:
+    """Write the table of costs and scores of a group."""
+    head = heads(board)
+    body = []
+    for row in text_rows(board, group):
+        marked = zip(map(escaped, row.cells), row.bold, strict=True)
+        body.append(_line(rf"\textbf{{{cell}}}" if bold else cell for cell, bold in marked))
+    return [
+        r"\begin{table*}",
+        r"\centering",
+        rf"\caption{{{escaped(f'{board.groups[group].title}: what a byte buys. {POINTS}')}}}",
+        rf"\begin{{tabular}}{{ll{'r' * (len(head) - 2)}}}",
+        r"\toprule",
+        _line(map(escaped, head)),
+        r"\midrule",
+        *body,
+        *(r"\bottomrule", r"\end{tabular}", r"\end{table*}"),
+    ]
 
 
 def escaped(text: str) -> str:

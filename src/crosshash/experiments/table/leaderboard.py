@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crosshash.config.params import supervised_by
 from crosshash.errors import CrosshashError
 from crosshash.experiments.collect import LeftOut
 from crosshash.experiments.conditions import conditions_of, differing, in_words, ran_on, split_of
@@ -13,6 +14,7 @@ from crosshash.experiments.near import did_you_mean
 from crosshash.experiments.runs import Run
 from crosshash.experiments.settings import row_settings, telling
 from crosshash.experiments.table.cells import Cell, task_cells
+from crosshash.experiments.table.points import Point, points_of
 from crosshash.report.printed_scores import METHODS, comparable_figures
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
@@ -37,12 +39,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Row:
-    """A method with one choice of settings; settings: those that its other rows have otherwise."""
+    """A method with one choice of settings; settings: those that its other rows have otherwise.
+
+    cells: by Hamming distance; points: what it costs, and its scores by either distance.
+    """
 
     method: str
     title: str
     settings: dict[str, Any]
     cells: tuple[Cell, ...]
+    points: tuple[Point, ...]
 
     def cell(self, group: int, bits: int, task: str) -> Cell | None:
         """Give the cell of a column, if there is one."""
@@ -87,7 +93,7 @@ def build_leaderboard(
     if unknown := [name for name in datasets if name not in there]:
         raise CrosshashError(f"no run on {', '.join(unknown)}; there are runs on: {', '.join(there)}.")
     wanted = [run for run in runs if not datasets or run.dataset in datasets]
-    having = [run for run in wanted if any(run.mean(task, measure) is not None for task in CROSS_MODAL)]
+    having = [run for run in wanted if _has(run, measure)]
     if not having:
         raise CrosshashError(_no_measure(wanted, measure))
     lacking = [LeftOut(run.name, f"has no {measure}") for run in wanted if run not in having]
@@ -98,6 +104,14 @@ def build_leaderboard(
     for run in sorted(having, key=lambda one: (ran_on(one), one.name)):
         places[ran_on(run)] = (*places.get(ran_on(run), ()), run.name)
     return Leaderboard(measure, tuple(groups), tuple(rows), tuple(printed), places, (*left_out, *lacking))
+
+
+def _has(run: Run, measure: str) -> bool:
+    """Say whether a run has the measure by either distance; items that are no bits know one alone."""
+    asymmetric = run.metrics.get("asymmetric") or {}
+    return any(
+        run.mean(task, measure) is not None or measure in asymmetric.get(task, {}) for task in CROSS_MODAL
+    )
 
 
 def _no_measure(runs: Iterable[Run], measure: str) -> str:
@@ -123,6 +137,7 @@ def _rows(runs: Sequence[Run], groups: Sequence[Group], members: Sequence[int], 
     keys = [(run.method, row_settings(run.settings, run.method, run.dataset)) for run in runs]
     found = _distinct(keys)
     cells: list[list[Cell]] = [[] for _ in found]
+    points: list[list[Point]] = [[] for _ in found]
     for group in range(len(groups)):
         places: dict[tuple[int, int], list[Run]] = {}
         for run, of, key in sorted(zip(runs, members, keys, strict=True), key=lambda one: _order(one[0])):
@@ -131,12 +146,17 @@ def _rows(runs: Sequence[Run], groups: Sequence[Group], members: Sequence[int], 
         for task in CROSS_MODAL:
             for row, cell in task_cells(places, group, task, measure):
                 cells[row].append(cell)
+        for (bits, row), same in sorted(places.items()):
+            points[row] += points_of(same, group, bits, measure, supervised_by(found[row][0]))
     rows = []
     for method in dict.fromkeys(method for method, _ in found):
         mine = [row for row, (name, _) in enumerate(found) if name == method]
         told = telling([found[row][1] for row in mine])
         title = METHODS.get(method, method)
-        rows += [Row(method, title, own, tuple(cells[row])) for row, own in zip(mine, told, strict=True)]
+        rows += [
+            Row(method, title, own, tuple(cells[row]), tuple(points[row]))
+            for row, own in zip(mine, told, strict=True)
+        ]
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from crosshash.experiments.table.leaderboard import Leaderboard
+from crosshash.experiments.table.points_table import POINTS, heads, text_rows
 from crosshash.experiments.table.words import columns, conditions, label, notes, score, source, sources
 
 
@@ -33,9 +34,22 @@ def markdown_table(board: Leaderboard) -> str:
         *(f"{group.title}: {conditions(group)}." for group in board.groups),
         *(f"[{number}] {text}" for number, text in enumerate(sources(board), 1)),
     ]
+    for number, group in enumerate(board.groups):
+        lines += ["", f"{group.title}: what a byte buys", "", *_points(board, number)]
+    below.insert(1, POINTS)
     if board.left_out:
         below += ["Not in the table:", *(f"{one.name}: {one.reason}" for one in board.left_out)]
     return "\n".join([*lines, "", *(f"- {_safe(line)}" for line in below)]) + "\n"
+
+
+def _points(board: Leaderboard, group: int) -> list[str]:
+    """Write the table of costs and scores of a group."""
+    head = heads(board)
+    lines = [_line(head), _line(["---", *("---:" for _ in head[1:])])]
+    for row in text_rows(board, group):
+        marked = zip(row.cells, row.bold, strict=True)
+        lines.append(_line([f"**{cell}**" if bold else cell for cell, bold in marked]))
+    return lines
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from importlib.resources import files
 
 from markupsafe import Markup, escape
 
-from crosshash.experiments.table import words
+from crosshash.experiments.table import points_table, words
 from crosshash.experiments.table.leaderboard import Leaderboard
+from crosshash.experiments.table.pareto_plot import pareto_svg
 from crosshash.report.templates import environment_of
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
@@ -22,6 +23,8 @@ def leaderboard_page(board: Leaderboard) -> str:
         board=board,
         tasks=CROSS_MODAL,
         words=words,
+        points=points_table,
+        pareto_svg=pareto_svg,
         style=Markup(style),  # noqa: S704 - a file of this package
     )
 
