@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 INSTALLED := .venv/.installed
 
-.PHONY: repro test check lint bench mutants faults install chromium clean
+.PHONY: repro test check lint bench pareto mutants faults install chromium clean
 
 repro: install  ## run the pipeline, then show the scores
 	@dvc repro
@@ -40,6 +40,9 @@ bench: install  ## speed, printed as ratios measured in one run
 	@python -m benchmarks.rerank
 	@python -m benchmarks.search
 	@dvc repro --quiet && python -m benchmarks.service
+
+pareto: install  ## which method, how many bytes: table and plot in pareto/; FEATURES=/data/vectors for your own
+	@python -m benchmarks.pareto $(FEATURES)
 
 FOLDER ?= codes centers index retrieval methods training
 SHARE ?= 1
