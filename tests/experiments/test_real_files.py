@@ -18,3 +18,13 @@ def test_a_run_against_itself(trained_project: Path) -> None:
     assert found.conditions["ties"] == "expected"
     for one in found.differences:
         assert abs(one.a - (run.mean(one.task, one.measure) or 0.0)) < 2e-6
+
+
+def test_what_it_costs_is_recorded(trained_project: Path) -> None:
+    """Codes of so many bits, the number of a row; on disk these and the head of the file; seconds of its model."""
+    run = find_run(str(trained_project), trained_project)
+    assert (run.costs.codes, run.costs.factors, run.costs.ids) == (run.bits / 8, 0, 8)
+    assert run.costs.disk is not None
+    assert run.bits / 8 + 8 < run.costs.disk < run.bits / 8 + 16
+    assert run.costs.seconds is not None
+    assert 0 <= (run.mean("i2t", "partner recall@10") or -1) <= 1

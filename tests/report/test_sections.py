@@ -210,3 +210,22 @@ def test_scores_of_chance_are_told_at_the_top(default_page: str, write_run: Call
     assert "Warning: no sign of <anything> learnt." in words
     assert words.index("Warning:") < words.index("95 % interval")
     assert "Warning:" not in Page(default_page).words()
+
+
+def test_partners_stand_below_what_labels_score(default_page: str, write_run: Callable[..., Path]) -> None:
+    """By both distances, for the tasks that have partners; a run from before they were scored has no such rows."""
+    assert "partner recall@1" not in default_page
+    path = write_run() / "metrics.json"
+    by_code, by_real = (
+        {task: {"recall@1": mean, "recall@1_low": 0.1, "recall@1_high": 0.9} for task in ("i2t", "t2i")}
+        for mean in (0.4321, 0.5432)
+    )
+    write_json(path, read_json(path) | {"partner": by_code | {"asymmetric": by_real}})
+    page = render(path.parent)
+    for cell in (
+        "partner recall@1",
+        "0.4321<small>0.1000–0.9000</small>",
+        "the same by asymmetric distance",
+        "0.5432<",
+    ):
+        assert cell in page
