@@ -21,7 +21,7 @@ def test_a_run_against_itself(trained_project: Path) -> None:
 
 
 def test_what_it_costs_is_recorded(trained_project: Path) -> None:
-    """Codes of so many bits, the number of a row; on disk these and the head of the file; seconds of its model."""
+    """Codes of so many bits, the number of a row; on disk these and the file's head; seconds of its model."""
     run = find_run(str(trained_project), trained_project)
     assert (run.costs.codes, run.costs.factors, run.costs.ids) == (run.bits / 8, 0, 8)
     assert run.costs.disk is not None

@@ -213,7 +213,7 @@ def test_scores_of_chance_are_told_at_the_top(default_page: str, write_run: Call
 
 
 def test_partners_stand_below_what_labels_score(default_page: str, write_run: Callable[..., Path]) -> None:
-    """By both distances, for the tasks that have partners; a run from before they were scored has no such rows."""
+    """By both distances; a run from before they were scored has no such rows."""
     assert "partner recall@1" not in default_page
     path = write_run() / "metrics.json"
     by_code, by_real = (
