@@ -19,6 +19,7 @@ from crosshash.codes.hashcodes import HashCodes, pack, unpack
 from crosshash.codes.quantiser import Codebook
 from crosshash.codes.real_codes import query_levels
 from crosshash.codes.trained_codes import Block, ModelFacts, TrainedCodes, read_trained_codes
+from crosshash.codes.vector_code import VectorCode
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.encode import EncodePlan
 from crosshash.config.plans.infer import InferPlan
@@ -29,13 +30,14 @@ from crosshash.inference.distance_choice import choose_distance
 from crosshash.inference.packing import Packed, PackedItems, delivered, pack_items
 from crosshash.pairs.labelled_items import LabelledItems, read_labelled_items
 from crosshash.retrieval.codefiles.codeset import MODALITIES, CodeSet, Modality
+from crosshash.retrieval.codefiles.real_queries import NAME as REAL_QUERIES
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
 TRANSFORM = Path("artifacts/transform.npz")
 CENTERS = Path("artifacts/centers/short.npz")
 CODES = Path("artifacts/codes")
-REAL_QUERIES, DISTANCE = "query_real.npz", "distance.json"
+DISTANCE = "distance.json"
 Arrays = dict[str, np.ndarray]
 log = logging.getLogger(__name__)
 
@@ -51,19 +53,20 @@ def main(dataset: str) -> None:
     if facts.train_bits != plan.train_bits or outputs.items != len(items):
         raise CrosshashError(f"{OUTPUTS}: is of another model or data set. Run `dvc repro infer`.")
     asked = np.arange(len(items)) if facts.dictionaries is not None else items.rows("query", "val")
-    packed = pack_items(real_codes(outputs, data), len(items), plan.train_bits, matrix, asked)
+    code = facts.vector_code
+    packed = pack_items(real_codes(outputs, data), len(items), plan.train_bits, matrix, asked, code)
     chosen = bit_index(facts, packed, items, plan)
     short = short_codes(packed, chosen, plan)
     with atomic_path(CODES) as folder:
         folder.mkdir()
-        write_sides(folder, packed, short, items, book, plan)
+        write_sides(folder, packed, short, items, book, plan, code)
         queries = real_levels(packed, items.rows("query"), matrix, chosen)
         write_npz(folder / REAL_QUERIES, {str(one): levels for one, levels in queries.items()})
         write_distance(
             folder,
-            code_set(short, packed, items, items.rows("val"), plan.bits),
+            code_set(short, packed, items, items.rows("val"), plan.bits, code),
             real_levels(packed, items.rows("val"), matrix, chosen),
-            code_set(short, packed, items, items.rows("train"), plan.bits),
+            code_set(short, packed, items, items.rows("train"), plan.bits, code),
         )
         write_quantised(folder, facts, packed, items)
         write_bit_index(folder, chosen)
@@ -103,9 +106,14 @@ def bit_index(
 
 
 def code_set(
-    codes: Packed, packed: PackedItems, items: LabelledItems, rows: np.ndarray, bits: int
+    codes: Packed,
+    packed: PackedItems,
+    items: LabelledItems,
+    rows: np.ndarray,
+    bits: int,
+    code: VectorCode | None = None,
 ) -> CodeSet:
-    """Put codes of some rows together with what is known of the items."""
+    """Put codes of some rows together with what is known of the items; code: how vectors are stored."""
     return CodeSet(
         HashCodes(codes["image"][rows], bits, items.ids[rows]),
         HashCodes(codes["text"][rows], bits, items.ids[rows]),
@@ -113,6 +121,7 @@ def code_set(
         np.array(items.classes, dtype=np.str_),
         packed.has_text[rows],
         np.asarray(items.labels[rows].any(axis=1)),
+        code,
     )
 
 
@@ -123,6 +132,7 @@ def write_sides(
     items: LabelledItems,
     book: CenterBook | None,
     plan: EncodePlan,
+    code: VectorCode | None,
 ) -> None:
     """Write the codes of queries and retrieval set, their targets as codes, and both for MATLAB."""
     targets: Arrays = {"used": np.array(book is not None)}
@@ -131,7 +141,7 @@ def write_sides(
         rows = items.rows(*parts)
         long = code_set(packed.long, packed, items, rows, plan.train_bits)
         write_npz(folder / f"{name}_long.npz", code_arrays(long))
-        sides[name] = code_set(short, packed, items, rows, plan.bits)
+        sides[name] = code_set(short, packed, items, rows, plan.bits, code)
         write_npz(folder / f"{name}.npz", code_arrays(sides[name]))
         if book is not None:
             targets[name] = target_codes(book, items.labels[rows])
@@ -181,7 +191,8 @@ def write_quantised(folder: Path, facts: ModelFacts, packed: PackedItems, items:
 
 def code_arrays(codes: CodeSet) -> Arrays:
     """Lay out codes of one length as docs/architecture.md says."""
-    return {
+    told = {} if codes.vector_code is None else codes.vector_code.arrays()
+    return told | {
         "image": codes.image.packed,
         "text": codes.text.packed,
         "labels": codes.labels,
@@ -204,16 +215,19 @@ def target_codes(book: CenterBook, labels: np.ndarray) -> np.ndarray:
 def matlab_arrays(sides: dict[str, CodeSet]) -> Arrays:
     """Lay out codes as published code writes them: +-1 int8 for images and texts, 0/1 labels.
 
-    That layout has no word for an absent text or label: items that lack
-    one are left out (labels count only where some item has any).
+    What is stored as vectors is written decoded, float32. That layout has no word for an absent text or
+    label: items that lack one are left out (labels count only where some item has any).
     """
     arrays: Arrays = {}
     labelled = any(side.has_labels.any() for side in sides.values())
     for letter, name in (("q", "query"), ("r", "retrieval")):
         side = sides[name]
         whole = side.has_text & (side.has_labels | (not labelled))
-        arrays[f"{letter}_img"] = unpack(side.image.packed[whole], side.bits)
-        arrays[f"{letter}_txt"] = unpack(side.text.packed[whole], side.bits)
+        for key, codes in (("img", side.image.packed), ("txt", side.text.packed)):
+            if side.vector_code is None:
+                arrays[f"{letter}_{key}"] = unpack(codes[whole], side.bits)
+            else:
+                arrays[f"{letter}_{key}"] = side.vector_code.decode(codes[whole]).astype(np.float32)
         arrays[f"{letter}_l"] = side.labels[whole]
     return arrays
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from crosshash.artifacts import atomic_path, read_npz, write_json
@@ -15,14 +14,9 @@ from crosshash.codes.bit_index import BitIndex, read_bit_index
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.errors import CrosshashError, listed, run_stage
-from crosshash.retrieval.codefiles.codeset import (
-    CROSS_MODAL,
-    MODALITIES,
-    CodeSet,
-    Modality,
-    check_fit,
-    read_code_set,
-)
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet, check_fit, read_code_set
+from crosshash.retrieval.codefiles.real_queries import NAME as REAL_QUERIES
+from crosshash.retrieval.codefiles.real_queries import read_real_queries
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.retrieval.rerank.quantised import QuantisedSet, read_quantised, read_real
@@ -65,7 +59,7 @@ def main() -> None:
         headline=AP(plan.headline_k, plan.headline_norm),
         bootstrap=plan.bootstrap,
         seed=plan.seed,
-        real=_real_queries(query),
+        real=read_real_queries(CODES / REAL_QUERIES, query),
     )
     quantised = read_quantised(CODES / "quantised.npz", len(retrieval), len(query))
     stages = _two_stages(query, retrieval, quantised, plan)
@@ -79,7 +73,7 @@ def main() -> None:
         "threads": plan.threads,
         **report.counts(),
         "target_mAP": _target_map(query, retrieval, plan),
-        "train_bits_mAP": _long_map(*long, plan),
+        "train_bits_mAP": None if retrieval.vector_code else _long_map(*long, plan),
         "significance": significance_section(kept, *long, plan.ties, plan.undefined, plan.seed),
         "rerank": two_stage_section(stages, plan.rerank),
         **report.scores(),
@@ -87,6 +81,8 @@ def main() -> None:
         "partner": report.partner_scores(),
         "bytes": _bytes(retrieval, quantised),
     }
+    if retrieval.vector_code is not None:
+        metrics["vectors"] = retrieval.vector_code.kind
     _write(report, stages, kept, metrics)
     Console().print(score_table(metrics))
     if metrics["warning"]:
@@ -107,19 +103,6 @@ def _read(query_name: str, retrieval_name: str, bits: int) -> tuple[CodeSet, Cod
         raise CrosshashError(f"codes and plan are of different runs; run `dvc repro`:\n{listed(problems)}")
     check_fit(*sets, (str(paths[0]), str(paths[1])))
     return sets
-
-
-def _real_queries(query: CodeSet) -> dict[Modality, NDArray[np.int8]]:
-    """Read what the codes of the queries are the signs of."""
-    path = CODES / "query_real.npz"
-    arrays = read_npz(path)
-    shape = (len(query), query.bits)
-    found: dict[Modality, NDArray[np.int8]] = {one: arrays[one] for one in MODALITIES if one in arrays}
-    if len(found) < len(MODALITIES) or any(
-        one.shape != shape or one.dtype != np.int8 for one in found.values()
-    ):
-        raise CrosshashError(f"{path}: its rows are not those of the codes; run `dvc repro encode`.")
-    return found
 
 
 def _target_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> float | None:

@@ -55,11 +55,13 @@ def main() -> None:
         folder.mkdir()
         statistics: dict[str, Any] = {"bits": codes.bits, "encoder": read_json(ENCODER)}
         statistics["distance"] = plan.distance if plan.distance != "auto" else read_json(DISTANCE)["chosen"]
+        if codes.vector_code is not None:
+            statistics["vectors"] = codes.vector_code.kind
         for modality, (asking, task) in ASKING.items():
             index, measured[task] = build(codes, modality, asking, plan)
             index.save(folder / f"{modality}.faiss")
             size = (folder / f"{modality}.faiss").stat().st_size
-            statistics[modality] = _statistics(index, codes.bits, size)
+            statistics[modality] = _statistics(index, codes, size)
             tell(index, modality, plan.kind, statistics[modality]["distinct_codes"])
         statistics["search"] = search_section(plan.kind, measured)
         if quantised is not None:
@@ -79,6 +81,8 @@ def build(
     rows = np.flatnonzero(codes.has(modality))
     queries = codes.packed(asking)[codes.has(asking)]
     seed = stream_seed(plan.seed, "index", modality)
+    if codes.vector_code is not None:
+        return CodeIndex.build(codes.packed(modality)[rows], rows), []
     index = CodeIndex.build(codes.packed(modality)[rows], rows, plan.kind, queries, seed)
     return index, compare_kinds(index, queries, seed)
 
@@ -154,9 +158,13 @@ def _items(data: Path, codes: CodeSet) -> pa.Table:
     )
 
 
-def _statistics(index: CodeIndex, bits: int, size: int) -> dict[str, Any]:
-    """Say what the index is; count items, bytes of the file, distinct codes, the share of +1 for each bit."""
-    balance = (unpack(index.packed, bits) > 0).mean(axis=0).round(6).tolist() if len(index) else []
+def _statistics(index: CodeIndex, codes: CodeSet, size: int) -> dict[str, Any]:
+    """Say what the index is; count items, bytes of the file, distinct codes, the share of +1 for each bit.
+
+    Bytes of vectors have no such share.
+    """
+    signs = len(index) and codes.vector_code is None
+    balance = (unpack(index.packed, codes.bits) > 0).mean(axis=0).round(6).tolist() if signs else []
     return {
         "items": len(index),
         "kind": index.kind,

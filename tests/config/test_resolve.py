@@ -223,3 +223,45 @@ def test_threads_have_no_part_on_cuda(plans: Plans) -> None:
 def test_a_split_file_beside_sizes_is_refused(plans: Plans, sizes: dict[str, float]) -> None:
     with pytest.raises(CrosshashError, match=r"split\.file .*-S split\.query=null -S split\.train=null"):
         plans(split__file="params.yaml", **sizes)
+
+
+@pytest.mark.parametrize(
+    ("quantiser", "bits", "dims"), [("none", 64, 4), ("pq", 32, 32), ("rabitq", 32, 16), ("itq", 31, 31)]
+)
+def test_dimensions_are_those_that_the_bits_have_room_for(
+    plans: Plans, quantiser: str, bits: int, dims: int
+) -> None:
+    found = plans(method="cca", bits=bits, cca__quantiser=quantiser)
+    assert [found[name].train_bits for name in ("train", "encode")] == [dims, dims]  # type: ignore[attr-defined]
+    assert found["encode"].bits == bits  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("quantiser", "bits", "told"),
+    [
+        ("none", 8, "16 bits a dimension, a float16. Choose 16."),
+        ("none", 40, "Choose 32 or 48."),
+        ("pq", 30, "4 bits for each 4 dimensions. Choose 28 or 32."),
+        ("rabitq", 16, "16 bits for a factor, and 1 a dimension. Choose 17."),
+    ],
+)
+def test_bits_that_a_quantiser_cannot_fill_are_refused(
+    plans: Plans, quantiser: str, bits: int, told: str
+) -> None:
+    with pytest.raises(
+        CrosshashError, match=rf"bits: {bits} is not what the quantiser {quantiser}"
+    ) as refused:
+        plans(method="ridge", bits=bits, ridge__quantiser=quantiser)
+    assert str(refused.value).endswith(told)
+
+
+@pytest.mark.parametrize("quantiser", ["none", "pq", "rabitq"])
+def test_hamming_distance_of_stored_vectors_is_refused(plans: Plans, quantiser: str) -> None:
+    chosen = {"method": "cca", "cca__quantiser": quantiser, "bits": 32}
+    for key, value in (("distance", "hamming"), ("kind", "ivf"), ("kind", "hnsw"), ("kind", "multihash")):
+        told = rf"index\.{key}: {value}: there is no Hamming distance .* cca\.quantiser: {quantiser} "
+        with pytest.raises(CrosshashError, match=told):
+            plans(**chosen, **{f"index__{key}": value})
+        plans(**chosen | {"cca__quantiser": "itq"}, **{f"index__{key}": value})
+    plans(**chosen, index__distance="asymmetric")
+    plans(**chosen, index__kind="auto")

@@ -141,3 +141,24 @@ def test_fewer_pairs_than_dimensions_do_not_explode() -> None:
     assert found < 4 * known
     with pytest.raises(CrosshashError, match="only 4 dimensions"):
         solved(made(bits=5), few)
+
+
+def test_floats_are_the_projections_themselves_and_codes_of_vectors_are_turned() -> None:
+    whole = items()
+    plain, floats = (solved(made(quantiser=one), whole) for one in ("sign", "none"))
+    assert torch.equal(plain.image_weight, floats.image_weight)
+    turned, factor = (solved(made(quantiser=one), whole) for one in ("itq", "rabitq"))
+    assert torch.equal(turned.image_weight, factor.image_weight)
+    found = [model.vector_code() for model in (plain, turned, floats, factor)]
+    assert [code and (code.kind, code.dims) for code in found] == [None, None, ("none", 3), ("rabitq", 3)]
+
+
+def test_more_dimensions_than_there_are_are_told_with_the_bits_that_they_take() -> None:
+    with pytest.raises(CrosshashError, match=r"bits: 96 \(6 dimensions\), but canonical .* only 5 dim"):
+        solved(made(6, "none"), items())
+
+
+def test_of_fewer_pairs_than_words_there_is_no_product_quantiser() -> None:
+    model = solved(made(4, "pq"), items(7))
+    with pytest.raises(CrosshashError, match=r"pq needs 16 vectors .* only 14 images and texts"):
+        model.fit_vector_code(model.look_at([items(7)]).sample, 0)

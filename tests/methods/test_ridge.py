@@ -81,3 +81,31 @@ def test_signs_alone_give_no_more_bits_than_classes() -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(CrosshashError, match=r"all training items have the same labels.*cca"):
         solved(made(4), items(classes=1))
+
+
+def test_floats_give_no_more_dimensions_than_classes_and_quantisers_that_turn_give_more() -> None:
+    with pytest.raises(CrosshashError, match=r"bits: 64 \(4 dimensions\), .* only 3 .*pq, rabitq"):
+        solved(made(4, "none"), items())
+    for quantiser in ("pq", "rabitq"):
+        found = solved(made(8, quantiser), items()).encode_image(items().image)
+        assert found.shape == (60, 8)
+        assert np.linalg.matrix_rank(found.numpy(), tol=1e-4) == 3
+
+
+def test_fewer_pairs_than_dimensions_do_not_explode() -> None:
+    """Five pairs in six dimensions; values of other items are of the size of theirs."""
+    whole = items()
+    few = PairBatch(*(part[:5] for part in (whole.image, whole.text, whole.labels, whole.index)))
+    model = solved(made(2), few)
+    known, found = (model.encode_image(one.image).abs().max() for one in (few, whole))
+    assert found.isfinite()
+    assert found < 4 * known
+
+
+def test_constant_columns_do_no_harm() -> None:
+    whole = items()
+    text = whole.text.clone()
+    text[:, 3:] = 0
+    model = solved(made(3), PairBatch(whole.image, text, whole.labels, whole.index))
+    assert model.encode_text(text).isfinite().all()
+    assert not model.text_weight[3:].any()

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from crosshash.codes.hashcodes import pack
+from crosshash.codes.real_codes import to_half
+from crosshash.codes.vector_code import fit_words
 from crosshash.methods import cca, ridge
 from crosshash.models.towers import build_towers
 from crosshash.protocols import PairBatch
@@ -15,6 +17,7 @@ from crosshash.training.checkpoint import Epoch
 from crosshash.training.closed_form import CORRELATION, Solved, correlation, solve
 from crosshash.training.fabric import open_fabric
 from tests.methods.cases import IMAGE, TEXT, FixedBatches, pairs
+from tests.retrieval import loops
 
 TRAIN, VAL = pairs("vectors", 40), pairs("vectors", 12, seed=1)
 
@@ -25,8 +28,10 @@ def solved(
     val: PairBatch | None = VAL,
     penalty: Any = "auto",  # noqa: ANN401
     seed: int = 0,
+    quantiser: Any = "itq",  # noqa: ANN401
 ) -> tuple[Solved, list[Epoch], Any]:
-    model = method.build(*build_towers(IMAGE, TEXT), 4, None, "itq", penalty)
+    dims = 3 if quantiser == "none" else 4  # as many as there are classes
+    model = method.build(*build_towers(IMAGE, TEXT), dims, None, quantiser, penalty)
     rows = list[Epoch]()
     found = solve(
         open_fabric("cpu", "fp32"), model, FixedBatches(train), None if val is None else FixedBatches(val),
@@ -97,3 +102,35 @@ def test_the_seed_turns_the_rotation() -> None:
     first, again, other = (solved(cca, seed=seed)[0].state for seed in (0, 0, 1))
     assert all(torch.equal(value, again[key]) for key, value in first.items())
     assert not torch.equal(first["image_weight"], other["image_weight"])
+
+
+@pytest.mark.parametrize("quantiser", ["none", "pq", "rabitq"])
+def test_scores_of_stored_vectors_are_those_of_inner_products(quantiser: str) -> None:
+    """Of the values: words are fitted to those of the penalty that is kept, and to no others."""
+    found, rows, model = solved(ridge, quantiser=quantiser)
+    code = model.vector_code()
+    assert code is not None
+    if quantiser == "pq":
+        values = [
+            to_half(model.code_of(name, model.look_at([TRAIN]).sample[name])) for name in ("image", "text")
+        ]
+        assert (code.words == fit_words(np.concatenate(values), 0)).all()
+    best = rows[found.number - 1]
+    assert "quantisation" not in best
+    assert best["val_i2t"] + best["val_t2i"] == max(row["val_i2t"] + row["val_t2i"] for row in rows)
+    query, items = model.encode_image(VAL.image).numpy(), model.encode_text(TRAIN.text).numpy()
+    precisions = []
+    for row, scores in enumerate(query @ items.T):
+        shared = (VAL.labels[row] * TRAIN.labels).sum(dim=1).int().tolist()
+        if any(shared):
+            pairs = list(zip((-scores).tolist(), shared, strict=True))
+            precisions.append(loops.Expected(pairs).ap())  # type: ignore[arg-type]
+    assert best["val_i2t"] == pytest.approx(np.mean(precisions), abs=1e-12)
+    again = solved(ridge, quantiser=quantiser)[0].state
+    assert all(torch.equal(value, again[key]) for key, value in found.state.items())
+
+
+def test_without_validation_pairs_nothing_is_told_of_stored_vectors() -> None:
+    found, rows, _ = solved(cca, val=None, quantiser="pq")
+    assert (found.number, rows) == (1, [{}])
+    assert found.state["words"].any()

@@ -109,14 +109,11 @@ class Codebook:
 def start_codebook(vectors: Vectors, dictionaries: int, words: int, seed: int) -> Codebook:
     """k-means on each of M blocks of d / M dimensions; zeros elsewhere.
 
-    vectors: float32[N, d]. k-means sees some of them where there are many. It runs on one thread: the sums of
-    several are added up in the order in which they end.
+    vectors: float32[N, d].
 
     Raises:
         CrosshashError: M does not divide d, or there are fewer vectors than words.
     """
-    from sklearn.cluster import KMeans
-
     dim = vectors.shape[1]
     if dim % dictionaries:
         raise CrosshashError(
@@ -126,16 +123,29 @@ def start_codebook(vectors: Vectors, dictionaries: int, words: int, seed: int) -
         raise CrosshashError(
             f"params.yaml: hq.words: {words} words, but only {len(vectors)} training vectors. Lower hq.words."
         )
-    width = dim // dictionaries
-    chosen = stream(seed, "k-means", "items").permutation(len(vectors))[: KMEANS_ITEMS * words]
     book = np.zeros((dictionaries, words, dim), np.float32)
+    for m, means in enumerate(block_means(vectors, dictionaries, words, seed)):
+        book[m, :, m * means.shape[1] : (m + 1) * means.shape[1]] = means
+    return Codebook(book)
+
+
+def block_means(vectors: Vectors, dictionaries: int, words: int, seed: int) -> Vectors:
+    """Run k-means on each of M blocks of d / M dimensions of float32[N, d]: float32[M, W, d / M].
+
+    It sees some of the vectors where there are many. It runs on one thread: the sums of several are added up
+    in the order in which they end.
+    """
+    from sklearn.cluster import KMeans
+
+    width = vectors.shape[1] // dictionaries
+    chosen = stream(seed, "k-means", "items").permutation(len(vectors))[: KMEANS_ITEMS * words]
+    found = np.zeros((dictionaries, words, width), np.float32)
     with threadpool_limits(1):
         for m in range(dictionaries):
-            block = slice(m * width, (m + 1) * width)
             state = stream_seed(seed, "k-means", m) % 2**32
             means = KMeans(words, n_init=1, max_iter=KMEANS_ROUNDS, random_state=state)
-            book[m, :, block] = means.fit(vectors[chosen, block]).cluster_centers_
-    return Codebook(book)
+            found[m] = means.fit(vectors[chosen, m * width : (m + 1) * width]).cluster_centers_
+    return found
 
 
 def fit_codebook(vectors: Vectors, words: Words, size: int) -> Codebook:

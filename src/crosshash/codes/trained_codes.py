@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from crosshash.artifacts import altered, missing, read_json, read_npz, write_json, write_npz
 from crosshash.checksums import BLANK, AlteredError, check, seal
+from crosshash.codes.vector_code import VectorCode
 from crosshash.errors import CrosshashError, full_disk_named
 
 CARD, FACTS, ITEMS = "outputs.json", "model.npz", "items.npz"
@@ -43,7 +44,8 @@ class ModelFacts:
     """What becomes of the codes of a model is told by these, and nothing else of it.
 
     digest: of the model, in hex. significances: float64[K] by measure, of methods whose code is cut.
-    dictionaries: float32[M, W, K] with known: int64[S, M], of methods that quantise.
+    dictionaries: float32[M, W, K] with known: int64[S, M], of methods that quantise. vector_code: how items
+    are stored, where it is not by signs.
     """
 
     digest: str
@@ -51,6 +53,7 @@ class ModelFacts:
     significances: Mapping[str, NDArray[np.float64]] | None = None
     dictionaries: NDArray[np.float32] | None = None
     known: NDArray[np.int64] | None = None
+    vector_code: VectorCode | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ def write_trained_codes(folder: Path, facts: ModelFacts, items: int, blocks: Ite
     arrays: dict[str, np.ndarray] = {SIGNIFICANCE + name: one for name, one in significances.items()}
     if facts.dictionaries is not None and facts.known is not None:
         arrays |= {"dictionaries": facts.dictionaries, "known": facts.known}
+    if facts.vector_code is not None:
+        arrays |= facts.vector_code.arrays()
     write_npz(folder / FACTS, arrays)
     card = {"model": facts.digest, "train_bits": facts.train_bits, "items": items, "kept": blocks is not None}
     write_json(folder / CARD, card)
@@ -115,6 +120,7 @@ def read_trained_codes(folder: Path) -> TrainedCodes:
             significances or None,
             arrays.get("dictionaries"),
             arrays.get("known"),
+            VectorCode.of_arrays(arrays),
         )
         return TrainedCodes(folder, facts, card["items"], card["kept"])
     except KeyError as error:

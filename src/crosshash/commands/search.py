@@ -104,12 +104,14 @@ def warn(searcher: Searcher, project: Path) -> None:
 
 
 def _table(hits: Sequence[Hit], title: str | None) -> Table:
-    """Lay out hits; scores only where items were ordered by them."""
+    """Lay out hits; scores only where items were ordered by them, distances where there are any."""
     scored = any(hit.score is not None for hit in hits)
-    heads = ("distance", *(["score"] if scored else []), "id", "caption", "labels")
+    far = any(hit.distance is not None for hit in hits)
+    heads = (*(["distance"] if far else []), *(["score"] if scored else []), "id", "caption", "labels")
     table = Table(*heads, box=SIMPLE_HEAD, title=title and escape(title), title_justify="left")
     for hit in hits:
         score = "" if hit.score is None else f"{hit.score:.3f}"
-        cells = (str(hit.distance), *([score] if scored else []), hit.id, hit.caption, ", ".join(hit.labels))
+        distance = [str(hit.distance)] if far else []
+        cells = (*distance, *([score] if scored else []), hit.id, hit.caption, ", ".join(hit.labels))
         table.add_row(*map(escape, cells))  # a caption may hold what rich takes for markup
     return table

@@ -6,6 +6,15 @@ from typing import ClassVar, Literal
 
 from crosshash.config.published_protocol import Published
 from crosshash.config.section import Positive, Section
+from crosshash.errors import CrosshashError
+
+STORED = {"none": (16, 0), "pq": (4, 0), "rabitq": (1, 16)}
+"""By quantiser of vectors: bits that come together, and bits beside them."""
+TOLD = {
+    "none": "16 bits a dimension, a float16",
+    "pq": "4 bits for each 4 dimensions",
+    "rabitq": "16 bits for a factor, and 1 a dimension",
+}
 
 
 class MethodSettings(Section):
@@ -27,6 +36,10 @@ class MethodSettings(Section):
         """Length that the network learns: the one delivered, unless the method has a length of its own."""
         return bits
 
+    def stores_vectors(self) -> bool:
+        """Whether items are kept as vectors, not as signs: then there is no Hamming distance."""
+        return False
+
     def training_knows_bits(self) -> bool:
         """Whether the loss looks at the delivered code too, so that a new `bits` means a new training."""
         return False
@@ -38,7 +51,28 @@ class ClosedFormSettings(MethodSettings):
     frozen: ClassVar[bool] = True
     published: ClassVar[Published] = Published(k=None, norm="min", undefined="skip", splits={})
 
-    quantiser: Literal["sign", "rotation", "itq"]
+    quantiser: Literal["sign", "rotation", "itq", "none", "pq", "rabitq"]
+
+    def trained_bits(self, bits: int) -> int:
+        """Dimensions that are projected to, so that an item takes the `bits` delivered; `VectorCode.bits`.
+
+        Raises:
+            CrosshashError: there is no such number of dimensions.
+        """
+        step, beside = STORED.get(self.quantiser, (1, 0))
+        dims, rest = divmod(bits - beside, step)
+        if dims < 1 or rest:
+            least = beside + step
+            near = sorted({max(least, bits - rest), max(least, bits - rest + step)})
+            raise CrosshashError(
+                f"params.yaml: bits: {bits} is not what the quantiser {self.quantiser} stores of an item: "
+                f"{TOLD[self.quantiser]}. Choose {' or '.join(map(str, near))}."
+            )
+        return bits if self.quantiser == "pq" else dims
+
+    def stores_vectors(self) -> bool:
+        """Whether items are kept as vectors, not as signs."""
+        return self.quantiser in STORED
 
 
 class PenalisedSettings(ClosedFormSettings):

@@ -37,7 +37,8 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
     params = follow_protocol(params)
     place = _place(params)
     train_bits = params.method_section.trained_bits(params.bits)
-    if train_bits < params.bits:
+    _check_distance(params)
+    if train_bits < params.bits and not params.method_section.stores_vectors():
         raise CrosshashError(
             f"params.yaml: bits: {params.bits} is more than {params.method}.train_bits {train_bits}; "
             f"set {params.method}.train_bits to at least {params.bits}, or lower bits."
@@ -209,6 +210,22 @@ def _check_split(params: CommonParams) -> None:
         raise CrosshashError(
             "params.yaml: split.file says who is query and who is trained on; with it split.query and "
             "split.train must be null: -S split.query=null -S split.train=null"
+        )
+
+
+def _check_distance(params: CommonParams) -> None:
+    """Refuse searches by Hamming distance where items are kept as vectors."""
+    wanted = {
+        f"index.distance: {params.index.distance}": params.index.distance == "hamming",
+        f"index.kind: {params.index.kind}": params.index.kind not in ("flat", "auto"),
+    }
+    problems = [key for key, bad in wanted.items() if bad and params.method_section.stores_vectors()]
+    if problems:
+        quantiser = getattr(params.method_section, "quantiser", "")
+        raise CrosshashError(
+            f"params.yaml: {' and '.join(problems)}: there is no Hamming distance of what "
+            f"{params.method}.quantiser: {quantiser} stores of an item. Choose index.distance: auto "
+            "and index.kind: auto, or the quantiser itq, rotation or sign."
         )
 
 

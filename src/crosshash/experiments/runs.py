@@ -36,6 +36,11 @@ class Run:
     costs: Costs = field(default_factory=Costs)
 
     @property
+    def stores_vectors(self) -> bool:
+        """Say whether its items are vectors: asymmetric distance is then the only one, and stands first."""
+        return "vectors" in self.metrics
+
+    @property
     def method(self) -> str:
         """Key of the method, such as twdh."""
         return str(self.metrics["method"])

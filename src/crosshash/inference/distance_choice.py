@@ -19,14 +19,20 @@ DATABASE = 10_000
 
 @dataclass(frozen=True)
 class DistanceChoice:
-    """A distance; validation: mAP of the validation queries by distance and task; None: not scored."""
+    """A distance; validation: mAP of the validation queries by distance and task; None: not scored.
+
+    only: there is no other distance to choose.
+    """
 
     chosen: Distance
     validation: dict[str, dict[str, float]] | None
+    only: bool = False
 
     @property
     def reason(self) -> str:
         """Why, in words for people."""
+        if self.only:
+            return "items are stored as vectors, of which there is no Hamming distance"
         if self.validation is None:
             return "there are no validation queries with labels; the finer one is taken"
         means = {name: sum(scores.values()) / len(scores) for name, scores in self.validation.items()}
@@ -41,6 +47,8 @@ def choose_distance(
 
     real: real codes int8[N, K] of the validation queries. Of equal means it is Hamming distance.
     """
+    if train.vector_code is not None:
+        return DistanceChoice("asymmetric", None, only=True)
     if val is None:
         return DistanceChoice("asymmetric", None)
     scores: dict[str, dict[str, float]] = {}

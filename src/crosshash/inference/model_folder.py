@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,8 @@ def model_facts(model: Model) -> ModelFacts:
     if isinstance(method, Quantising):
         book = method.dictionaries().cpu().numpy()
         known = method.known_words().cpu().numpy().astype(np.int64)
-    return ModelFacts(model.digest, model.card.train_bits, significances, book, known)
+    facts = ModelFacts(model.digest, model.card.train_bits, significances, book, known)
+    return replace(facts, vector_code=method.vector_code())
 
 
 def digest_on_disk(folder: Path) -> str:

@@ -12,6 +12,7 @@ from crosshash.centers.transform import Matrix, transformed
 from crosshash.codes.bit_index import Index
 from crosshash.codes.hashcodes import pack
 from crosshash.codes.trained_codes import Block
+from crosshash.codes.vector_code import VectorCode
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 
 Packed = dict[Modality, NDArray[np.uint8]]
@@ -21,8 +22,9 @@ Packed = dict[Modality, NDArray[np.uint8]]
 class PackedItems:
     """Hash codes of N items in the order of the pair table, and the real ones of some.
 
-    long, short: by modality, uint8[N, ceil(K/8)] as trained and as the transform gives it; zeros where there
-    is no text. real: by modality, float16[R, K], of the rows int64[R] that were asked for.
+    long, short: by modality, uint8[N, ceil(K/8)] as trained and as the transform gives it, or as vectors are
+    stored; zeros where there is no text. real: by modality, float16[R, K], of the rows int64[R] that were
+    asked for.
     """
 
     has_text: NDArray[np.bool_]
@@ -39,11 +41,26 @@ def delivered(real: NDArray[np.floating], matrix: Matrix | None, kept: Index | N
     return real.astype(np.float32) if matrix is None else transformed(real, matrix)
 
 
+def stored(
+    real: NDArray[np.floating], matrix: Matrix | None, kept: Index | None, code: VectorCode | None
+) -> NDArray[np.uint8]:
+    """Give what is stored of real codes float16[N, K]: their shortened signs, or their vectors."""
+    if code is not None:
+        return code.encode(real.astype(np.float16))
+    return pack(delivered(real, matrix, kept))
+
+
 def pack_items(
-    blocks: Iterable[Block], items: int, train_bits: int, matrix: Matrix | None, wanted: NDArray[np.int64]
+    blocks: Iterable[Block],
+    items: int,
+    train_bits: int,
+    matrix: Matrix | None,
+    wanted: NDArray[np.int64],
+    code: VectorCode | None = None,
 ) -> PackedItems:
-    """Pack all blocks; `wanted`: rows whose real codes are given too."""
+    """Pack all blocks; `wanted`: rows whose real codes are given too; code: how vectors are stored."""
     short_bits = train_bits if matrix is None else matrix.shape[1] // 2
+    short_bits = short_bits if code is None else code.bits
     place = np.full(items, -1)
     place[wanted] = np.arange(len(wanted))
     found = PackedItems(
@@ -60,7 +77,7 @@ def pack_items(
             real = block.image if modality == "image" else block.text
             there = np.ones(len(real), bool) if modality == "image" else block.has_text
             long = pack(real)
-            short = long if matrix is None else pack(transformed(real, matrix))
+            short = stored(real, matrix, None, code) if code or matrix is not None else long
             found.long[modality][block.rows] = long * there[:, None]
             found.short[modality][block.rows] = short * there[:, None]
             found.real[modality][place[block.rows[asked]]] = real[asked]

@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crosshash.codes.real_codes import to_half
+from crosshash.codes.vector_code import GROUP, KINDS, WORDS, VectorCode, fit_words
 from crosshash.errors import CrosshashError
 from crosshash.models.frozen import Frozen, feature_width
 from crosshash.models.method import Method
@@ -24,7 +26,7 @@ from crosshash.projections.covariance import Covariance, Matrix
 from crosshash.projections.rotation import itq, random_rotation
 from crosshash.protocols import PairBatch, TrainingInputs
 
-Quantiser = Literal["sign", "rotation", "itq"]
+Quantiser = Literal["sign", "rotation", "itq", "none", "pq", "rabitq"]
 Features = Mapping[str, NDArray[np.float32]]
 """By name: `image` and `text` float32[N, D], `labels` float32[N, C], rows of length 1."""
 Known = Mapping[tuple[str, str], Matrix]
@@ -34,6 +36,8 @@ SAMPLE = 10_000
 """Pairs whose features are kept: rotations are fitted to them, and validation queries search them."""
 ROWS = 1_024
 """Pairs added to the covariances at once: small batches would wait for memory."""
+PLAIN = ("sign", "none")
+"""Quantisers of the projections as they are: no rotation changes an inner product of floats."""
 CONSTANT = 1e-10
 """Share of a column's mean square below which its variance is what rounding left."""
 
@@ -48,6 +52,8 @@ class Seen:
 
 class ClosedFormMethod(Method):
     """A method whose code is sign((x - mean) W R): W is solved from covariances, the rotation R fitted to W.
+
+    Some quantisers store vectors instead of signs, see `VectorCode`.
 
     needs: whose covariances; what_limits: what has only so many dimensions, in words; spreads: whether a
     rotation may deliver more bits than there are dimensions; own_units: columns of vectors are brought to one
@@ -77,6 +83,8 @@ class ClosedFormMethod(Method):
             width = feature_width(tower.network, tower.dim)
             self.register_buffer(f"{name}_mean", torch.zeros(width))
             self.register_buffer(f"{name}_weight", torch.zeros(width, train_bits))
+        if quantiser == "pq":
+            self.register_buffer("words", torch.zeros(train_bits // GROUP, WORDS, GROUP))
 
     @abstractmethod
     def projections(self, known: Known, penalty: float) -> tuple[Matrix, Matrix]:
@@ -89,6 +97,24 @@ class ClosedFormMethod(Method):
     def encode_text(self, text: Tensor) -> Tensor:
         """Soft codes of texts."""
         return self._code("text", self.text(text))
+
+    def vector_code(self) -> VectorCode | None:
+        """How items are stored by none, pq and rabitq."""
+        kind = next((one for one in KINDS if one == self.quantiser), None)
+        if kind is None:
+            return None
+        words: Tensor | None = getattr(self, "words", None)
+        return VectorCode(kind, self.train_bits, None if words is None else words.cpu().numpy())
+
+    def fit_vector_code(self, sample: Features, seed: int) -> None:
+        """Fit what `pq` stores words of to what the sample is projected to; nothing for other quantisers.
+
+        Raises:
+            CrosshashError: the sample is too small.
+        """
+        if self.quantiser == "pq":
+            values = [to_half(self.code_of(name, sample[name])) for name in ("image", "text")]
+            self._keep("words", fit_words(np.concatenate(values), seed).astype(np.float64))
 
     def features(self, batch: PairBatch) -> Features:
         """Give what a batch is projected from, and its labels."""
@@ -157,14 +183,16 @@ class ClosedFormMethod(Method):
     def _rotation(self, values_NP: NDArray[np.float64], generator: np.random.Generator) -> Matrix:
         """Make R, float64[P, K]."""
         dims, bits = values_NP.shape[1], self.train_bits
-        turned = self.spreads and self.quantiser != "sign"
+        turned = self.spreads and self.quantiser not in PLAIN
         if not dims or (dims < bits and not turned):
-            spread = f" With a quantiser that turns (rotation, itq) {bits} bits can be had." * self.spreads
+            spread = " Quantisers that turn (rotation, itq, pq, rabitq) give more." * self.spreads
+            code = self.vector_code()
+            wanted = f"{bits}" if code is None or code.bits == bits else f"{code.bits} ({bits} dimensions)"
             raise CrosshashError(
-                f"params.yaml: bits: {bits}, but {self.what_limits} of these training pairs has only {dims} "
-                f"dimensions; bits can be at most that.{spread if dims else ''}"
+                f"params.yaml: bits: {wanted}, but {self.what_limits} of these training pairs has only "
+                f"{dims} dimensions; there can be at most that many.{spread if dims else ''}"
             )
-        if self.quantiser == "sign":
+        if self.quantiser in PLAIN:
             return np.eye(dims)
         start = random_rotation(dims, bits, generator)
         return start if self.quantiser == "rotation" else itq(values_NP, start)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from crosshash.codes.vector_code import VectorCode
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingPairs
 
@@ -33,6 +34,10 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def encode_text(self, text: Tensor) -> Tensor:
         """Soft codes float[B, train_bits] of texts."""
+
+    def vector_code(self) -> VectorCode | None:
+        """How items are stored where it is not by the signs of their soft codes."""
+        return None
 
 
 class TrainedMethod(Method):

@@ -40,14 +40,16 @@ def score_figures(results: Results, rows: Sequence[ScoreRow]) -> Figures:
         f"{results.metrics['train_bits']}-bit codes": "train_bits_mAP",
     }
     others = {label: _by_task(results.metrics[key], scores) for label, key in bounds.items()}
-    return {
+    drawn = {
         "scores": score_intervals(
             scores, chance, {label: values for label, values in others.items() if values}
         ),
-        "pr": pr_curve(results.plots["pr"], chance, "radius"),
         "pr_by_rank": pr_curve(results.plots["pr_by_rank"], chance, "rank"),
         "precision": precision_curve(results.plots["precision_at_n"], chance),
     }
+    if len(results.plots["pr"]):  # vectors know no radius
+        drawn["pr"] = pr_curve(results.plots["pr"], chance, "radius")
+    return drawn
 
 
 def training_figures(results: Results) -> Figures:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from crosshash.codes.hamming import distances
 from crosshash.report.results import Results
-from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet
+from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, Modality
+from crosshash.retrieval.ranking.asymmetric import RealSearch
+from crosshash.retrieval.ranking.histogram import Side
 
 SHOWN_TASKS = {"i2t": "Image to text", "t2i": "Text to image"}
 
@@ -25,10 +27,10 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Neighbour:
-    """An item near a query; distance in bits."""
+    """An item near a query; distance in bits, None where items are stored as vectors."""
 
     item: str
-    distance: int
+    distance: int | None
     verdict: Verdict
 
 
@@ -109,11 +111,12 @@ def _search(results: Results, task: str, rows: Rows, scores: NDArray[np.float64]
     found = [(side, int(row)) for side in pools for row in np.flatnonzero(side.has(answers))]
     packed = np.concatenate([side.packed(answers)[side.has(answers)] for side in pools])
     examples = []
-    for row, line in zip(rows, distances(query.packed(asks)[rows], packed), strict=True):
+    vectors = query.vector_code
+    for row, line in zip(rows, _distances(results, asks, rows, packed), strict=True):
         neighbours = [
             Neighbour(
                 str(found[place][0].ids[found[place][1]]),
-                int(line[place]),
+                int(line[place]) if vectors is None else None,
                 _verdict(results, row, *found[place]),
             )
             for place in np.argsort(line, kind="stable")[:top]
@@ -121,6 +124,18 @@ def _search(results: Results, task: str, rows: Rows, scores: NDArray[np.float64]
         score = None if np.isnan(scores[row]) else float(scores[row])
         examples.append(Example(str(query.ids[row]), score, tuple(neighbours)))
     return examples
+
+
+def _distances(
+    results: Results, asks: Modality, rows: Rows, packed: NDArray[np.uint8]
+) -> NDArray[np.uint16] | NDArray[np.float32]:
+    """Give Hamming distances of query rows to codes, or, of vectors, places by their inner product."""
+    query = results.query
+    if query.vector_code is None:
+        return distances(query.packed(asks)[rows], packed)
+    nothing = Side.of(packed, np.zeros((len(packed), 0)))
+    search = RealSearch(results.real[asks][rows], packed, nothing, nothing, query.vector_code)
+    return search.distances(range(len(rows)))
 
 
 def _verdict(results: Results, row: int, side: CodeSet, item: int) -> Verdict:

@@ -104,7 +104,7 @@ def _measured(results: Results, method: str) -> dict[str, Any]:
             **drawings.score_figures(results, rows),
             **drawings.training_figures(results),
             **drawings.class_figures(classes),
-            **drawings.code_figures(codes, pairs, results.by_labels),
+            **({} if metrics.get("vectors") else drawings.code_figures(codes, pairs, results.by_labels)),
             **drawings.search_figures(results),
         },
     }

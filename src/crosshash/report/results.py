@@ -19,7 +19,9 @@ from crosshash.config.plans.base import settings_of
 from crosshash.errors import CrosshashError, listed
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.pairs.table import read_columns
-from crosshash.retrieval.codefiles.codeset import CodeSet, read_code_set
+from crosshash.retrieval.codefiles.codeset import CodeSet, Modality, read_code_set
+from crosshash.retrieval.codefiles.real_queries import NAME as REAL_QUERIES
+from crosshash.retrieval.codefiles.real_queries import read_real_queries
 from crosshash.retrieval.scoring.metrics_file import read_metrics
 from crosshash.retrieval.scoring.query_scores import read_query_scores
 
@@ -38,7 +40,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Results:
-    """All that a run wrote: `plots` and `plans` by file name, `curves` by metric, `pairs` by id."""
+    """All that a run wrote: `plots` and `plans` by file name, `curves` by metric, `pairs` by id.
+
+    real: real codes int8[Q, K] of the queries by modality; empty where items are stored as signs.
+    """
 
     metrics: dict[str, Any]
     scores: pd.DataFrame
@@ -52,6 +57,7 @@ class Results:
     info: DatasetInfo
     query: CodeSet
     retrieval: CodeSet
+    real: dict[Modality, NDArray[np.int8]]
     pairs: dict[str, Pair]
     pairs_sha256: str
     data: Path
@@ -102,11 +108,17 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
         info=read_info(data),
         query=codes["query"],
         retrieval=codes["retrieval"],
+        real=_real(root / "artifacts/codes" / REAL_QUERIES, codes["query"]),
         pairs=pairs,
         pairs_sha256=file_sha256(data / "pairs.parquet"),
         data=data,
         plans={path.name: settings_of(path) for path in sorted((root / "plan").glob("*.yaml"))},
     )
+
+
+def _real(path: Path, query: CodeSet) -> dict[Modality, NDArray[np.int8]]:
+    """Read the queries' real codes where searches by them are shown: items are stored as vectors."""
+    return {} if query.vector_code is None else read_real_queries(path, query)
 
 
 def _check_presence(root: Path, data: Path) -> None:

@@ -16,15 +16,15 @@ from torch import nn
 from crosshash.centers.transform import read_transform
 from crosshash.codes.bit_index import Index, read_bit_index
 from crosshash.codes.encoder_digest import describe_encoder
-from crosshash.codes.hashcodes import pack
 from crosshash.codes.real_codes import query_levels
+from crosshash.codes.vector_code import VectorCode
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.encoding import Encoder as Network
 from crosshash.inference.encoding import soft_codes
 from crosshash.inference.model_folder import Model, digest_on_disk, load_model
-from crosshash.inference.packing import delivered
+from crosshash.inference.packing import delivered, stored
 from crosshash.models.towers import TowerSpec
 from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
@@ -41,8 +41,8 @@ Vectors = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Encoded:
-    """Q queries: codes packed uint8[Q, ceil(K/8)]; levels int8[Q, K], what they are the signs of; real
-    vectors float32[Q, d] of methods that quantise.
+    """Q queries: codes packed uint8[Q, ceil(K/8)], or as vectors are stored; levels int8[Q, K], what they
+    are the signs of; real vectors float32[Q, d] of methods that quantise.
     """
 
     codes: NDArray[np.uint8]
@@ -69,9 +69,16 @@ class Encoder:
     @property
     def bits(self) -> int:
         """Length of the delivered codes."""
+        if self.vector_code is not None:
+            return self.vector_code.bits
         if self.kept is not None:
             return len(self.kept)
         return self.model.card.train_bits if self.matrix is None else self.matrix.shape[1] // 2
+
+    @cached_property
+    def vector_code(self) -> VectorCode | None:
+        """How items are stored where it is not by signs."""
+        return self.model.method.vector_code()
 
     @property
     def description(self) -> dict[str, Any]:
@@ -188,7 +195,8 @@ class Encoder:
         """Shorten soft codes float16[N, train_bits] to the delivered ones."""
         real = delivered(soft, self.matrix, self.kept)
         quantises = isinstance(self.model.method, Quantising)
-        return Encoded(pack(real), query_levels(real), soft.astype(np.float32) if quantises else None)
+        codes = stored(soft, self.matrix, self.kept, self.vector_code)
+        return Encoded(codes, query_levels(real), soft.astype(np.float32) if quantises else None)
 
     def check_kind(self, modality: Modality, read: str) -> None:
         """Refuse a model of vectors, which does not read `read`: pictures, or captions.

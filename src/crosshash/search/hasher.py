@@ -86,6 +86,11 @@ class Hasher:
         return Searcher.over(self.encoder, self.project)
 
     def _codes(self, encoded: Encoded) -> HashCodes:
+        if self.encoder.vector_code is not None:
+            raise CrosshashError(
+                f"this model stores vectors ({self.encoder.vector_code.kind}), no hash codes: it can search, "
+                "and `encoder.packed` and `encoder.vector_code` give bytes and vectors."
+            )
         ids = np.array([str(row) for row in range(len(encoded.codes))])
         return HashCodes(encoded.codes, self.bits, ids)
 

@@ -36,12 +36,13 @@ class Item:
 class Hit:
     """A found item: id, Hamming distance to the query, path of the picture, first caption, labels.
 
+    distance: None where items are stored as vectors, which have none.
     score: of asymmetric distance, or by which the first candidates were ordered anew, larger is nearer; None
     where the order is that of Hamming distance.
     """
 
     id: str
-    distance: int
+    distance: int | None
     image: str
     caption: str
     labels: tuple[str, ...]
@@ -58,15 +59,16 @@ class ItemTable:
         return int(self.table.num_rows)
 
     def hits(
-        self, rows: NDArray[np.int64], distances: NDArray[np.int32], scores: NDArray[np.float32]
+        self, rows: NDArray[np.int64], distances: NDArray[np.int32] | None, scores: NDArray[np.float32]
     ) -> list[Hit]:
         """Describe found rows int64[T], with their distances int32[T] and scores float32[T], NaN for none."""
+        told = [None] * len(rows) if distances is None else distances.tolist()
         found = self.table.take(pa.array(rows))
         columns = [found[name].to_pylist() for name in ("id", "image", "caption", "labels")]
         return [
             Hit(item, distance, image, caption, tuple(labels), None if math.isnan(score) else score)
             for item, image, caption, labels, distance, score in zip(
-                *columns, distances.tolist(), scores.tolist(), strict=True
+                *columns, told, scores.tolist(), strict=True
             )
         ]
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from crosshash.codes.real_codes import DISTANCES, Distance
 from crosshash.errors import CrosshashError
-from crosshash.index.code_index import CodeIndex
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
+from crosshash.search.by_real_query import by_real_codes, by_vectors
 from crosshash.search.encoder import Encoded, Encoder, load_encoder
 from crosshash.search.index_folder import (
     IndexFolder,
@@ -167,13 +167,14 @@ class Searcher:
         """Find the nearest items of each query, at most `top` or all there are, nearest first.
 
         distance: `hamming`, by distance, then row of the index; `asymmetric`, by the share of the query's
-        real code that agrees (the score, 1: all of it, -1: nothing), then row; None: that of the index, or,
+        real code that agrees (the score, 1: all of it, -1: nothing), then row, or, where vectors are stored,
+        by their inner product with the query of length 1; None: that of the index, or,
         where the method quantises, by Hamming distance and the first candidates ordered by their score, then
         distance, then row. labels: one or several; only items that have any.
 
         Raises:
-            CrosshashError: an unknown task, label or distance, `top` below 1, or no item of the modality that
-                answers.
+            CrosshashError: an unknown task, label or distance, Hamming distance of vectors, `top` below 1, or
+                no item of the modality that answers.
         """
         if distance not in (None, *DISTANCES):
             raise CrosshashError(f"unknown distance '{distance}'; there are {' and '.join(DISTANCES)}.")
@@ -182,8 +183,12 @@ class Searcher:
             raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
         keep = self._items.rows_with(labels) if labels else None
         codes, quantiser = self.index.codes[answers], self.index.quantiser
-        if distance == "asymmetric" or (distance is None and self.distance == "asymmetric"):
-            rows, distances, scores = _by_real_codes(codes, encoded, top, keep)
+        vectors = self.encoder.vector_code
+        distances: NDArray[np.int32] | list[None]
+        if vectors is not None:
+            rows, distances, scores = by_vectors(codes, vectors, encoded, top, keep, distance)
+        elif distance == "asymmetric" or (distance is None and self.distance == "asymmetric"):
+            rows, distances, scores = by_real_codes(codes, encoded, top, keep)
         elif quantiser is None or encoded.vectors is None or distance == "hamming":
             rows, distances = codes.search(encoded.codes, top, keep)
             scores = np.full(rows.shape, np.nan, np.float32)
@@ -226,14 +231,3 @@ class Searcher:
         if task not in TASKS:
             raise CrosshashError(f"unknown task '{task}'; there are {', '.join(TASKS)}.")
         return TASKS[task][1]
-
-
-def _by_real_codes(
-    codes: CodeIndex, encoded: Encoded, top: int, keep: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """Give rows by asymmetric distance, their Hamming distances, and how much of the real code agrees."""
-    levels = encoded.levels.astype(np.float32)
-    rows, products = codes.search_real(levels, top, keep)
-    found = codes.packed[np.searchsorted(codes.rows, rows)]
-    distances = np.bitwise_count(found ^ encoded.codes[:, None]).sum(axis=2, dtype=np.int32)
-    return rows, distances, (products / np.abs(levels).sum(axis=1, keepdims=True)).astype(np.float32)

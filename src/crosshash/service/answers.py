@@ -20,7 +20,7 @@ class FoundItem(BaseModel):
     """An item that was found; `picture` is the address of its picture, if it has one."""
 
     id: str
-    distance: int
+    distance: int | None
     score: float | None
     caption: str
     labels: list[str]
@@ -28,7 +28,8 @@ class FoundItem(BaseModel):
 
 
 class Found(BaseModel):
-    """An answer: distances are Hamming distances of codes of `bits` bits, whatever `ordered_by`.
+    """An answer: distances are Hamming distances of codes of `bits` bits, whatever `ordered_by`; null where
+    items are stored as vectors.
 
     `unknown_words` are those of the query that the model has never seen.
     """

@@ -133,6 +133,7 @@ function card(hit, wanted) {
 }
 
 function figures(hit) {
+  if (hit.distance === null) return element("span", "figures", `score ${hit.score.toFixed(2)}`);
   const line = element("span", "figures", "");
   const bar = document.createElement("progress");
   bar.max = bits;

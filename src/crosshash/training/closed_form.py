@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from lightning_fabric import Fabric
@@ -18,10 +18,14 @@ from crosshash.models.closed_form import ClosedFormMethod, Features, Seen, joine
 from crosshash.models.method import encoding
 from crosshash.models.weights.tensors import Tensors
 from crosshash.protocols import Batches
+from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.retrieval.ranking.score_ranking import rank_by_score
 from crosshash.seeding import stream
 from crosshash.training.checkpoint import Epoch, cpu_copy
 
+Values = NDArray[np.float32]
+Labels = NDArray[np.uint8]
 CORRELATION = "val_correlation"
 """Between the values before the sign of validation images and texts: what chooses where labels do not."""
 
@@ -74,11 +78,13 @@ def choose(
 
     A supervised method is chosen by mAP, where labels allow one, another by how alike the values of the two
     halves of a pair are, for pairs that were not looked at. Without such pairs the middle one is taken.
+    Where vectors are stored, scores are those of the values themselves; words are fitted to the ones chosen.
     """
     best, best_value = None, -np.inf
     tried = method.tried if asked is not None else method.tried[len(method.tried) // 2 :][:1]
     for number, penalty in enumerate(tried, start=1):
-        row = {"quantisation": method.solve(seen, penalty, stream(seed, "rotation"))}
+        cost = method.solve(seen, penalty, stream(seed, "rotation"))
+        row = {"quantisation": cost} if method.vector_code() is None else {}
         row |= {} if asked is None else _scores(method, asked, seen.sample)
         logger.info("penalty %g  %s", penalty, "  ".join(f"{key} {value:.4f}" for key, value in row.items()))
         on_penalty(number, row)
@@ -86,7 +92,9 @@ def choose(
         if value > best_value:
             best, best_value = Solved(cpu_copy(method.state_dict()), penalty, number), value
     assert best is not None  # noqa: S101 - at least one penalty is tried
-    return best
+    method.load_state_dict(best.state)
+    method.fit_vector_code(seen.sample, seed)
+    return replace(best, state=cpu_copy(method.state_dict()))
 
 
 def _value(row: Epoch, supervised: bool) -> float:
@@ -103,9 +111,21 @@ def _scores(method: ClosedFormMethod, asked: Features, searched: Features) -> Ep
     asked_labels, labels = ((one["labels"] > 0).astype(np.uint8) for one in (asked, searched))
     if (asked_labels.any(axis=0) & labels.any(axis=0)).any():
         for task, (asking, answering) in {"i2t": ("image", "text"), "t2i": ("text", "image")}.items():
-            codes = pack(query[asking]), pack(items[answering])
-            found[f"val_{task}"] = mean_average_precision(*codes, asked_labels, labels)
+            sides = query[asking], items[answering], asked_labels, labels
+            found[f"val_{task}"] = _map_of_signs(*sides) if method.vector_code() is None else _map_of(*sides)
     return found
+
+
+def _map_of_signs(query_VK: Values, items_NK: Values, query_labels: Labels, labels: Labels) -> float:
+    """By Hamming distance of the signs."""
+    return mean_average_precision(pack(query_VK), pack(items_NK), query_labels, labels)
+
+
+def _map_of(query_VK: Values, items_NK: Values, query_labels: Labels, labels: Labels) -> float:
+    """By inner products of the values, of queries that have a relevant item."""
+    relevant_VN = query_labels.astype(np.float32) @ labels.T.astype(np.float32) > 0
+    ranking = rank_by_score(query_VK @ items_NK.T, relevant_VN, "expected")
+    return float(AP()(ranking.take(ranking.all_relevant > 0)).mean())
 
 
 def correlation(first_VK: NDArray[np.float32], second_VK: NDArray[np.float32]) -> float:

@@ -144,3 +144,17 @@ def test_plots_that_cannot_be_drawn_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CrosshashError, match=r"a\.gif: the ending says no kind of picture"):
         write_plot(board, tmp_path / "a.gif")
     assert "<svg" not in leaderboard_page(board)
+
+
+def test_stored_vectors_have_a_point_by_asymmetric_distance_and_no_cell_of_the_table_by_hamming() -> None:
+    """Their tasks are scored by inner products, so that nothing of them may stand as Hamming distance."""
+    made = run("v", "cca", 0.6, 4, vectors="pq")
+    made = replace(made, metrics={**made.metrics, "asymmetric": {}, "partner": scored(0.2, "recall@1")})
+    (only,) = cells([made])
+    assert (only["distance"], only["mAP"]) == ("asymmetric", "0.600 / 0.600")
+    assert only["partner recall@1"] == "0.200 / 0.200"
+    board = build_leaderboard([made, run("h", "twdh", 0.5, 4)])
+    by_method = {row.method: row.cell(0, 32, "i2t") for row in board.rows}
+    assert by_method["cca"] is None
+    assert by_method["twdh"] is not None
+    assert all(form(board) for form in (latex_table, markdown_table, leaderboard_page))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crosshash.codes.hashcodes import pack
+from crosshash.codes.vector_code import KINDS, Kind, VectorCode, fit_words
 from crosshash.retrieval.measures.average_precision import AP, NORMS
 from crosshash.retrieval.measures.instance import real_partner_scores
 from crosshash.retrieval.measures.ranking_measures import NDCG, Measure, Precision, Recall
@@ -127,3 +128,47 @@ def test_partners_by_hand() -> None:
     found = real_partner_scores(levels, pool, (Recall(1), Recall(2)), ties="expected")
     assert found["recall@1"].tolist() == [1.0, 0.5]
     assert found["recall@2"].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_measure_of_stored_vectors_is_that_of_the_loops(kind: Kind, ties: Ties) -> None:
+    """Vectors repeat, so that scores tie; those of the loops are summed in the order of the dimensions."""
+    for number in range(20):
+        generator = np.random.default_rng(number)
+        dims = 4 * int(generator.integers(1, 5))
+        queries, items, classes = (int(generator.integers(*ends)) for ends in ((1, 5), (16, 40), (1, 6)))
+        vectors = generator.normal(size=(12, dims))[generator.integers(12, size=items)].astype(np.float16)
+        words = fit_words(generator.normal(size=(40, dims)), 0) if kind == "pq" else None
+        code = VectorCode(kind, dims, words)
+        levels = generator.integers(-63, 64, (queries, dims)).astype(np.int8)
+        labels = (generator.random((queries + items, classes)) < 0.4).astype(np.uint8)
+        labels[0, 0] = labels[queries, 0] = 1
+        mine, theirs = labels[:queries], labels[queries:]
+        packed = code.encode(vectors)
+        pairs = [
+            [
+                (-sum(int(q) * float(v) for q, v in zip(levels[one], vector, strict=True)), int(shared))
+                for vector, shared in zip(code.decode(packed), (mine[one] & theirs).sum(axis=1), strict=True)
+            ]
+            for one in range(queries)
+        ]
+        real = RealSearch(levels, packed, Side.of(pack(levels), mine), Side.of(packed, theirs), code)
+        found = score_task(
+            real.query, real.retrieval, MEASURES, np.arange(1, 3),
+            ties=ties, undefined="skip", names=[""] * queries, real=real,
+        )  # fmt: skip
+        scored = [one for one in pairs if any(shared for _, shared in one)]
+        for row, one in enumerate(scored):
+            ranked = loops.Expected(one) if ties == "expected" else loops.OneOrder(loops.one_order(one, ties))
+            for measure in MEASURES:
+                expected = by_loops(measure, one, ranked)
+                assert abs(found.values[str(measure)][row] - expected) <= 1e-12, (number, str(measure))
+
+
+def test_places_of_stored_vectors_by_hand() -> None:
+    """q = (1, 2) with (3, 0), (1, 1), (0, 0), (-1, 2): products 3, 3, 0 and 3; two places."""
+    code, rows = VectorCode("none", 2), np.array([[3, 0], [1, 1], [0, 0], [-1, 2]], np.float16)
+    nothing = Side.of(code.encode(rows), np.zeros((4, 0)))
+    found = RealSearch(np.array([[1, 2]], np.int8), code.encode(rows), nothing, nothing, code)
+    assert found.distances(range(1)).tolist() == [[0, 0, 1, 0]]

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 
+from crosshash.codes.hashcodes import HashCodes
+from crosshash.codes.vector_code import VectorCode
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.codefiles.codeset import CodeSet
+from crosshash.retrieval.codefiles.codeset import CodeSet, Modality
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.retrieval.measures.ranking_measures import Recall
 from crosshash.retrieval.ranking import tied_ranking as ranking
@@ -346,3 +349,49 @@ def test_a_radius_without_any_item_has_no_precision() -> None:
     query = code_set("q", [[1, 1], [-1, 1]], [[1, 1], [-1, 1]], [[1], [1]])
     retrieval = code_set("r", [[1, 1]], [[1, 1]], [[1]])
     assert evaluate(query, retrieval).tasks["i2i"].by_radius.tolist() == [[0.5, 1], [1, 1]]
+
+
+def vector_sets() -> tuple[CodeSet, CodeSet, dict[Modality, np.ndarray], VectorCode]:
+    """Sets without labels whose items are stored as floats, with real codes of the queries."""
+    generator, code = np.random.default_rng(8), VectorCode("none", 2)
+    sides = []
+    for name, items in (("q", 6), ("r", 20)):
+        bare = random_set(name, generator, items, code.bits, classes=0)
+        image, text = (code.encode(generator.normal(size=(items, 2)).astype(np.float16)) for _ in range(2))
+        codes = (HashCodes(one, code.bits, bare.ids) for one in (image, text))
+        sides.append(CodeSet(*codes, bare.labels, bare.classes, bare.has_text, ~bare.has_labels, code))
+    real: dict[Modality, np.ndarray] = {
+        one: generator.integers(-63, 64, (6, 2)).astype(np.int8) for one in ("image", "text")
+    }
+    return sides[0], sides[1], real, code
+
+
+def test_partners_among_stored_vectors_are_found_by_inner_product() -> None:
+    query, retrieval, real, code = vector_sets()
+    report = evaluate(query, retrieval, bootstrap=0, real=real)
+    assert report.asymmetric == {}
+    for task, asks, answers in (("i2t", "image", "text"), ("t2i", "text", "image")):
+        pool = code.decode(np.concatenate([side.packed(answers) for side in (query, retrieval)]))
+        for k in (1, 5, 10):
+            found = [
+                sum(float(other @ levels) > float(pool[row] @ levels) for other in pool) < k
+                for row, levels in enumerate(real[asks].astype(float))
+            ]
+            assert report.tasks[task].scores()[f"recall@{k}"] == pytest.approx(np.mean(found), abs=1e-6)
+
+
+def test_stored_vectors_without_real_codes_of_the_queries_are_refused() -> None:
+    query, retrieval, _, _ = vector_sets()
+    with pytest.raises(CrosshashError, match=r"stored as vectors, of which there is no Hamming distance"):
+        evaluate(query, retrieval, bootstrap=0)
+
+
+def test_sets_that_are_stored_in_different_ways_are_refused() -> None:
+    query, retrieval, real, _ = vector_sets()
+    signs = replace(retrieval, vector_code=None)
+    other = replace(retrieval, vector_code=VectorCode("rabitq", 16))
+    for one in (signs, other):
+        with pytest.raises(CrosshashError, match="vectors that are stored in different ways"):
+            evaluate(query, one, bootstrap=0, real=real)
+    with pytest.raises(CrosshashError, match="codes are of 32 bits, those of vectors of 48"):
+        replace(retrieval, vector_code=VectorCode("none", 3))

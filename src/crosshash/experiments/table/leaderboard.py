@@ -143,8 +143,9 @@ def _rows(runs: Sequence[Run], groups: Sequence[Group], members: Sequence[int], 
         for run, of, key in sorted(zip(runs, members, keys, strict=True), key=lambda one: _order(one[0])):
             if of == group:
                 places.setdefault((run.bits, found.index(key)), []).append(run)
+        bits_only = {place: [run for run in same if not run.stores_vectors] for place, same in places.items()}
         for task in CROSS_MODAL:
-            for row, cell in task_cells(places, group, task, measure):
+            for row, cell in task_cells(bits_only, group, task, measure):
                 cells[row].append(cell)
         for (bits, row), same in sorted(places.items()):
             points[row] += points_of(same, group, bits, measure, supervised_by(found[row][0]))

@@ -85,9 +85,11 @@ def front(points: Iterable[Point], measure: str, tasks: Sequence[str] = CROSS_MO
 def _stated(run: Run, distance: str, task: str, measure: str) -> Score | None:
     """Read a score of metrics.json: of the own partner where it is one of those, else by labels."""
     section: Mapping[str, Any] = run.metrics
+    if run.stores_vectors and distance == "Hamming":
+        return None
     if measure in PARTNER and ("partner" in section or section.get("base_rate") is not None):
         section = section.get("partner") or {}
-    if distance == "asymmetric":
+    if distance == "asymmetric" and not run.stores_vectors:
         section = section.get("asymmetric") or {}
     found = section.get(task) or {}
     if found.get(measure) is None:

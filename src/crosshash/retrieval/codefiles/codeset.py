@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from crosshash.artifacts import read_npz
 from crosshash.codes.hashcodes import HashCodes
+from crosshash.codes.vector_code import VectorCode
 from crosshash.errors import CrosshashError, listed
 
 Modality = Literal["image", "text"]
@@ -33,7 +34,8 @@ class CodeSet:
     """Image and text codes of N items, with what is known of them.
 
     labels: uint8[N, C] of 0 and 1; classes: `<U`[C]; has_text, has_labels: bool[N]. Without a text the text
-    code means nothing; without labels nothing is known of the item's relevance.
+    code means nothing; without labels nothing is known of the item's relevance. vector_code: how codes are
+    read that are no signs; then there is no Hamming distance.
 
     Raises:
         CrosshashError: shapes or values do not fit.
@@ -45,6 +47,7 @@ class CodeSet:
     classes: NDArray[np.str_]
     has_text: NDArray[np.bool_]
     has_labels: NDArray[np.bool_]
+    vector_code: VectorCode | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -59,6 +62,8 @@ class CodeSet:
             flags = getattr(self, name)
             if flags.dtype != np.bool_ or flags.shape != (len(self),):
                 problems.append(f"{name} is {flags.dtype}{list(flags.shape)}, bool[{len(self)}] is needed")
+        if self.vector_code is not None and self.vector_code.bits != self.bits:
+            problems.append(f"codes are of {self.bits} bits, those of vectors of {self.vector_code.bits}")
         if problems:
             raise CrosshashError(f"these arrays are no set of codes:\n{listed(problems)}")
 
@@ -69,6 +74,11 @@ class CodeSet:
     def bits(self) -> int:
         """Length of the codes."""
         return self.image.bits
+
+    @property
+    def dims(self) -> int:
+        """Numbers of a query's real code."""
+        return self.bits if self.vector_code is None else self.vector_code.dims
 
     @property
     def ids(self) -> NDArray[np.str_]:
@@ -84,6 +94,7 @@ class CodeSet:
             self.classes,
             self.has_text[rows],
             self.has_labels[rows],
+            self.vector_code,
         )
 
     def packed(self, modality: Modality) -> NDArray[np.uint8]:
@@ -117,6 +128,7 @@ def read_code_set(path: Path) -> CodeSet:
             arrays["classes"],
             arrays["has_text"],
             arrays["has_labels"],
+            VectorCode.of_arrays(arrays),
         )
     except (CrosshashError, TypeError, ValueError) as error:
         raise CrosshashError(f"{path}: {error}") from None
@@ -133,6 +145,9 @@ def check_fit(query: CodeSet, retrieval: CodeSet, names: tuple[str, str]) -> Non
     ]
     if query.bits != retrieval.bits:
         problems.append(f"{names[0]} has codes of {query.bits} bits, {names[1]} of {retrieval.bits}")
+    mine, theirs = query.vector_code, retrieval.vector_code
+    if mine is not theirs and (mine is None or not mine.same(theirs)):
+        problems.append(f"{names[0]} and {names[1]} hold vectors that are stored in different ways")
     if not np.array_equal(query.classes, retrieval.classes):
         problems.append(
             f"{names[0]} has {len(query.classes)} classes, {names[1]} {len(retrieval.classes)}; "

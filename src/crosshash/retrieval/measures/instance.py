@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.codes.hamming import distances
+from crosshash.codes.vector_code import VectorCode
 from crosshash.retrieval.measures.ranking_measures import Measure
 from crosshash.retrieval.ranking.asymmetric import RealSearch
 from crosshash.retrieval.ranking.compiled import compiled
@@ -35,11 +36,16 @@ def partner_scores(
 
 
 def real_partner_scores(
-    levels_QK: NDArray[np.int8], pool_NW: NDArray[np.uint8], measures: Sequence[Measure], *, ties: Ties
+    levels_QK: NDArray[np.int8],
+    pool_NW: NDArray[np.uint8],
+    measures: Sequence[Measure],
+    *,
+    ties: Ties,
+    code: VectorCode | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Do the same by asymmetric distance, with real codes of the queries."""
+    """Do the same by asymmetric distance, with real codes of the queries; code: how the pool is read."""
     labels = np.zeros((len(pool_NW), 0), np.uint8)
-    search = RealSearch(levels_QK, pool_NW, Side.of(pool_NW, labels), Side.of(pool_NW, labels))
+    search = RealSearch(levels_QK, pool_NW, Side.of(pool_NW, labels), Side.of(pool_NW, labels), code)
     return _scores(search.distances, search.blocks(), measures, ties)
 
 

@@ -3,6 +3,7 @@
 With a query's code q in whole numbers and an item's code b of +-1, the distance is the sum of |q_i| over the
 bits where b_i is not the sign of q_i, which is (sum |q_i| - <q, b>) / 2: falling inner product, and Hamming
 distance where all |q_i| are 1. Being whole numbers, equal distances are ties as Hamming distances are.
+Of items that are stored as vectors the distance is the place of their inner product among all that occur.
 Shapes: Q queries, q those of a block, K bits, N items, n those of a chunk, D distances, G shared labels.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import unpack
+from crosshash.codes.vector_code import VectorCode
 from crosshash.retrieval.ranking.compiled import compiled
 from crosshash.retrieval.ranking.histogram import Side, popcount
 from crosshash.retrieval.ranking.tied_ranking import CELLS, Ranking, Ties
@@ -29,17 +31,20 @@ Labels = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 class RealSearch:
     """Queries with real codes int8[Q, K], and items with codes uint8[N, ceil(K/8)]; labels of both.
 
-    Of the two sides the labels count, not the codes.
+    Of the two sides the labels count, not the codes. code: how items are read that are no signs.
     """
 
     levels: Levels
     packed: NDArray[np.uint8]
     query: Side
     retrieval: Side
+    code: VectorCode | None = None
 
     @cached_property
     def farthest(self) -> int:
         """The largest distance that any of the queries can have."""
+        if self.code is not None:
+            return len(self.packed)
         return int(np.abs(self.levels.astype(np.int32)).sum(axis=1).max(initial=0))
 
     def blocks(self) -> list[range]:
@@ -64,6 +69,8 @@ class RealSearch:
 
         They are a product of whole numbers and halves of them, which is exact in float32.
         """
+        if self.code is not None:
+            return _places(self._products(rows, self.code))
         found_qN = np.empty((len(rows), len(self.packed)), np.float32)
         halves_qK = self.levels[rows.start : rows.stop].astype(np.float32) * np.float32(-0.5)
         sums_q1 = np.abs(halves_qK).sum(axis=1, keepdims=True)
@@ -71,6 +78,14 @@ class RealSearch:
             signs_nK = unpack(self.packed[start : start + CHUNK], halves_qK.shape[1]).astype(np.float32)
             found_qN[:, start : start + CHUNK] = halves_qK @ signs_nK.T + sums_q1
         return found_qN
+
+    def _products(self, rows: range, code: VectorCode) -> NDArray[np.float64]:
+        """Inner products of some queries with all decoded items, float64[q, N]; the sums are exact."""
+        levels_qK = self.levels[rows.start : rows.stop].astype(np.float64)
+        starts = range(0, len(self.packed), CHUNK)
+        return np.concatenate(
+            [levels_qK @ code.decode(self.packed[start : start + CHUNK]).T for start in starts], axis=1
+        )
 
     def _labels(self, rows: range) -> Labels:
         return np.ascontiguousarray(self.query.labels[:, rows.start : rows.stop]), self.retrieval.labels
@@ -85,6 +100,17 @@ class RealSearch:
         gain_qN = np.take_along_axis(shared_qN, order_qN, axis=1)
         totals_qG = np.stack([(shared_qN == grade).sum(axis=1) for grade in range(grades)], axis=1)
         return Ranking(np.ones_like(gain_qN), (gain_qN > 0).astype(np.float64), gain_qN, totals_qG)
+
+
+def _places(scores_qN: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Number the scores that occur, the highest 0, equal ones alike: float32[q, N], whole numbers."""
+    order_qN = np.argsort(-scores_qN, axis=1)
+    falling_qN = np.take_along_axis(scores_qN, order_qN, axis=1)
+    numbers_qN = np.zeros(scores_qN.shape, np.float32)
+    numbers_qN[:, 1:] = np.cumsum(falling_qN[:, 1:] != falling_qN[:, :-1], axis=1)
+    places_qN = np.empty_like(numbers_qN)
+    np.put_along_axis(places_qN, order_qN, numbers_qN, axis=1)
+    return places_qN
 
 
 @compiled

@@ -45,7 +45,8 @@ def evaluate(
     i2t and t2i are scored by the own partner beside labels too.
 
     real: real codes int8[Q, K] of the queries by modality; with them every task is also scored by asymmetric
-    distance, and the difference to Hamming distance on the same queries.
+    distance, and the difference to Hamming distance on the same queries. Items that are stored as vectors
+    know asymmetric distance alone: then the tasks are scored by that, and there is no difference.
 
     Items without labels are left out of scores by labels, items without text where text codes are needed.
     headline: what the protocol in force compares methods by; it is among the figures that are shown.
@@ -55,10 +56,17 @@ def evaluate(
     """
     check_fit(query, retrieval, ("the query set", "the retrieval set"))
     base_rate, n_undefined = None, 0
+    if retrieval.vector_code is not None and real is None:
+        raise CrosshashError(
+            "these items are stored as vectors, of which there is no Hamming distance, and nothing is known "
+            "of the queries' real codes: they cannot be scored. `dvc repro evaluate` does, in their run."
+        )
+    first = None if retrieval.vector_code is None else real
+    second = real if first is None else None
     labelled = have_labels(query, retrieval)
     tasks: dict[str, TaskReport] = {}
     if labelled:
-        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline, None) for task in TASKS}
+        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline, first) for task in TASKS}
         n_undefined = max(scores.n_undefined for scores, _ in found.values())
         pairs = int(query.has_labels.sum()) * int(retrieval.has_labels.sum())
         base_rate = found["i2i"][0].relevant_pairs / pairs
@@ -67,16 +75,16 @@ def evaluate(
         {task: report.with_intervals(bootstrap, _draws(seed, task)) for task, report in reports.items()}
         for reports in (
             tasks,
-            _by_partner(query, retrieval, ties, None),
-            _by_partner(query, retrieval, ties, real) if real else {},
+            _by_partner(query, retrieval, ties, first),
+            _by_partner(query, retrieval, ties, second) if second else {},
         )
     )
     tasks = tasks or partner
     asymmetric = {}
-    for task, by_code in tasks.items() if real else ():
+    for task, by_code in tasks.items() if second else ():
         draws = _draws(seed, task)
         if labelled:
-            _, by_real = _by_labels(query, retrieval, task, ties, undefined, headline, real)
+            _, by_real = _by_labels(query, retrieval, task, ties, undefined, headline, second)
         else:
             by_real = real_partner[task]
         asymmetric[task] = compared(by_real.with_intervals(bootstrap, draws), by_code, bootstrap, draws)
@@ -133,7 +141,7 @@ def task_map(
             Side.of(query.packed(asks)[rows], query.labels[rows]),
             Side.of(packed, retrieval.labels[items]),
         )
-        search = RealSearch(real[asks][rows], packed, *sides)
+        search = RealSearch(real[asks][rows], packed, *sides, retrieval.vector_code)
         names, ranks = query.ids[rows].tolist(), np.ones(1, np.int64)
         scores = score_task(*sides, (ALL,), ranks, ties=ties, undefined=undefined, names=names, real=search)
         return float(scores.values[str(ALL)].mean())
@@ -182,7 +190,7 @@ def _by_labels(
         ties=ties,
         undefined=undefined,
         names=query.ids[rows].tolist(),
-        real=RealSearch(real[asks][rows], packed, asking, answering) if real else None,
+        real=RealSearch(real[asks][rows], packed, asking, answering, retrieval.vector_code) if real else None,
     )
     defined = (len(rows) - scores.n_undefined) / int(scores.scored.sum())
     precision = dict(zip(ranks.tolist(), scores.by_rank[:, 1].tolist(), strict=True))

@@ -39,7 +39,8 @@ def score_partners(
     if real is None:
         values = partner_scores(query.packed(asks)[rows], pool, PARTNER_MEASURES, ties=ties)
     else:
-        values = real_partner_scores(real[asks][rows], pool, PARTNER_MEASURES, ties=ties)
+        code = retrieval.vector_code
+        values = real_partner_scores(real[asks][rows], pool, PARTNER_MEASURES, ties=ties, code=code)
     last = PARTNER_MEASURES[-1]
     chance = (str(last), min(1.0, last.k / len(pool)))
     return TaskReport(query.ids[rows], values, tuple(values), {}, np.empty((0, 2)), np.empty((0, 3)), chance)
