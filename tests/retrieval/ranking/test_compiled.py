@@ -6,12 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from numba.core import config
+
+from crosshash.retrieval.ranking import compiled as room
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
-# Prints the precision sums before groups of 1 and 2 items, and how often kept machine code was taken.
+# Prints the sums of precisions before groups of 1 and 2 items, and how often kept machine code was taken.
 SCRIPT = """
 import sys
 import numpy as np
@@ -38,73 +42,94 @@ def run(kept: Path, source: Path = SOURCE) -> str:
     return done.stdout.strip()
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("kept")
-    assert run(folder) == f"{EXPECTED} 0"
-    return folder
+def test_other_processes_and_copies_compile_nothing_and_changed_code_is_compiled(tmp_path: Path) -> None:
+    """What changes is a file beside that of the function: numba by itself would not look at it."""
+    kept, copy = tmp_path / "kept", tmp_path / "copy"
+    assert run(kept) == f"{EXPECTED} 0"
+    shutil.copytree(SOURCE / "crosshash", copy / "crosshash")
+    assert run(kept, copy) == f"{EXPECTED} 1"
+    with (copy / "crosshash" / "retrieval" / "ranking" / "histogram.py").open("a") as file:
+        file.write("\n# changed\n")
+    assert run(kept, copy) == f"{EXPECTED} 0"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where functions that are compiled now are kept."""
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "kept"))
+    room._folder.cache_clear()
+    yield tmp_path / "kept"
+    room._folder.cache_clear()
+
+
+def tripled() -> tuple[int, int]:
+    """Compile a function anew, as another process would; gives 3 x 5 by it, and how often it was kept."""
+
+    def triple(number: int) -> int:
+        return 3 * number
+
+    function = room.compiled(triple)
+    return function(5), sum(function.stats.cache_hits.values())  # type: ignore[attr-defined]
 
 
 def files(kept: Path, ending: str) -> list[Path]:
-    return sorted(kept.rglob(f"tie_groups.precisions_before-*{ending}"))
+    found = sorted(kept.rglob(f"*.{ending}"))
+    assert found
+    return found
 
 
-def test_a_second_process_compiles_nothing(kept: Path) -> None:
-    assert run(kept) == f"{EXPECTED} 1"
+def test_a_function_is_kept(folder: Path) -> None:
+    assert [tripled(), tripled()] == [(15, 0), (15, 1)]
 
 
-def test_a_copy_of_the_code_finds_it_and_changed_code_does_not(kept: Path, tmp_path: Path) -> None:
-    """What changes is a file beside that of the function: numba by itself would not look at it."""
-    shutil.copytree(SOURCE / "crosshash", tmp_path / "crosshash")
-    assert run(kept, tmp_path) == f"{EXPECTED} 1"
-    with (tmp_path / "crosshash" / "retrieval" / "ranking" / "histogram.py").open("a") as file:
-        file.write("\n# changed\n")
-    assert run(kept, tmp_path) == f"{EXPECTED} 0"
-
-
-@pytest.mark.parametrize("ending", ["nbc", "nbi"])
-def test_damaged_files_are_compiled_anew(kept: Path, tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize("place", [0.5, 0.99])
+def test_damaged_machine_code_is_compiled_anew(folder: Path, place: float) -> None:
     """Machine code with a flipped bit would give whatever it gives."""
-    folder = tmp_path / "kept"
-    shutil.copytree(kept, folder)
-    for path in files(folder, ending):
+    tripled()
+    for path in files(folder, "nbc"):
         data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 1
+        data[int(place * len(data))] ^= 1
         path.write_bytes(data)
-    assert run(folder).startswith(EXPECTED)
-    assert run(folder) == f"{EXPECTED} 1"
+    assert [tripled(), tripled()] == [(15, 0), (15, 1)]
+
+
+@pytest.mark.parametrize("place", [0.3, 0.7])
+def test_a_damaged_index_changes_no_answer(folder: Path, place: float) -> None:
+    tripled()
+    for path in files(folder, "nbi"):
+        data = bytearray(path.read_bytes())
+        data[int(place * len(data))] ^= 1
+        path.write_bytes(data)
+    assert tripled()[0] == 15
+    assert tripled() == (15, 1)
 
 
 @pytest.mark.parametrize("ending", ["nbc", "nbi"])
-def test_cut_files_are_compiled_anew(kept: Path, tmp_path: Path, ending: str) -> None:
-    folder = tmp_path / "kept"
-    shutil.copytree(kept, folder)
+def test_cut_files_are_compiled_anew(folder: Path, ending: str) -> None:
+    tripled()
     for path in files(folder, ending):
         path.write_bytes(path.read_bytes()[:-40])
-    assert run(folder) == f"{EXPECTED} 0"
-    assert run(folder) == f"{EXPECTED} 1"
+    assert [tripled(), tripled()] == [(15, 0), (15, 1)]
 
 
-def test_where_nothing_can_be_kept_it_works_all_the_same(tmp_path: Path) -> None:
-    nowhere = tmp_path / "file"
-    nowhere.write_text("")
-    assert run(nowhere) == f"{EXPECTED} 0"
+def test_where_nothing_can_be_kept_it_works_all_the_same(folder: Path) -> None:
+    folder.write_text("")
+    assert [tripled(), tripled()] == [(15, 0), (15, 0)]
 
 
-def test_a_folder_that_others_can_write_to_is_left_alone(kept: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "kept"
-    shutil.copytree(kept, folder)
+def test_a_folder_that_others_can_write_to_is_left_alone(folder: Path) -> None:
+    tripled()
     for version in (folder / "crosshash" / "compiled").iterdir():
         version.chmod(0o777)
-    assert run(folder) == f"{EXPECTED} 0"
+    assert tripled() == (15, 0)
 
 
-def test_versions_of_long_ago_go(kept: Path, tmp_path: Path) -> None:
-    compiled = tmp_path / "crosshash" / "compiled"
+def test_versions_of_long_ago_go(folder: Path) -> None:
+    compiled = folder / "crosshash" / "compiled"
     for number in range(20):
         (compiled / str(number)).mkdir(parents=True)
         os.utime(compiled / str(number), (number, number))
-    run(tmp_path)
+    tripled()
     left = {path.name for path in compiled.iterdir()}
     assert {str(number) for number in range(5, 20)} < left
     assert len(left) == 16
