@@ -22,6 +22,8 @@ def copy_project(target: Path) -> Path:
             continue
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target / name)
+    for compiled in (ROOT / "src").rglob("__pycache__"):  # still good, and compiling takes seconds
+        shutil.copytree(compiled, target / compiled.relative_to(ROOT), dirs_exist_ok=True)
     _run(["git", "init", "--quiet", "--initial-branch=main"], target)
     commit(target, "start")
     return target
