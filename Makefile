@@ -12,11 +12,8 @@ repro: install  ## run the pipeline, then show the scores
 	@crosshash stored
 	@crosshash scores
 
-# Of the tests: one more than they need cores, since some wait for servers and browsers.
-WORKERS ?= 3
-
 test: install chromium  ## the whole test suite
-	@pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 chromium:  # tests open pages in it; without it they are skipped and the summary says so
 	@for name in $$CROSSHASH_CHROMIUM chromium chromium-browser google-chrome google-chrome-stable; do \
