@@ -56,11 +56,11 @@ def test_nothing_of_the_file_but_the_picture_is_kept() -> None:
 
 def test_only_wanted_items_are_read(write_run: Callable[..., Path]) -> None:
     data = write_run() / "data/scenes"
-    wanted = {"query": ["query/1.jpg", "query/3.jpg"], "rest": ["rest/11.jpg"], "val": []}
+    wanted = {"query/1.jpg": 1, "query/3.jpg": 3, "rest/11.jpg": 11}
     found = thumbnails(data, wanted)
     assert sorted(found) == ["query/1.jpg", "query/3.jpg", "rest/11.jpg"]
     assert len({*found.values()}) == 3
 
 
 def test_vectors_have_no_thumbnail(write_run: Callable[..., Path]) -> None:
-    assert thumbnails(write_run(image_kind="vector") / "data/scenes", {"query": ["query/0.jpg"]}) == {}
+    assert thumbnails(write_run(image_kind="vector") / "data/scenes", {"query/0.jpg": 0}) == {}

@@ -31,11 +31,11 @@ PLOTS = ("pr", "pr_by_rank", "precision_at_n", "significance", "rerank")
 
 @dataclass(frozen=True)
 class Pair:
-    """An item of the pair table: captions (the text code stands for the first), labels, part of the split."""
+    """An item of the pair table: its row, captions (the text code stands for the first) and labels."""
 
+    row: int
     captions: tuple[str, ...]
     labels: tuple[str, ...]
-    part: str
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,6 @@ def _check_agreement(
 
 
 def _pairs(data: Path) -> dict[str, Pair]:
-    columns = read_columns(data, ["id", "captions", "labels", "part"]).to_pydict()
-    rows = zip(columns["id"], columns["captions"], columns["labels"], columns["part"], strict=True)
-    return {item: Pair(tuple(captions), tuple(labels), part) for item, captions, labels, part in rows}
+    columns = read_columns(data, ["id", "captions", "labels"]).to_pydict()
+    rows = enumerate(zip(columns["id"], columns["captions"], columns["labels"], strict=True))
+    return {item: Pair(row, tuple(captions), tuple(labels)) for row, (item, captions, labels) in rows}

@@ -28,10 +28,7 @@ def shown_items(results: Results, examples: Iterable[Example]) -> dict[str, Show
     items = {name for one in examples for name in (one.item, *(near.item for near in one.neighbours))}
     pictures: dict[str, str] = {}
     if results.info.image_kind == "jpeg":
-        wanted: dict[str, list[str]] = {}
-        for item in sorted(items):
-            wanted.setdefault(results.pairs[item].part, []).append(item)
-        pictures = thumbnails(results.data, wanted)
+        pictures = thumbnails(results.data, {item: results.pairs[item].row for item in sorted(items)})
     shown = {}
     for item in sorted(items):
         pair = results.pairs[item]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from crosshash.shards.tar_files import read_items
+from crosshash.search.stored_pictures import ShardPictures
 
 SIDE = 96
 """Longest side in pixels."""
@@ -17,20 +17,15 @@ SIDE = 96
 QUALITY = 80
 
 
-def thumbnails(data: Path, wanted: Mapping[str, Collection[str]]) -> dict[str, str]:
-    """Give data URIs by id for the wanted ids of each part of `data/<dataset>`."""
-    found: dict[str, str] = {}
-    for part, ids in sorted(wanted.items()):
-        left = set(ids)
-        if not left:
-            continue
-        for item in read_items(data, part):
-            if item.id in left and isinstance(item.image, bytes):
-                found[item.id] = thumbnail(item.image)
-            left.discard(item.id)
-            if not left:
-                break
-    return found
+def thumbnails(data: Path, wanted: Mapping[str, int]) -> dict[str, str]:
+    """Give data URIs by id for the wanted items of `data/<dataset>`, ids with their rows of the pair table.
+
+    Raises:
+        CrosshashError: a shard is missing or damaged.
+    """
+    pictures = ShardPictures(data)
+    found = {item: pictures.picture(row, item) for item, row in wanted.items()}
+    return {item: thumbnail(picture) for item, picture in found.items() if picture is not None}
 
 
 def thumbnail(image: bytes) -> str:
