@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from crosshash.search.stored_pictures import ShardPictures
+from crosshash.shards.stored_pictures import ShardPictures
 
 SIDE = 96
 """Longest side in pixels."""

@@ -24,7 +24,7 @@ from crosshash.search.index_folder import (
     read_index,
 )
 from crosshash.search.items import PICTURE, Hit, Item, ItemTable
-from crosshash.search.stored_pictures import ShardPictures
+from crosshash.shards.stored_pictures import ShardPictures
 
 RELOAD = (
     "Load it again: call `crosshash.load` anew, or start the command or the service again, once `dvc repro` "

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from crosshash.errors import CrosshashError
-from crosshash.search.stored_pictures import ShardPictures
 from crosshash.shards.item_files import Item
+from crosshash.shards.stored_pictures import ShardPictures
 from crosshash.shards.tar_files import write_shards
 
 
