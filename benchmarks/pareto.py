@@ -4,21 +4,24 @@ python -m benchmarks.pareto [FEATURES] [--output pareto] [--methods cca ridge tw
     [--seeds 1] [-S key=value ...]
 
 FEATURES: a folder with features.npz, captions and labels (docs/data.md); without it one is made. What a run
-scored stays in the output folder and is not made again; table and plot are of all runs that lie there.
+scored stays in the output folder, below a digest of the converted set and of the settings, and is not made
+again; table and plot are of all runs of the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.made_features import make_features
-from benchmarks.runs import ROOT, SCORING, convert, run_stages
+from benchmarks.runs import ROOT, convert, run_stages
 from crosshash.artifacts import write_text
-from crosshash.config.params import METHODS, load_params
+from crosshash.checksums import folder_digest
+from crosshash.config.params import METHODS
 from crosshash.experiments.costs import INDEX, MODEL, TIMINGS
 from crosshash.experiments.files import METRICS, PARAMS, SCORES
 from crosshash.experiments.revisions import Folder
@@ -28,6 +31,8 @@ from crosshash.experiments.table.markdown import markdown_table
 from crosshash.experiments.table.page import leaderboard_page
 from crosshash.experiments.table.pareto_plot import write_plot
 
+TRAINED = Path("plan/train.yaml")
+BEFORE, AFTER = ("plan", "centers", "transform"), ("encode", "evaluate", "index")
 KEPT = (METRICS, PARAMS, SCORES, TIMINGS, MODEL, INDEX)
 
 
@@ -41,17 +46,27 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("-S", dest="settings", action="append", default=[], metavar="key=value")
     asked = parser.parse_args()
-    runs = asked.output / "runs"
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         features = asked.features.resolve() if asked.features else make_features(Path(folder) / "features")
         settings = ["dataset=features", f"features.path={features}", *asked.settings]
         convert(project, settings)
+        runs = asked.output / "runs" / state(project, asked.settings)
         for seed in range(asked.seeds):
             for method in asked.methods:
                 score(project, runs, settings, method, seed, asked.bits)
     board = build_leaderboard([read_run(path.name, Folder(path)) for path in sorted(runs.iterdir())])
     write(board, asked.output)
+
+
+def state(project: Path, settings: Sequence[str]) -> str:
+    """Tell runs of other vectors, pairs, splits or settings apart, by a digest."""
+    found = [
+        folder_digest(project / "data/features"),
+        (ROOT / PARAMS).read_text(encoding="utf-8"),
+        *sorted(settings),
+    ]
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
 
 
 def score(
@@ -64,11 +79,11 @@ def score(
         if kept.exists():
             continue
         print(kept.name, flush=True)
-        section = load_params(ROOT / PARAMS).model_copy(update={"method": method}).method_section
-        alike = section.trained_bits(bits) == section.trained_bits(bits + 8)
-        trained = (project / MODEL).exists() and alike and not section.training_knows_bits()
-        stages = [stage for stage in (*SCORING, "index") if not trained or stage not in ("train", "infer")]
-        run_stages(project, stages, [*settings, f"method={method}", f"seed={seed}", f"bits={bits}"])
+        asked = [*settings, f"method={method}", f"seed={seed}", f"bits={bits}"]
+        trained = (project / TRAINED).read_text(encoding="utf-8") if (project / MODEL).exists() else None
+        run_stages(project, BEFORE, asked)
+        again = trained != (project / TRAINED).read_text(encoding="utf-8")
+        run_stages(project, [*(("train", "infer") if again else ()), *AFTER], asked)
         with tempfile.TemporaryDirectory(dir=project) as folder:
             for name in KEPT:
                 (Path(folder) / "run" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,7 @@ from crosshash.inference.distance_choice import choose_distance
 from crosshash.inference.packing import Packed, PackedItems, delivered, pack_items
 from crosshash.pairs.labelled_items import LabelledItems, read_labelled_items
 from crosshash.retrieval.codefiles.codeset import MODALITIES, CodeSet, Modality
+from crosshash.retrieval.codefiles.foreign_files import VECTORS
 from crosshash.retrieval.codefiles.real_queries import NAME as REAL_QUERIES
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
@@ -215,8 +216,9 @@ def target_codes(book: CenterBook, labels: np.ndarray) -> np.ndarray:
 def matlab_arrays(sides: dict[str, CodeSet]) -> Arrays:
     """Lay out codes as published code writes them: +-1 int8 for images and texts, 0/1 labels.
 
-    What is stored as vectors is written decoded, float32. That layout has no word for an absent text or
-    label: items that lack one are left out (labels count only where some item has any).
+    What is stored as vectors is written decoded, float32, beside a mark that it is no code. That layout has
+    no word for an absent text or label: items that lack one are left out (labels count only where some item
+    has any).
     """
     arrays: Arrays = {}
     labelled = any(side.has_labels.any() for side in sides.values())
@@ -229,6 +231,8 @@ def matlab_arrays(sides: dict[str, CodeSet]) -> Arrays:
             else:
                 arrays[f"{letter}_{key}"] = side.vector_code.decode(codes[whole]).astype(np.float32)
         arrays[f"{letter}_l"] = side.labels[whole]
+        if side.vector_code is not None:
+            arrays[VECTORS] = np.ones(1, np.uint8)
     return arrays
 
 

@@ -116,7 +116,10 @@ def test_bytes_are_those_delivered_and_the_mat_file_holds_vectors(
     whole = retrieval.has_text & retrieval.has_labels
     assert query.vector_code is not None
     decoded = query.vector_code.decode(retrieval.packed("image")[whole])
-    assert (loadmat(projects[quantiser] / "artifacts/codes/codes.mat")["r_img"] == decoded).all()
+    mat = projects[quantiser] / "artifacts/codes/codes.mat"
+    assert (loadmat(mat)["r_img"] == decoded).all()
+    with pytest.raises(CrosshashError, match="no hash codes"):
+        score(mat, None, "expected", None, 0, 0)
 
 
 @pytest.mark.parametrize("quantiser", BITS)

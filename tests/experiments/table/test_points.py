@@ -16,7 +16,7 @@ from crosshash.experiments.table.leaderboard import build_leaderboard
 from crosshash.experiments.table.markdown import markdown_table
 from crosshash.experiments.table.page import leaderboard_page
 from crosshash.experiments.table.pareto_plot import write_plot
-from crosshash.experiments.table.points import Point, Score, front
+from crosshash.experiments.table.points import Point, Score, front, points_of
 from crosshash.experiments.table.points_table import heads, text_rows
 from tests.experiments.made_runs import made_run
 
@@ -158,3 +158,12 @@ def test_stored_vectors_have_a_point_by_asymmetric_distance_and_no_cell_of_the_t
     assert by_method["cca"] is None
     assert by_method["twdh"] is not None
     assert all(form(board) for form in (latex_table, markdown_table, leaderboard_page))
+
+
+def test_recall_by_labels_stands_beside_that_of_partners() -> None:
+    """recall@10 by labels .4, of the own partner .2: two measures, two columns."""
+    made = run("one", "twdh", 0.6, 2)
+    metrics = {**made.metrics, **scored(0.4, "recall@10"), "partner": scored(0.2, "recall@10")}
+    first = points_of([replace(made, metrics=metrics)], 0, 16, "recall@10", True)[0]
+    shown = {name: one.mean for name, one in first.scores["i2t"].items()}
+    assert shown == {"recall@10": 0.4, "partner recall@10": 0.2}

@@ -83,7 +83,7 @@ def _markers(colours: int) -> Sequence[str]:
 
 
 def _has(point: Point, name: str) -> bool:
-    return any(name.removeprefix("partner ") in point.scores[task] for task in CROSS_MODAL)
+    return any(name in point.scores[task] for task in CROSS_MODAL)
 
 
 def _panel(
@@ -94,11 +94,10 @@ def _panel(
     looks: dict[str, tuple[str, str]],
     ink: str,
 ) -> None:
-    measure = name.removeprefix("partner ")
     for place, (title, (colour, marker)) in enumerate(looks.items()):
         axes.plot([], [], marker, color=colour, label=title)
-        for point in (point for other, point in named if other == title and measure in point.scores[task]):
-            found, filled = point.scores[task][measure], point.distance == "asymmetric"
+        for point in (point for other, point in named if other == title and name in point.scores[task]):
+            found, filled = point.scores[task][name], point.distance == "asymmetric"
             aside = place - (len(looks) - 1) / 2 + (0.25 if filled else -0.25)  # of equal bytes: side by side
             x, fill = (point.costs.memory or 0) * APART**aside, colour if filled else "none"
             axes.plot([x], [found.mean], marker, color=colour, markersize=4.5, markerfacecolor=fill)
@@ -106,7 +105,7 @@ def _panel(
                 axes.plot([x, x], [found.low, found.high], color=colour, linewidth=0.8, alpha=0.6)
     axes.plot([], [], "o", color=ink, markerfacecolor="none", label="hollow: Hamming distance")
     axes.plot([], [], "o", color=ink, label="filled: asymmetric distance")
-    _line(axes, [point for _, point in named], task, measure, ink)
+    _line(axes, [point for _, point in named], task, name, ink)
     axes.set(title=f"{name}, {task}", xscale="log")
     ticks = sorted({point.costs.memory or 0 for _, point in named})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)

@@ -12,8 +12,9 @@ from crosshash.experiments.runs import Run
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
 DISTANCES = ("Hamming", "asymmetric")
-PARTNER = ("recall@1", "recall@5", "recall@10")
-"""How often the own partner is among the first: of every set, labelled or not."""
+OWN = "partner "
+PARTNER = tuple(f"{OWN}recall@{first}" for first in (1, 5, 10))
+"""Measures of how often the own partner is among the first: of every set, labelled or not."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,10 @@ def _stated(run: Run, distance: str, task: str, measure: str) -> Score | None:
     section: Mapping[str, Any] = run.metrics
     if run.stores_vectors and distance == "Hamming":
         return None
-    if measure in PARTNER and ("partner" in section or section.get("base_rate") is not None):
-        section = section.get("partner") or {}
+    if measure in PARTNER:
+        measure = measure.removeprefix(OWN)
+        if "partner" in section or section.get("base_rate") is not None:  # else it is what all scores are
+            section = section.get("partner") or {}
     if distance == "asymmetric" and not run.stores_vectors:
         section = section.get("asymmetric") or {}
     found = section.get(task) or {}

@@ -47,7 +47,7 @@ def heads(board: Leaderboard) -> list[str]:
 
 def measures(board: Leaderboard) -> list[str]:
     """Name the measures that points are shown by: that of the table, and the own partner's."""
-    return [*dict.fromkeys((board.measure, *(f"partner {name}" for name in PARTNER)))]
+    return [*dict.fromkeys((board.measure, *PARTNER))]
 
 
 def points_in(board: Leaderboard, group: int) -> list[tuple[str, Point]]:
@@ -58,7 +58,7 @@ def points_in(board: Leaderboard, group: int) -> list[tuple[str, Point]]:
 def text_rows(board: Leaderboard, group: int) -> list[TextRow]:
     """Lay out the points of a group: by method, length and distance."""
     named = points_in(board, group)
-    best = [front((point for _, point in named), _key(name)) for name in measures(board)]
+    best = [front((point for _, point in named), name) for name in measures(board)]
     return [_row(title, point, [point in one for one in best], board) for title, point in named]
 
 
@@ -69,13 +69,8 @@ def _row(title: str, point: Point, best: Sequence[bool], board: Leaderboard) -> 
     cells += [_number(value) for value in (costs.codes, costs.factors, costs.ids)]
     cells += [_number(costs.disk, 1), _number(costs.seconds)]
     plain = len(cells)
-    cells += [" / ".join(_score(point, task, _key(name)) for task in CROSS_MODAL) for name in measures(board)]
+    cells += [" / ".join(_score(point, task, name) for task in CROSS_MODAL) for name in measures(board)]
     return TextRow(tuple(cells), (*[False] * plain, *best))
-
-
-def _key(name: str) -> str:
-    """Give the name of a measure as points know it."""
-    return name.removeprefix("partner ")
 
 
 def _score(point: Point, task: str, measure: str) -> str:

@@ -15,6 +15,8 @@ from crosshash.errors import CrosshashError, listed
 CODES = ("q_img", "q_txt", "r_img", "r_txt")
 LABELS = ("q_l", "r_l")
 NAMES = (*CODES, *LABELS)
+VECTORS = "vectors"
+"""Mark of files whose arrays are decoded vectors, whose signs would be scored in their place."""
 
 Array = NDArray[Any]
 
@@ -57,6 +59,11 @@ def _mat_arrays(path: Path) -> dict[str, Array]:
 def _complete(
     path: Path, arrays: dict[str, Array], present: Iterable[str], hint: str = ""
 ) -> dict[str, Array]:
+    if VECTORS in present:
+        raise CrosshashError(
+            f"{path}: holds what items are stored as, decoded to vectors, and no hash codes; the run that "
+            "wrote it scores them by inner product: `crosshash scores`."
+        )
     absent = [name for name in NAMES if name not in arrays]
     if absent:
         there = ", ".join(sorted(present)) or "none"
