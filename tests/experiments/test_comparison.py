@@ -160,3 +160,10 @@ def test_settings_that_differ_and_notes() -> None:
     assert found.settings == {"seed": (0, 1), "train.epochs": (None, 9)}
     assert found.notes == ("b: params.yaml says bits 8",)
     json.dumps(dataclasses.asdict(found))
+
+
+def test_stored_vectors_are_not_set_beside_codes() -> None:
+    """The main scores of one are inner products, of the other Hamming distances."""
+    said = refusal(made_run(A), made_run(B, "b", vectors={"kind": "pq"}))
+    assert "distance of the main scores: Hamming and inner product" in said
+    assert compare(made_run(A, vectors={"kind": "pq"}), made_run(B, "b", vectors={"kind": "pq"})).differences

@@ -45,6 +45,10 @@ def leaderboard(
         from crosshash.experiments.table.leaderboard import build_leaderboard
 
         chosen = form or _form_of(output)
+        if plot is not None:
+            from crosshash.experiments.table.pareto_plot import check_ending, write_plot
+
+            check_ending(plot)
         runs, left_out = collect_runs(project)
         if not runs:
             raise CrosshashError(
@@ -59,8 +63,6 @@ def leaderboard(
         board = build_leaderboard(runs, left_out, measure, dataset or ())
         text = _written(board, chosen)
         if plot is not None:
-            from crosshash.experiments.table.pareto_plot import write_plot
-
             write_plot(board, plot)
         if output is not None:
             write_text(output, text)

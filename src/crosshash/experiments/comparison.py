@@ -93,7 +93,7 @@ def _problems(a: Run, b: Run) -> list[str]:
         for run in (a, b)
         if run.scores is None
     ]
-    first, second = conditions_of(a), conditions_of(b)
+    first, second = ({**conditions_of(run), "distance": _distance(run)} for run in (a, b))
     if a.dataset != b.dataset:  # all else differs with it
         return [*problems, f"data set: {a.dataset} and {b.dataset}"]
     keys = differing([first, second])
@@ -105,6 +105,10 @@ def _problems(a: Run, b: Run) -> list[str]:
     if not problems:
         problems = _other_queries(a, b)
     return problems
+
+
+def _distance(run: Run) -> str:
+    return "inner product" if run.stores_vectors else "Hamming"
 
 
 def _remedy(name: str) -> str:

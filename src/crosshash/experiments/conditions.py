@@ -17,6 +17,7 @@ WORDS = {
     "n_query": "queries",
     "n_retrieval": "retrieval set",
     "base_rate": "chance",
+    "distance": "distance of the main scores",
 }
 """How the conditions are called where people read them."""
 
@@ -24,6 +25,7 @@ REMEDIES = {
     "protocol": "score both under one protocol: `dvc exp run -S protocol=...`",
     "ties": "score both by one rule: `dvc exp run -S evaluate.ties=...`",
     "undefined": "score both by one rule: `dvc exp run -S evaluate.undefined=...`",
+    "distance": "`crosshash leaderboard` sets vectors beside the asymmetric scores of codes",
     "base_rate": "the share of relevant pairs differs: other labels, or other items",
 }
 

@@ -143,6 +143,9 @@ def test_plots_that_cannot_be_drawn_are_refused(tmp_path: Path) -> None:
         write_plot(board, tmp_path / "a.png")
     with pytest.raises(CrosshashError, match=r"a\.gif: the ending says no kind of picture"):
         write_plot(board, tmp_path / "a.gif")
+    two = [run("a", "twdh", 0.6, 2), run("b", "twdh", 0.6, 2, dataset="features")]
+    with pytest.raises(CrosshashError, match=r"there are 2:\n(?s:.*)features(?s:.*)--dataset"):
+        write_plot(build_leaderboard(two), tmp_path / "a.png")
     assert "<svg" not in leaderboard_page(board)
 
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crosshash.artifacts import atomic_path
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, listed
 from crosshash.experiments.table.leaderboard import Leaderboard
 from crosshash.experiments.table.points import Point, front
 from crosshash.experiments.table.points_table import measures, points_in
@@ -36,23 +36,41 @@ def pareto_svg(board: Leaderboard, group: int) -> Markup | None:
 
 
 def write_plot(board: Leaderboard, path: Path) -> None:
-    """Write the plot as .png, .svg or .pdf; of several groups of columns, the first with known bytes.
+    """Write the plot as .png, .svg or .pdf.
 
     Raises:
-        CrosshashError: another ending, or no run has recorded its bytes.
+        CrosshashError: another ending, no run has recorded its bytes, or those that have are of several
+            groups.
     """
-    if path.suffix not in KINDS:
-        raise CrosshashError(f"{path}: the ending says no kind of picture; there are {' '.join(KINDS)}.")
-    figures = (_figure(board, group, COLOURS, "#111111") for group in range(len(board.groups)))
-    figure = next((one for one in figures if one is not None), None)
-    if figure is None:
+    check_ending(path)
+    drawn = [(group, _figure(board, group, COLOURS, "#111111")) for group in range(len(board.groups))]
+    figures = {board.groups[group].title: figure for group, figure in drawn if figure is not None}
+    if not figures:
         raise CrosshashError("no run has recorded the bytes of its items; `dvc repro evaluate` does.")
+    if len(figures) > 1:
+        raise CrosshashError(
+            f"{path}: a picture shows one group of runs, and there are {len(figures)}:\n"
+            f"{listed(list(figures))}\n"
+            "Name one data set by --dataset; the page (`--output leaderboard.html`) has a plot of each."
+        )
+    ((title, figure),) = figures.items()
+    figure.suptitle(title, fontsize="medium")
     buffer = io.BytesIO()
     metadata = {{".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]: None}
     with mpl.rc_context({"svg.hashsalt": "crosshash"}):
         figure.savefig(buffer, format=path.suffix[1:], dpi=130, metadata=metadata)
     with atomic_path(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file whose ending says no kind of picture.
+
+    Raises:
+        CrosshashError: it does not.
+    """
+    if path.suffix not in KINDS:
+        raise CrosshashError(f"{path}: the ending says no kind of picture; there are {' '.join(KINDS)}.")
 
 
 def _figure(board: Leaderboard, group: int, colours: Sequence[str], ink: str) -> Figure | None:
