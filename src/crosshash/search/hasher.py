@@ -89,7 +89,7 @@ class Hasher:
         if self.encoder.vector_code is not None:
             raise CrosshashError(
                 f"this model stores vectors ({self.encoder.vector_code.kind}), no hash codes: it can search, "
-                "and `encoder.packed` and `encoder.vector_code` give bytes and vectors."
+                "`encoder.texts(...).codes` are the bytes, `encoder.vector_code.decode` makes them vectors."
             )
         ids = np.array([str(row) for row in range(len(encoded.codes))])
         return HashCodes(encoded.codes, self.bits, ids)

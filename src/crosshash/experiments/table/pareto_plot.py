@@ -54,7 +54,7 @@ def write_plot(board: Leaderboard, path: Path) -> None:
             "Name one data set by --dataset; the page (`--output leaderboard.html`) has a plot of each."
         )
     ((title, figure),) = figures.items()
-    figure.suptitle(title, fontsize="medium")
+    figure.supxlabel(title, fontsize="medium")
     buffer = io.BytesIO()
     metadata = {{".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]: None}
     with mpl.rc_context({"svg.hashsalt": "crosshash"}):
