@@ -50,6 +50,15 @@ def theirs_with_lines(place: Path) -> None:
     (place / "caption.txt").write_text("\n".join(CAPTIONS))
 
 
+def of_mith(place: Path) -> None:
+    """As make_nuswide.py of DarrenZZhang/MM23-MITH saves: arrays of str, absolute names, float32 labels."""
+    save(place / "index.mat", index=np.array([f"/TO/you/path/{name}" for name in NAMES]))
+    save(place / "caption.mat", caption=np.array(CAPTIONS))
+    save(place / "label.mat", label=LABELS.astype(np.float32))
+    for name in NAMES[:2]:
+        (place / name).touch()
+
+
 def cleared_set(place: Path) -> None:
     write_mat73_in(place / "IAll/mirflickr25k-iall.mat", IAll=pixels().transpose(1, 2, 3, 0))
     save(place / "YAll/mirflickr25k-yall.mat", YAll=TAGS)
@@ -91,6 +100,7 @@ def write_mat73_in(path: Path, **arrays: np.ndarray) -> None:
     [
         (ours, ("index.mat", "caption.mat", "label.mat"), NAMES),
         (theirs_with_lines, ("index.mat", "caption.txt", "label.mat"), NAMES),
+        (of_mith, ("index.mat", "caption.mat", "label.mat"), NAMES),
         (
             cleared_set,
             ("IAll/mirflickr25k-iall.mat", "YAll/mirflickr25k-yall.mat", "LAll/mirflickr25k-lall.mat"),
@@ -117,7 +127,7 @@ def test_published_folders_are_recognised(
     names: tuple[str | None, ...],
     ids: list[str] | None,
 ) -> None:
-    """The files, the items, what they are of, and the list of raw files (no image is there)."""
+    """The files, the items, what they are of, and the list of raw files with the images that are there."""
     write(tmp_path)
     assert mat_triple.find_triple(tmp_path) == tuple(name and tmp_path / name for name in names)
     found = mat_triple.read(Path("raw"), path=str(tmp_path))
@@ -131,7 +141,8 @@ def test_published_folders_are_recognised(
     if "iall" in str(names[0]) or "FLICKR" in str(names[0]):
         assert isinstance(found.images, PixelRows)
     files = mat_triple.fetch(Path("raw"), path=str(tmp_path))
-    assert [file.name for file in files] == sorted({name for name in names if name})
+    there = {name for name in NAMES if (tmp_path / name).is_file()}
+    assert [file.name for file in files] == sorted({name for name in names if name} | there)
 
 
 def test_images_that_are_there_are_listed(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_captions_in_every_form(
     assert [item.captions for item in found.items] == texts
 
 
-@pytest.mark.parametrize("key", ["category", "categories", "labels", "LAll"])
+@pytest.mark.parametrize("key", ["category", "categories", "labels", "label", "LAll"])
 @pytest.mark.parametrize(
     "labels", [LABELS, LABELS.astype(float), LABELS.astype(bool), scipy.sparse.csc_array(LABELS * 1.0)]
 )
@@ -108,6 +108,32 @@ def test_labels_in_every_form(tmp_path: Path, key: str, labels: np.ndarray) -> N
     assert [item.labels for item in found.items] == MARKS
     assert [item.id for item in found.items] == ["0", "1", "2", "3"]
     assert found.images is None
+
+
+MARKS_AS_WRITTEN = {
+    "label": LABELS.astype(np.float32),  # DarrenZZhang/MM23-MITH, make_nuswide.py: numpy.loadtxt
+    "category": list(LABELS * 1.0),  # QinLab-WFU/DSPH, make_mirflickr25k.py: a list of rows of numpy.zeros
+    "categories": list(LABELS.astype(np.int64)),  # make_coco.py there: rows of whole numbers
+    "labels": LABELS.astype(np.int8),  # make_nuswide.py there
+    "LAll": LABELS.astype(np.uint8),  # penghu-cs/UCCH, src/cmdataset.py
+}
+
+
+@pytest.mark.parametrize("key", MARKS_AS_WRITTEN)
+def test_labels_as_published_scripts_save_them(tmp_path: Path, key: str) -> None:
+    found = read(tmp_path, caption__YAll=TAGS, **{f"label__{key}": MARKS_AS_WRITTEN[key]})
+    assert [item.labels for item in found.items] == MARKS
+    write_mat73(tmp_path / "label.mat", {key: np.asarray(MARKS_AS_WRITTEN[key]).T})
+    found = read(tmp_path)
+    assert [item.labels for item in found.items] == MARKS
+    assert found.warnings == (f"label.mat: '{key}': 3 x 4: has a column per item, and is turned",)
+
+
+def test_numbers_of_classes_are_refused(tmp_path: Path) -> None:
+    """A column of numbers, as class files for one class per item have it, is no matrix of 0 and 1."""
+    message = error_of(tmp_path, caption__YAll=TAGS, label__label=np.array([[3], [1], [0], [2]]))
+    assert "label.mat: 'label': 4 x 1: other values than 0 and 1 in row(s) 0, 3, counted from 0" in message
+    assert "give a column per class" in message
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, np.int16])
@@ -294,7 +320,7 @@ def test_bad_vectors(tmp_path: Path) -> None:
     [
         (
             {"label__marks": LABELS},
-            "label.mat: has no variable category, categories, labels or LAll; found: 'marks'",
+            "label.mat: has no variable category, categories, labels, label or LAll; found: 'marks'",
         ),
         (
             {"caption__x": TAGS, "label__labels": LABELS},

@@ -2,8 +2,9 @@
 
 Those are `index`, `imgs`, `FAll`; `caption`, `tags`, `YAll`; `category`, `labels`, `LAll`
 (kalenforn/clip-based-cross-modal-hash, dataset/builder.py; WangGodder/deep-cross-modal-hashing,
-torchcmh/dataset); `IAll` or `images` for pictures (jiangqy/DCMH-CVPR2017, load_data.py; zs-zhong/DJSRH,
-datasets.py); `XAll` for vectors (penghu-cs/UCCH, src/cmdataset.py).
+torchcmh/dataset); `label` (DarrenZZhang/MM23-MITH, load_data.py); `IAll` or `images` for pictures
+(jiangqy/DCMH-CVPR2017, load_data.py; zs-zhong/DJSRH, datasets.py); `XAll` for vectors (penghu-cs/UCCH,
+src/cmdataset.py).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from crosshash.pairs.source import RawItem, RawItems
 
 INDEX = ("index", "imgs", "FAll", "IAll", "images", "XAll")
 CAPTION = ("caption", "captions", "tags", "YAll")
-LABEL = ("category", "categories", "labels", "LAll")
+LABEL = ("category", "categories", "labels", "label", "LAll")
 
 
 @dataclass(frozen=True)
