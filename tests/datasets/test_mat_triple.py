@@ -155,6 +155,70 @@ def test_images_that_are_there_are_listed(tmp_path: Path) -> None:
     assert not (tmp_path / "raw").exists()
 
 
+VECTORS = np.arange(COUNT * 4, dtype=float).reshape(COUNT, 4) / 7
+
+
+@pytest.mark.parametrize(
+    ("images", "ending"),
+    [
+        ("mirflickr25k-iall-vgg", ""),  # penghu-cs/UCCH, src/cmdataset.py, as the next ones
+        ("mirflickr25k-iall-vgg", "-rand"),
+        ("nus-wide-tc10-xall-vgg", ""),
+        ("nus-wide-tc21-xall-vgg", "-clean"),
+        ("mirflickr25k-iall", "-rand"),
+        ("XAll/mirflickr25k-xall", ""),
+    ],
+)
+@pytest.mark.parametrize("key", ["XAll", "IAll"])
+@pytest.mark.parametrize("hdf5", [False, True])
+def test_vectors_by_the_names_of_the_field(
+    tmp_path: Path, images: str, ending: str, key: str, hdf5: bool
+) -> None:
+    """Version 5, or 7.3 as h5py users write it, with a column per item; labels and tags of one ending."""
+    name = images.split("/")[-1].rsplit("-xall")[0].rsplit("-iall")[0]
+    path = tmp_path / f"{images}{ending}.mat"
+    if hdf5:
+        write_mat73_in(path, **{key: VECTORS.T})
+    else:
+        save(path, **{key: VECTORS})
+    save(tmp_path / f"{name}-yall{ending}.mat", YAll=TAGS.astype(float))
+    save(tmp_path / f"{name}-lall{ending}.mat", LAll=LABELS)
+    found = mat_triple.read(Path("raw"), path=str(tmp_path))
+    np.testing.assert_array_equal(found.images, VECTORS.astype(np.float32))
+    np.testing.assert_array_equal(found.text, TAGS)
+    assert found.items[3].labels == ("class 0", "class 1")
+    turned = f"{path.name}: '{key}': 4 x 12: has a column per item, and is turned"
+    assert found.warnings == ((turned,) if hdf5 else ())
+
+
+def test_files_of_one_ending_belong_together(tmp_path: Path) -> None:
+    """`-rand` is another order of the rows: its vectors never meet labels in the first order."""
+    labels_and_tags(tmp_path)
+    save(tmp_path / "mirflickr25k-iall-vgg-rand.mat", XAll=VECTORS)
+    assert mat_triple.find_triple(tmp_path)[0] is None
+    found = mat_triple.read(Path("raw"), path=str(tmp_path))
+    assert found.images is None
+    assert found.warnings[0].startswith(f"{tmp_path}/mirflickr25k-lall.mat: no images belong to these labels")
+    save(tmp_path / "mirflickr25k-yall-rand.mat", YAll=TAGS[::-1])
+    save(tmp_path / "mirflickr25k-lall-rand.mat", LAll=LABELS[::-1])
+    parts = ("iall-vgg", "yall", "lall")
+    triple = tuple(tmp_path / f"mirflickr25k-{part}-rand.mat" for part in parts)
+    assert mat_triple.find_triple(tmp_path) == triple
+    save(tmp_path / "mirflickr25k-iall-vgg.mat", XAll=VECTORS)
+    assert mat_triple.find_triple(tmp_path)[0] == tmp_path / "mirflickr25k-iall-vgg.mat"
+
+
+def test_pictures_come_before_vectors_and_their_rows_are_counted(tmp_path: Path) -> None:
+    cleared_set(tmp_path)
+    save(tmp_path / "mirflickr25k-iall-vgg.mat", XAll=VECTORS)
+    assert isinstance(mat_triple.read(Path("raw"), path=str(tmp_path)).images, PixelRows)
+    for folder in ("IAll", "FAll"):
+        next((tmp_path / folder).iterdir()).unlink()
+    save(tmp_path / "mirflickr25k-iall-vgg.mat", XAll=VECTORS[1:])
+    with pytest.raises(CrosshashError, match=r"(?s)differ in their rows.*iall-vgg\.mat: 'XAll': 11 x 4"):
+        mat_triple.read(Path("raw"), path=str(tmp_path))
+
+
 def test_folder_and_files_must_be_clear(tmp_path: Path) -> None:
     def error(path: Path) -> str:
         with pytest.raises(CrosshashError) as found:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 
 from benchmarks.mirflickr import check_counts, read_labels
 from crosshash.acquire.publisher import Transfer
@@ -14,7 +15,7 @@ from crosshash.datasets import mirflickr25k
 from crosshash.errors import CrosshashError
 from crosshash.pairs.info import read_info
 from crosshash.pairs.labels import sharing_chance
-from crosshash.pairs.source import RawItems
+from crosshash.pairs.source import PixelRows, RawItems
 from stages import centers, convert, download, transform
 from tests.acquire.file_server import FileServer
 from tests.datasets.layouts.mirflickr_fixture import (
@@ -203,6 +204,23 @@ def test_labels_and_tags_alone(tmp_path: Path) -> None:
     )
     files = mirflickr25k.fetch(tmp_path / "raw", tags="common", **transfer(release))
     assert [file.name for file in files] == ["mirflickr25k-lall.mat", "mirflickr25k-yall.mat"]
+
+
+@pytest.mark.parametrize("place", ["", "IAll/"])
+def test_vectors_beside_the_release(tmp_path: Path, place: str) -> None:
+    """mirflickr25k-iall-vgg.mat holds XAll (penghu-cs/UCCH, src/cmdataset.py); pictures come before it."""
+    release = write_release(tmp_path / "release")
+    vectors = np.random.default_rng(0).random((60, 7))
+    path = release / f"{place}mirflickr25k-iall-vgg.mat"
+    path.parent.mkdir(exist_ok=True)
+    scipy.io.savemat(path, {"XAll": vectors})
+    source = mirflickr25k.read(tmp_path, tags="common", local=str(release))
+    np.testing.assert_array_equal(source.images, vectors.astype(np.float32))
+    files = mirflickr25k.fetch(tmp_path / "raw", tags="common", **transfer(release))
+    assert f"{place}mirflickr25k-iall-vgg.mat" in [file.name for file in files]
+    scipy.io.savemat(release / "mirflickr25k-iall.mat", {"IAll": np.zeros((60, 4, 4, 3), dtype=np.uint8)})
+    source = mirflickr25k.read(tmp_path, tags="common", local=str(release))
+    assert isinstance(source.images, PixelRows)
 
 
 def test_the_benchmark_reads_the_release_as_the_pipeline_does(tmp_path: Path) -> None:

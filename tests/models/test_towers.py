@@ -98,7 +98,11 @@ def test_a_network_may_be_chosen_where_it_fits() -> None:
             "vector",
             r"model\.image: 'tiny-rn' cannot be used, for this data set has vectors: use mlp",
         ),
-        ("auto", "none", r"no pictures: .* training needs images\. Set download\.local in params\.yaml"),
+        (
+            "auto",
+            "none",
+            r"no pictures: .* needs images\. Put them, .* folder of download\.local or mat_triple\.path",
+        ),
         ("mlp", "none", "this data set has no pictures"),
         ("bow", "jpeg", r"'bow' is neither a file of configs/ \(tiny-rn\) nor a model of open_clip"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from crosshash.datasets.readers.given_folder import given_folder
@@ -13,19 +14,33 @@ from crosshash.pairs.raw_record import describe_files
 from crosshash.pairs.source import RawFile, RawItems, SplitSizes
 
 SIZES = SplitSizes(query=0.125, train=0.875)
-LAYOUTS = (
+Layout = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+def _release(ending: str) -> Layout:
+    """Name the files of one release: NAME-iall.mat ..., loose or packed in folders IAll, YAll, LAll, FAll."""
+    named = [
+        tuple(f"{place}*-{part}{ending}.mat" for part in parts for place in ("", "*/"))
+        for parts in (("iall", "fall", "xall", "iall-vgg", "xall-vgg"), ("yall",), ("lall",))
+    ]
+    return named[0], named[1], named[2]
+
+
+LAYOUTS: tuple[Layout, ...] = (
     # of kalenforn/clip-based-cross-modal-hash and QinLab-WFU's repositories, where NUS-WIDE's texts are .txt
     (("index.mat",), ("caption.mat", "caption.txt"), ("label.mat",)),
-    # of jiangqy/DCMH-CVPR2017: mirflickr25k-iall.mat ..., packed in folders IAll, YAll, LAll, FAll
-    (
-        ("*-iall.mat", "*/*-iall.mat", "*-fall.mat", "*/*-fall.mat"),
-        ("*-yall.mat", "*/*-yall.mat"),
-        ("*-lall.mat", "*/*-lall.mat"),
-    ),
+    # of jiangqy/DCMH-CVPR2017: mirflickr25k-iall.mat ...; of penghu-cs/UCCH: vectors of a VGG as
+    # mirflickr25k-iall-vgg.mat, nus-wide-tc10-xall-vgg.mat; rows in another order as NAME-lall-rand.mat,
+    # fewer of them as NAME-lall-clean.mat: files of one ending belong together
+    *map(_release, ("", "-rand", "-clean")),
     # of WangGodder/deep-cross-modal-hashing: imgList21.mat ...
     (("imgList*.mat",), ("tagList*.mat",), ("labelList*.mat",)),
 )
 """Names of the files with images, texts and labels; the first pattern that fits counts."""
+WITHOUT_IMAGES = (
+    "no images belong to these labels: neither names of pictures, nor pictures, nor vectors of them. Hash "
+    "centres and the transform work, training does not"
+)
 
 Triple = tuple[Path | None, Path, Path]
 
@@ -54,7 +69,10 @@ def fetch(raw: Path, path: str) -> list[RawFile]:
 def read(raw: Path, path: str) -> RawItems:
     """Read the triple; classes are numbered, since such files do not name them."""
     place = folder(raw, path)
-    return read_mat_triple(place, *find_triple(place))
+    images, texts, labels = find_triple(place)
+    source = read_mat_triple(place, images, texts, labels)
+    told = (f"{labels}: {WITHOUT_IMAGES}",) if images is None else ()
+    return replace(source, warnings=(*source.warnings, *told))
 
 
 def find_triple(place: Path) -> Triple:
@@ -63,18 +81,24 @@ def find_triple(place: Path) -> Triple:
     Raises:
         CrosshashError: a file is missing, or several could be meant.
     """
-    for images, texts, labels in LAYOUTS:
-        found = [_only(place, patterns) for patterns in (images, texts, labels)]
-        if found[1] and found[2]:
-            return found[0], found[1], found[2]
+    without_images = None
+    for layout in LAYOUTS:
+        images, texts, labels = (_only(place, patterns) for patterns in layout)
+        if images and texts and labels:
+            return images, texts, labels
+        if texts and labels and not without_images:
+            without_images = None, texts, labels
+    if without_images:
+        return without_images
     alone = sorted(place.glob("*.mat"))
     if len(alone) == 1:
         return (alone[0] if set(INDEX) & set(list_mat(alone[0])) else None), alone[0], alone[0]
     present = ", ".join(file.name for file in alone) or "no .mat file"
     raise CrosshashError(
         f"{place}: found {present}. Give a folder with index.mat, caption.mat and label.mat; with "
-        "NAME-iall.mat, NAME-yall.mat and NAME-lall.mat; with imgList.mat, tagList.mat and labelList.mat; or "
-        "with one .mat file that holds all."
+        "NAME-iall.mat (or -iall-vgg, -xall-vgg), NAME-yall.mat and NAME-lall.mat, each with -rand, with "
+        "-clean or each without; with imgList.mat, tagList.mat and labelList.mat; or with one .mat file that "
+        "holds all."
     )
 
 

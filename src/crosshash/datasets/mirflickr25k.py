@@ -64,10 +64,15 @@ def _annotation(label: str) -> Wanted:
 
 WANTED = (IMAGES, TAGS, COMMON_TAGS, *map(_annotation, CLASSES))
 _RELEASE = "the .mat release of github.com/jiangqy/DCMH-CVPR2017, on pan.baidu.com with a password"
-LABELS_MAT, TAGS_MAT, IMAGES_MAT = (
-    Wanted((f"{NAME}-{part.lower()}.mat", f"{part}/{NAME}-{part.lower()}.mat"), f"{NAME}-{part.lower()}.mat")
-    for part in ("LAll", "YAll", "IAll")
-)
+
+
+def _of_release(part: str, *endings: str) -> Wanted:
+    names = [f"{NAME}-{part.lower()}{ending}.mat" for ending in ("", *endings)]
+    return Wanted(tuple(f"{place}{name}" for name in names for place in ("", f"{part}/")), names[0])
+
+
+LABELS_MAT, TAGS_MAT = _of_release("LAll"), _of_release("YAll")
+IMAGES_MAT = _of_release("IAll", "-vgg")  # pictures, or the vectors of them of penghu-cs/UCCH
 RELEASE_READ = (
     "the .mat release is read, since the archives are not all beside it; it holds only images with a common "
     f"tag, so that {NAME}.tags has no say"

@@ -79,8 +79,9 @@ def image_spec(
     if kind == "none":
         raise CrosshashError(
             "this data set has no pictures: it was converted from label and tag files alone. Hash centres "
-            "and the transform work, training needs images. Set download.local in params.yaml to a folder "
-            "that holds them as well."
+            "and the transform work, training needs images. Put them, or vectors of them, beside these files "
+            "in the folder of download.local or mat_triple.path in params.yaml, by a name that its "
+            "page in docs lists."
         )
     settled = {"jpeg": OFFLINE, "vector": "mlp"}[kind] if name == "auto" else name
     _check_kind("model.image", settled, kind, f"pictures: use auto, {PICTURES}")
