@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crosshash.datasets.readers.given_folder import given_folder
 from crosshash.datasets.readers.mat_files import INDEX, read_mat_triple
+from crosshash.datasets.readers.mat_parts import holds_parts, read_mat_parts
 from crosshash.errors import CrosshashError
 from crosshash.formats.mat import list_mat
 from crosshash.pairs.raw_record import describe_files
@@ -58,6 +59,9 @@ def folder(raw: Path, path: str) -> Path:
 def fetch(raw: Path, path: str) -> list[RawFile]:
     """List the .mat files and those of the images that are there; convert judges the others."""
     place = folder(raw, path)
+    if parts := _parts(place):
+        read_mat_parts(parts)
+        return describe_files(place, [parts.name])
     triple = find_triple(place)
     images = read_mat_triple(place, *triple).images
     files = [file for file in triple if file is not None]
@@ -67,8 +71,10 @@ def fetch(raw: Path, path: str) -> list[RawFile]:
 
 
 def read(raw: Path, path: str) -> RawItems:
-    """Read the triple; classes are numbered, since such files do not name them."""
+    """Read the triple, or vectors with a split; classes are numbered, since such files do not name them."""
     place = folder(raw, path)
+    if parts := _parts(place):
+        return read_mat_parts(parts)
     images, texts, labels = find_triple(place)
     source = read_mat_triple(place, images, texts, labels)
     told = (f"{labels}: {WITHOUT_IMAGES}",) if images is None else ()
@@ -98,8 +104,14 @@ def find_triple(place: Path) -> Triple:
         f"{place}: found {present}. Give a folder with index.mat, caption.mat and label.mat; with "
         "NAME-iall.mat (or -iall-vgg, -xall-vgg), NAME-yall.mat and NAME-lall.mat, each with -rand, with "
         "-clean or each without; with imgList.mat, tagList.mat and labelList.mat; or with one .mat file that "
-        "holds all."
+        "holds all, or wikiData.mat."
     )
+
+
+def _parts(place: Path) -> Path | None:
+    """Give the only .mat file of a folder, if it holds training items and queries apart."""
+    alone = sorted(place.glob("*.mat"))
+    return alone[0] if len(alone) == 1 and holds_parts(list_mat(alone[0])) else None
 
 
 def _only(place: Path, patterns: Sequence[str]) -> Path | None:

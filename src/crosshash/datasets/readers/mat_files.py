@@ -76,7 +76,7 @@ def read_mat_triple(
     marks, texts = _read(label, LABEL), _read(caption, CAPTION)
     images = None if index is None else _read(index, INDEX)
     parts = [marks, texts] if images is None else [marks, texts, images]
-    count = _common_count(folder, parts)
+    count = common_count(folder, parts)
     captions = texts.texts()
     names = images.texts() if images else None
     ids, beginning = (
@@ -126,7 +126,7 @@ def _read(path: Path, keys: Sequence[str]) -> Part:
     return Part(path, key, array)
 
 
-def _common_count(folder: Path, parts: Sequence[Part]) -> int:
+def common_count(folder: Path, parts: Sequence[Part]) -> int:
     """Find the number of items that all parts may hold; the rows of the first come before its columns."""
     for count in parts[0].counts():
         if count and all(count in part.counts() for part in parts):
