@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from crosshash.datasets.readers.pairs_csv import NAME, read_pairs_csv
+from crosshash.datasets.readers.unread import unread_files
 from crosshash.errors import CrosshashError, listed
-from crosshash.formats.feature_file import constant_columns, read_features
+from crosshash.formats.feature_file import Features, constant_columns, read_features
 from crosshash.pairs.raw_record import describe_files
 from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
 
 DOCS = "docs/data.md"
 SIZES = SplitSizes(query=0.125, train=0.875)
 VECTORS = "features.npz"
+OF_TABLE = ("labels", "captions", "classes")
+"""Arrays that pairs.csv stands in for."""
 
 
 def folder(raw: Path, path: str) -> Path:
@@ -72,12 +75,18 @@ def _read_folder(place: Path) -> RawItems:
             f"the rows must be the items in the order of {NAME}."
         )
     unused = len(features.image) - len(rows)
+    beside = [key for key in OF_TABLE if getattr(features, key) is not None]
     return RawItems(
         items=items,
         classes=tuple(sorted({label for item in items for label in item.labels})),
         images=features.image[rows],
         text=None if features.text is None else features.text[rows],
-        warnings=(f"{unused} vectors have no row in {NAME} and are left out",) if unused else (),
+        warnings=(
+            *((f"{unused} vectors have no row in {NAME} and are left out",) if unused else ()),
+            *(f"{VECTORS}: array '{key}' is not read: {NAME} says it" for key in beside),
+            *_unread(path, features),
+            *unread_files(place, [path]),
+        ),
     )
 
 
@@ -111,4 +120,8 @@ def _read_file(path: Path) -> RawItems:
         RawItem(name, texts, tuple(classes[column] for column in np.flatnonzero(row)))
         for name, texts, row in zip(names, captions, features.labels, strict=True)
     )
-    return RawItems(items, classes, features.image, features.text)
+    return RawItems(items, classes, features.image, features.text, _unread(path, features))
+
+
+def _unread(path: Path, features: Features) -> tuple[str, ...]:
+    return tuple(f"{path.name}: array '{name}' is not read" for name in features.unread)

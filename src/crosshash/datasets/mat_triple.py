@@ -9,6 +9,7 @@ from pathlib import Path
 from crosshash.datasets.readers.given_folder import given_folder
 from crosshash.datasets.readers.mat_files import INDEX, read_mat_triple
 from crosshash.datasets.readers.mat_parts import holds_parts, read_mat_parts
+from crosshash.datasets.readers.unread import unread_files
 from crosshash.errors import CrosshashError
 from crosshash.formats.mat import list_mat
 from crosshash.pairs.raw_record import describe_files
@@ -74,11 +75,13 @@ def read(raw: Path, path: str) -> RawItems:
     """Read the triple, or vectors with a split; classes are numbered, since such files do not name them."""
     place = folder(raw, path)
     if parts := _parts(place):
-        return read_mat_parts(parts)
-    images, texts, labels = find_triple(place)
-    source = read_mat_triple(place, images, texts, labels)
-    told = (f"{labels}: {WITHOUT_IMAGES}",) if images is None else ()
-    return replace(source, warnings=(*source.warnings, *told))
+        source = read_mat_parts(parts)
+        return replace(source, warnings=(*source.warnings, *unread_files(place, [parts])))
+    triple = find_triple(place)
+    source = read_mat_triple(place, *triple)
+    told = (f"{triple[2]}: {WITHOUT_IMAGES}",) if triple[0] is None else ()
+    unread = unread_files(place, [file for file in triple if file])
+    return replace(source, warnings=(*source.warnings, *told, *unread))
 
 
 def find_triple(place: Path) -> Triple:

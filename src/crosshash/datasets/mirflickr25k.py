@@ -11,6 +11,7 @@ from typing import Literal, Unpack
 from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
 from crosshash.acquire.tree import first_there
 from crosshash.datasets.readers.mat_files import read_mat_triple
+from crosshash.datasets.readers.unread import unread_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.text_lines import text_lines
 from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
@@ -121,9 +122,10 @@ def read(raw: Path, tags: Tags, local: str | None) -> RawItems:
     place = folder(raw, tags, local)
     if release := _mat_files(local):
         images = find_wanted(place, IMAGES_MAT) if IMAGES_MAT in release else None
-        labels = find_wanted(place, LABELS_MAT)
-        source = read_mat_triple(place, images, find_wanted(place, TAGS_MAT), labels, CLASSES)
-        return replace(source, warnings=(*source.warnings, f"{labels}: {RELEASE_READ}"))
+        labels, texts = find_wanted(place, LABELS_MAT), find_wanted(place, TAGS_MAT)
+        source = read_mat_triple(place, images, texts, labels, CLASSES)
+        unread = unread_files(place, [path for path in (images, texts, labels) if path])
+        return replace(source, warnings=(*source.warnings, *unread, f"{labels}: {RELEASE_READ}"))
     return read_original(place, tags)
 
 

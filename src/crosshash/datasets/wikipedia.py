@@ -17,6 +17,7 @@ from typing import Literal, Unpack
 import numpy as np
 
 from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
+from crosshash.datasets.readers.unread import unread_variables
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.mat import read_mat
 from crosshash.formats.text_lines import text_lines
@@ -49,6 +50,7 @@ def _wanted(name: str) -> Wanted:
 
 TRAIN, TEST = _wanted("trainset_txt_img_cat.list"), _wanted("testset_txt_img_cat.list")
 IMAGES, TEXTS, FEATURES = _wanted("images/"), _wanted("texts/"), _wanted("raw_features.mat")
+ARRAYS = ("I_tr", "I_te", "T_tr", "T_te")
 WANTED = {"images": (TRAIN, TEST, IMAGES, TEXTS), "features": (TRAIN, TEST, FEATURES)}
 
 TEXT = re.compile(r"<text>(.*?)</text>", re.DOTALL)
@@ -90,9 +92,11 @@ def read(raw: Path, local: str | None, source: Literal["images", "features"]) ->
     _refuse_repeated(documents, train_list, test_list)
     official = (_ids(test), _ids(train))
     if source == "features":
-        image, text = _read_features(find_wanted(place, FEATURES), len(train), len(test))
+        vectors = find_wanted(place, FEATURES)
+        image, text = _read_features(vectors, len(train), len(test))
         items = tuple(RawItem(document.text, (), (document.category,)) for document in documents)
-        return RawItems(items, CLASSES, image, text, official=official)
+        unread = unread_variables(vectors, ARRAYS)
+        return RawItems(items, CLASSES, image, text, unread, official)
     pictures = find_wanted(place, IMAGES)
     captions = _read_texts(find_wanted(place, TEXTS), documents)
     items = tuple(
@@ -201,7 +205,7 @@ def _read_features(path: Path, n_train: int, n_test: int) -> tuple[np.ndarray, n
     Raises:
         CrosshashError: arrays are missing, of another shape than the lists say, or not finite numbers.
     """
-    wanted = {"I_tr": n_train, "I_te": n_test, "T_tr": n_train, "T_te": n_test}
+    wanted = dict(zip(ARRAYS, (n_train, n_test, n_train, n_test), strict=True))
     arrays = read_mat(path, tuple(wanted))
     problems = [f"{key}: {fault}" for key, rows in wanted.items() if (fault := _fault(arrays.get(key), rows))]
     problems += [

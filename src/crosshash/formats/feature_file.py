@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from crosshash.formats.mat_text import Texts, text_rows
 from crosshash.formats.spelling import as_seen, composed
 
 SHOWN = 5
+ARRAYS = ("image", "text", "labels", "captions", "names", "classes")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Features:
     """A feature file's arrays.
 
     image: float32[N, D]. text: float32[N, E]. labels: bool[N, C]. captions: the texts of each row.
-    names: N different texts. classes: C different texts. All but `image` may be absent.
+    names: N different texts. classes: C different texts. All but `image` may be absent. unread: names of
+    the file's other arrays.
     """
 
     image: np.ndarray
@@ -32,10 +34,11 @@ class Features:
     captions: Texts | None
     names: tuple[str, ...] | None
     classes: tuple[str, ...] | None
+    unread: tuple[str, ...]
 
 
 def read_features(path: Path) -> Features:
-    """Read the arrays named as the fields of `Features`; others are ignored.
+    """Read the arrays of `ARRAYS`; others are named in `unread`.
 
     Raises:
         CrosshashError: the file cannot be read, has no `image`, an array does not hold what it should, or the
@@ -54,13 +57,14 @@ def read_features(path: Path) -> Features:
         captions=_texts(path, "captions", arrays["captions"]) if "captions" in arrays else None,
         names=_different(path, "names", arrays, composed),
         classes=_different(path, "classes", arrays, as_seen),
+        unread=tuple(name for name in names if name not in ARRAYS),
     )
     _check_counts(path, features)
     return features
 
 
 def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Read the arrays of an .npz or .mat file that `Features` has fields for, and the names of all."""
+    """Read an .npz file's arrays, or those of `ARRAYS` in a .mat file, and give the names of all."""
     if not path.is_file():
         raise CrosshashError(f"{path}: not found. Save the arrays there with numpy.savez.")
     if path.suffix == ".npz":
@@ -68,7 +72,7 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         return arrays, list(arrays)
     if path.suffix != ".mat":
         raise CrosshashError(f"{path}: is neither .npz nor .mat. Save the arrays with numpy.savez.")
-    return read_mat(path, [field.name for field in fields(Features)]), list(list_mat(path))
+    return read_mat(path, ARRAYS), list(list_mat(path))
 
 
 def constant_columns(vectors: np.ndarray) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crosshash.datasets.readers.unread import unread_variables
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.feature_file import finite_vectors, numbered_classes, some_of
 from crosshash.formats.image_names import leads_out, names_on_disk, relative_names
@@ -215,4 +216,8 @@ def _warnings(parts: Sequence[Part], count: int, beginning: str) -> tuple[str, .
         if isinstance(part.value, np.ndarray) and len(part.value) != count
     ]
     cut = [f"{parts[-1].path.name}: image names are read without '{beginning}'"] if beginning else []
-    return (*lying, *cut)
+    files = {part.path: {one.key for one in parts if one.path == part.path} for part in parts}
+    unread = [
+        line for path, used in files.items() if path.suffix == ".mat" for line in unread_variables(path, used)
+    ]
+    return (*lying, *cut, *unread)

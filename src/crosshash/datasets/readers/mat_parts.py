@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from crosshash.datasets.readers.mat_files import Part, common_count
+from crosshash.datasets.readers.unread import unread_variables
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.feature_file import finite_vectors, numbered_classes, some_of
 from crosshash.formats.mat import read_mat
@@ -77,7 +78,7 @@ def read_mat_parts(path: Path) -> RawItems:
         classes,
         np.concatenate([train.images, query.images]),
         np.concatenate([train.texts, query.texts]),
-        (*train.turned, *query.turned),
+        (*train.turned, *query.turned, *unread_variables(path, (*sides[0], *sides[1]))),
         official=(tuple(ids[count:]), tuple(ids[:count])),
     )
 
