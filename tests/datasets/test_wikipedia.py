@@ -222,11 +222,13 @@ def test_vectors_that_do_not_fit_the_lists(
 
 
 def test_other_variables_beside_the_vectors_are_not_read(copy: Path) -> None:
-    """A struct is refused wherever it is read."""
+    """A struct is refused wherever it is read; what is not read is named."""
     path = copy / "raw_features.mat"
     arrays = {name: value for name, value in scipy.io.loadmat(path).items() if name[0] != "_"}
     scipy.io.savemat(path, {**arrays, "settings": {"words": 128}})
-    assert len(read(copy, "features").items) == 80
+    source = read(copy, "features")
+    assert len(source.items) == 80
+    assert source.warnings == ("raw_features.mat: 'settings' (1 x 1 struct) is not read",)
 
 
 def test_a_missing_image_is_told_by_convert_or_left_out(
