@@ -156,6 +156,7 @@ def test_images_that_are_there_are_listed(tmp_path: Path) -> None:
 
 
 VECTORS = np.arange(COUNT * 4, dtype=float).reshape(COUNT, 4) / 7
+WIKI = {"I": VECTORS, "T": TAGS, "L": np.arange(COUNT)[:, None] % 3 + 1}
 
 
 @pytest.mark.parametrize(
@@ -283,3 +284,22 @@ def test_pictures_and_tags_through_the_stages(tmp_path: Path, monkeypatch: pytes
         assert item.text is not None
         np.testing.assert_array_equal(item.text, TAGS[row])
         assert item.labels == tuple(f"class {c}" for c in np.flatnonzero(LABELS[row]))
+
+
+def test_vectors_with_a_split_through_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """wikiData.mat: its queries are the queries, and the shards hold its vectors."""
+    order = np.arange(COUNT)
+    parts = {"tr": order < 8, "te": order >= 8}
+    arrays = {f"{kind}_{part}": array[rows] for part, rows in parts.items() for kind, array in WIKI.items()}
+    save(tmp_path / "set/wikiData.mat", **arrays)
+    write_plans(tmp_path, "mat_triple", {"path": str(tmp_path / "set")}, val=0.0)
+    data = run_both(tmp_path, monkeypatch) / "mat_triple"
+    assert {(pair.id, pair.part) for pair in read_pairs(data)} == {
+        *((f"train {row}", "train") for row in range(8)),
+        *((f"query {row}", "query") for row in range(4)),
+    }
+    for item in read_items(data, "query"):
+        row = 8 + int(item.id.split()[1])
+        np.testing.assert_array_equal(item.image, VECTORS[row].astype(np.float32))
+        np.testing.assert_array_equal(item.text, TAGS[row])
+        assert item.labels == (f"class {row % 3 + 1}",)
