@@ -368,6 +368,14 @@ def of_group(group: int) -> list[str]:
     return found
 
 
+def wait_until_there(group: int, count: int) -> None:
+    for _ in range(500):
+        if len(of_group(group)) == count:
+            return
+        time.sleep(0.01)
+    raise AssertionError(of_group(group))
+
+
 def wait_until_gone(group: int) -> None:
     for _ in range(200):
         if not of_group(group):
@@ -380,7 +388,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A terminal sends it to the workers as well, which have nothing to say about it."""
     large_set(tmp_path, monkeypatch)
     process = start_until_pictures_are_done(tmp_path)
-    assert len(of_group(process.pid)) == 3
+    wait_until_there(process.pid, 3)  # one worker may have pictures before the other has started
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
