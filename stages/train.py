@@ -57,7 +57,6 @@ def main(dataset: str) -> None:
     data = Path("data") / dataset
     fabric = open_fabric(plan.device, plan.precision)
     info = read_info(data)
-    check_batch(info.counts["train"], plan.batch)
     inputs = read_inputs(data, CENTERS, SHORT, plan.supervised)
     image, text = settle_specs(plan, info, data)
     fresh = with_fresh_weights(image, text, plan.model.pretrained)
@@ -71,6 +70,7 @@ def main(dataset: str) -> None:
     if isinstance(method, ClosedFormMethod):
         solve_model(fabric, method, train, val, plan, card)
     elif isinstance(method, TrainedMethod):
+        check_batch(info.counts["train"], plan.batch)
         scored = val if info.classes else None
         train_model(fabric, method, train, scored, plan, card, rates_of(plan, fresh), files_of(plan, data))
         passes = plan.epochs

@@ -265,3 +265,8 @@ def test_hamming_distance_of_stored_vectors_is_refused(plans: Plans, quantiser: 
         plans(**chosen | {"cca__quantiser": "itq"}, **{f"index__{key}": value})
     plans(**chosen, index__distance="asymmetric")
     plans(**chosen, index__kind="auto")
+
+
+def test_what_is_solved_has_no_batch_that_could_be_too_large(plans: Plans) -> None:
+    batches = {method: plans(method=method)["centers"].model_dump()["batch"] for method in ("twdh", "cca")}
+    assert batches == {"twdh": 64, "cca": 1}

@@ -380,7 +380,9 @@ def _stage_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path / "state"))
 
 
-def staged(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, shift: int, labelled: bool) -> bytes:
+def staged(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, shift: int, labelled: bool, **more: object
+) -> bytes:
     """Train through the stage; with `shift`, items have the labels of others: other pairs share one."""
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -402,7 +404,7 @@ def staged(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, shift: int,
     settled = plan["train"].model_dump(exclude={"epochs", "batch"})
     settled["model"] |= {"hidden": HIDDEN}
     bits = 16 if plan["centers"].used else BITS if name in LEARNING else FEW_BITS
-    write_plans(**settled | {"train_bits": bits})
+    write_plans(**settled | {"train_bits": bits} | more)
     Path("plan/evaluate.yaml").write_text("rerank: 50\n")
     train.main("set")
     return (train.MODEL / "model.safetensors").read_bytes()
@@ -416,6 +418,14 @@ def test_labels_change_the_model_only_of_a_supervised_method(
     first = staged(name, tmp_path / "first", monkeypatch, 0, labelled=True)
     second = staged(name, tmp_path / "second", monkeypatch, 1, labelled=True)
     assert (first != second) == plans(name)["train"].supervised
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in LEARNING])
+@pytest.mark.usefixtures("_stage_alone")
+def test_what_is_solved_takes_any_batch(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The set has 36 training items."""
+    few = staged(name, tmp_path / "few", monkeypatch, 0, labelled=True, batch=8)
+    assert few == staged(name, tmp_path / "many", monkeypatch, 0, labelled=True, batch=64)
 
 
 @every_method

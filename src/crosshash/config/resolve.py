@@ -95,7 +95,7 @@ def _convert(params: CommonParams) -> ConvertPlan:
 def _centers(params: CommonParams, train_bits: int) -> CentersPlan:
     return CentersPlan(
         used=params.method_section.uses_centers,
-        batch=params.train.batch,
+        batch=1 if params.method_section.frozen else params.train.batch,
         supervised=params.method_section.supervised,
         label_free=[name for name in METHODS if not getattr(params, name).supervised],
         train_bits=train_bits,
