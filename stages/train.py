@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sys
@@ -15,7 +14,7 @@ from lightning_fabric import Fabric
 
 from crosshash.artifacts import state_folder, write_json
 from crosshash.centers.training_labels import check_batch
-from crosshash.checksums import folder_digest
+from crosshash.checksums import file_sha256, folder_digest
 from crosshash.config.outlook import FEW_PICTURES, few_pictures
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.train import TrainPlan
@@ -132,7 +131,7 @@ def write_timings(seconds: float, pairs: int) -> None:
     timings = {
         "seconds": round(seconds, 1),
         "pairs_per_second": round(pairs / seconds),
-        "model": hashlib.sha256((MODEL / CARD).read_bytes()).hexdigest(),
+        "model": file_sha256(MODEL / CARD),
     }
     write_json(Path("timings.json"), {"train": timings})
     log.info("trained in %.0f s, validation included", seconds)

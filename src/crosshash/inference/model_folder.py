@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,8 @@ def model_facts(model: Model) -> ModelFacts:
     if isinstance(method, Quantising):
         book = method.dictionaries().cpu().numpy()
         known = method.known_words().cpu().numpy().astype(np.int64)
-    facts = ModelFacts(model.digest, model.card.train_bits, significances, book, known)
-    return replace(facts, vector_code=method.vector_code())
+    train_bits, vector_code = model.card.train_bits, method.vector_code()
+    return ModelFacts(model.digest, train_bits, significances, book, known, vector_code)
 
 
 def digest_on_disk(folder: Path) -> str:

@@ -41,15 +41,6 @@ def delivered(real: NDArray[np.floating], matrix: Matrix | None, kept: Index | N
     return real.astype(np.float32) if matrix is None else transformed(real, matrix)
 
 
-def stored(
-    real: NDArray[np.floating], matrix: Matrix | None, kept: Index | None, code: VectorCode | None
-) -> NDArray[np.uint8]:
-    """Give what is stored of real codes float16[N, K]: their shortened signs, or their vectors."""
-    if code is not None:
-        return code.encode(real.astype(np.float16))
-    return pack(delivered(real, matrix, kept))
-
-
 def pack_items(
     blocks: Iterable[Block],
     items: int,
@@ -77,7 +68,8 @@ def pack_items(
             real = block.image if modality == "image" else block.text
             there = np.ones(len(real), bool) if modality == "image" else block.has_text
             long = pack(real)
-            short = stored(real, matrix, None, code) if code or matrix is not None else long
+            short = long if matrix is None else pack(transformed(real, matrix))
+            short = short if code is None else code.encode(real)
             found.long[modality][block.rows] = long * there[:, None]
             found.short[modality][block.rows] = short * there[:, None]
             found.real[modality][place[block.rows[asked]]] = real[asked]

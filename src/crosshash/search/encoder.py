@@ -16,6 +16,7 @@ from torch import nn
 from crosshash.centers.transform import read_transform
 from crosshash.codes.bit_index import Index, read_bit_index
 from crosshash.codes.encoder_digest import describe_encoder
+from crosshash.codes.hashcodes import pack
 from crosshash.codes.real_codes import query_levels
 from crosshash.codes.vector_code import VectorCode
 from crosshash.config.plans.base import read_plan
@@ -24,7 +25,7 @@ from crosshash.errors import CrosshashError, listed
 from crosshash.inference.encoding import Encoder as Network
 from crosshash.inference.encoding import soft_codes
 from crosshash.inference.model_folder import Model, digest_on_disk, load_model
-from crosshash.inference.packing import delivered, stored
+from crosshash.inference.packing import delivered
 from crosshash.models.towers import TowerSpec
 from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
@@ -195,7 +196,7 @@ class Encoder:
         """Shorten soft codes float16[N, train_bits] to the delivered ones."""
         real = delivered(soft, self.matrix, self.kept)
         quantises = isinstance(self.model.method, Quantising)
-        codes = stored(soft, self.matrix, self.kept, self.vector_code)
+        codes = pack(real) if self.vector_code is None else self.vector_code.encode(soft)
         return Encoded(codes, query_levels(real), soft.astype(np.float32) if quantises else None)
 
     def check_kind(self, modality: Modality, read: str) -> None:
