@@ -6,11 +6,14 @@ import difflib
 import importlib.util
 from pathlib import Path
 
+from crosshash.config.hf_folder import PREFIX as HF
+from crosshash.config.hf_folder import hf_problem, is_hf
+from crosshash.config.packaged import LITE0, MINILM, PACKAGED, not_installed
 from crosshash.config.stage_sections import ModelSection
 from crosshash.errors import CrosshashError, listed
 
 CONFIGS = Path("configs")
-IMAGES_ALONE = ("timm/", "torchvision/")
+IMAGES_ALONE = ("timm/", "torchvision/", LITE0)
 ELSEWHERE = ("hf-hub:", "local-dir:")
 """How names of open_clip begin that lead to a description kept elsewhere."""
 NOTHING = ("none", "nil", "no", "false", "random", "null", "")
@@ -19,6 +22,16 @@ NOTHING = ("none", "nil", "no", "false", "random", "null", "")
 def names_file(pretrained: str) -> bool:
     """Tell a path from a tag: no tag of open_clip, timm or torchvision has a dot or a slash."""
     return "." in pretrained or "/" in pretrained
+
+
+def brings_weights(name: str) -> bool:
+    """Tell whether a network is one that has published weights always, whatever `model.pretrained` says."""
+    return name in PACKAGED or is_hf(name)
+
+
+def for_image_alone(image: str, text: str) -> bool:
+    """Tell whether `model.pretrained` names weights of the image network and no others."""
+    return image.startswith(IMAGES_ALONE) or is_hf(text)
 
 
 def check_networks(model: ModelSection) -> None:
@@ -43,14 +56,27 @@ def check_networks(model: ModelSection) -> None:
 def _unknown(key: str, name: str, own: tuple[str, ...]) -> list[str]:
     """Say that a name is none, with the nearest one that is."""
     if name.startswith(IMAGES_ALONE):
-        return [f"{key}: '{name}' reads pictures, not captions"] if key == "model.text" else []
-    known = (*own, *_open_clip_names())
+        wrong = "reads pictures, not captions" if key == "model.text" else ""
+    elif is_hf(name):
+        wrong = "reads captions, not pictures" if key == "model.image" else ""
+    else:
+        return _unknown_to_open_clip(key, name, own)
+    if wrong:
+        return [f"{key}: '{name}' {wrong}"]
+    lack = (name in PACKAGED and not_installed(name)) or (is_hf(name) and hf_problem(name))
+    return [f"{key}: {lack}"] if lack else []
+
+
+def _unknown_to_open_clip(key: str, name: str, own: tuple[str, ...]) -> list[str]:
+    small = LITE0 if key == "model.image" else MINILM
+    known = (*own, *_open_clip_names(), small)
     if name in known or name.startswith(ELSEWHERE):
         return []
     slashless = name.replace("/", "-")
     near = [slashless] if slashless in known else difflib.get_close_matches(name, known, 3)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    elsewhere = ", nor timm/... or torchvision/alexnet" if key == "model.image" else ""
+    others = (f"timm/..., torchvision/alexnet or {LITE0}", f"{HF}<folder or name> or {MINILM}")
+    elsewhere = f", nor {others[key == 'model.text']}"
     return [
         f"{key}: '{name}' is neither {', '.join(own)}, nor a file of {CONFIGS}/, nor a model of "
         f"open_clip{elsewhere}{hint}"
@@ -75,6 +101,11 @@ def _misplaced(model: ModelSection) -> list[str]:
         return [
             f"model.pretrained: '{weights}' is no tag and no file; random weights are null, without quotes"
         ]
+    if brings_weights(model.image):
+        return [
+            f"model.pretrained: '{weights}', but '{model.image}' brings its own weights; "
+            "set model.pretrained to null"
+        ]
     if model.image == "mlp":
         return [
             f"model.pretrained: '{weights}', but model.image: mlp reads vectors; set model.pretrained to null"
@@ -84,7 +115,7 @@ def _misplaced(model: ModelSection) -> list[str]:
             f"model.pretrained: '{weights}' needs networks by name, such as ViT-B-32 for model.image and "
             "model.text; of auto's own, tiny-rn and mlp, nobody has published weights"
         ]
-    if not model.image.startswith(IMAGES_ALONE) and model.image != model.text:
+    if not for_image_alone(model.image, model.text) and model.image != model.text:
         return [
             f"model.pretrained: '{weights}' are weights of one whole model, but model.image is "
             f"'{model.image}' and model.text '{model.text}'; give both the same name"

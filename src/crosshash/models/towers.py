@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from crosshash.config.hf_folder import is_hf
+from crosshash.config.networks import IMAGES_ALONE, brings_weights, for_image_alone
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import Encoder, Widths
 from crosshash.models.encoders.multiscale import MultiscaleBag
@@ -18,10 +20,9 @@ if TYPE_CHECKING:
 
 CONFIGS = Path("configs")
 OFFLINE = "tiny-rn"
-IMAGE_ONLY = ("timm/", "torchvision/")
 MULTISCALE = "bow-multiscale"
-CAPTIONS = f"bow, {MULTISCALE} or an open_clip model"
-PICTURES = "an open_clip model, timm/<network> or torchvision/alexnet"
+CAPTIONS = f"bow, {MULTISCALE}, small/minilm, hf/<folder or name> or an open_clip model"
+PICTURES = "an open_clip model, timm/<network>, torchvision/alexnet or small/efficientnet-lite0"
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class TowerSpec:
     """All that is needed to build one network again, without weights: what `model.json` keeps.
 
     kind: `clip` (config of open_clip), `image` (images alone; config: size, mean, deviation), `mlp` (vectors
-    of `dim` numbers) or `bow` (a vocabulary). layers: hidden layers of `mlp` and `bow`.
+    of `dim` numbers), `bow` (a vocabulary) or `hf` (config: transformers' own, tokenizer, pooling). layers:
+    hidden layers of `mlp` and `bow`.
     """
 
-    kind: Literal["clip", "image", "mlp", "bow"]
+    kind: Literal["clip", "image", "mlp", "bow", "hf"]
     name: str
     hidden: int = 0
     dim: int = 0
@@ -99,6 +101,7 @@ def text_spec(
     hidden: int,
     pretrained: str | None,
     layers: int = 1,
+    pooling: str = "auto",
 ) -> TowerSpec:
     """Settle the text network: vectors take `mlp`, captions `bow` beside image vectors, else open_clip's.
 
@@ -121,26 +124,29 @@ def text_spec(
         raise CrosshashError(
             f"params.yaml: model.text: '{settled}' reads pictures, not captions: use auto, {CAPTIONS}."
         )
-    return _clip_spec(settled, pretrained)
+    return _hf_spec(settled, pooling) if is_hf(settled) else _clip_spec(settled, pretrained)
 
 
 def image_only(name: str) -> bool:
     """Tell whether a network is one for images alone, so that published weights leave the text's fresh."""
-    return name.startswith(IMAGE_ONLY)
+    return name.startswith(IMAGES_ALONE)
 
 
 def with_fresh_weights(image: TowerSpec, text: TowerSpec, pretrained: str | None) -> tuple[bool, bool]:
     """Tell which of the two networks, image and text, `build_towers` leaves at random weights."""
-    if pretrained is None:
-        return True, True
-    return image.kind == "mlp", text.kind != "clip" or image.kind == "image"
+    image_given = brings_weights(image.name) or (pretrained is not None and image.kind != "mlp")
+    for_text = pretrained is not None and not for_image_alone(image.name, text.name) and text.kind == "clip"
+    return not image_given, not (brings_weights(text.name) or for_text)
 
 
-def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = None) -> tuple[Tower, Tower]:
+def build_towers(
+    image: TowerSpec, text: TowerSpec, pretrained: str | None = None, *, empty: bool = False
+) -> tuple[Tower, Tower]:
     """Build both networks, with fresh weights or published ones.
 
     pretrained: weights of the image network alone where it is one for images alone (the text network starts
-    fresh), else of every open_clip model.
+    fresh), else of every open_clip model. empty: leave out the weights that networks bring along, for those
+    of a trained model come next.
 
     Raises:
         CrosshashError: weights that are not there or do not fit.
@@ -150,13 +156,15 @@ def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = Non
         if spec.kind == "clip" and spec.name not in clip:
             clip[spec.name] = _build_clip(spec, None if image.kind == "image" else pretrained)
     if image.kind == "image":
-        image_tower = _image_only_tower(image, pretrained)
+        image_tower = _image_only_tower(image, pretrained, empty)
     elif image.kind == "clip":
         image_tower = _clip_tower(clip[image.name], image.name, "image")
     else:
         image_tower = _plain_tower(image)
     if text.kind == "clip":
         return image_tower, _clip_tower(clip[text.name], text.name, "text")
+    if text.kind == "hf":
+        return image_tower, _hf_tower(text, empty)
     return image_tower, _plain_tower(text)
 
 
@@ -182,17 +190,36 @@ def _image_only_spec(name: str, pretrained: str | None) -> TowerSpec:
     from crosshash.models.encoders.image_networks import image_config
 
     config = image_config(name, pretrained)
-    return TowerSpec("image", name, config=config, resize="crop" if pretrained else "squash")
+    return TowerSpec(
+        "image", name, config=config, resize="crop" if pretrained or brings_weights(name) else "squash"
+    )
 
 
-def _image_only_tower(spec: TowerSpec, pretrained: str | None) -> Tower:
+def _image_only_tower(spec: TowerSpec, pretrained: str | None, empty: bool) -> Tower:
     from crosshash.models.encoders.image_networks import build_image_network, load_image_weights
 
     config = spec.config or {}
     network = build_image_network(spec.name, config)
-    if pretrained:
+    if pretrained or (brings_weights(spec.name) and not empty):
         load_image_weights(network, spec.name, pretrained)
-    return Tower(network, network.dim, image_reader(config["image_size"], spec.resize))
+    read = image_reader(config["image_size"], spec.resize, share=config.get("share", 1.0))
+    return Tower(network, network.dim, read)
+
+
+def _hf_spec(name: str, pooling: str) -> TowerSpec:
+    from crosshash.models.weights.hf_files import hf_config
+
+    return TowerSpec("hf", name, config=hf_config(name, pooling))
+
+
+def _hf_tower(spec: TowerSpec, empty: bool) -> Tower:
+    from crosshash.models.encoders.hf_text import HfTextEncoder, hf_reader
+    from crosshash.models.weights.hf_files import load_hf
+
+    network = HfTextEncoder(spec.config or {})
+    if not empty:
+        load_hf(network, spec.name)
+    return Tower(network, network.dim, hf_reader(spec.config or {}))
 
 
 def _clip_tower(towers: ClipTowers, name: str, modality: Literal["image", "text"]) -> Tower:
