@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from crosshash.config.hf_folder import is_hf
+from crosshash.config.encoders.hf_folder import is_hf
 from crosshash.config.networks import IMAGES_ALONE, brings_weights, for_image_alone
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import Encoder, Widths
@@ -154,7 +154,7 @@ def build_towers(
     clip: dict[str, ClipTowers] = {}
     for spec in (image, text):
         if spec.kind == "clip" and spec.name not in clip:
-            clip[spec.name] = _build_clip(spec, None if image.kind == "image" else pretrained)
+            clip[spec.name] = _build_clip(spec, None if image.kind == "image" else pretrained, empty)
     if image.kind == "image":
         image_tower = _image_only_tower(image, pretrained, empty)
     elif image.kind == "clip":
@@ -179,11 +179,11 @@ def _check_kind(key: str, name: str, kind: str, otherwise: str) -> None:
 
 
 def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
-    from crosshash.models.encoders.clip import clip_config
+    from crosshash.models.encoders.clip_settings import clip_config, resize_of, with_preprocess
     from crosshash.models.weights.clip_weights import with_activation
 
-    config = with_activation(clip_config(name, CONFIGS), name, pretrained)
-    return TowerSpec("clip", name, config=config, resize="crop" if pretrained else "squash")
+    config = with_activation(with_preprocess(clip_config(name, CONFIGS), name, pretrained), name, pretrained)
+    return TowerSpec("clip", name, config=config, resize=resize_of(config))
 
 
 def _image_only_spec(name: str, pretrained: str | None) -> TowerSpec:
@@ -241,11 +241,11 @@ def _plain_tower(spec: TowerSpec) -> Tower:
     return Tower(bag, spec.hidden, bag_reader(spec.vocabulary))
 
 
-def _build_clip(spec: TowerSpec, pretrained: str | None) -> ClipTowers:
+def _build_clip(spec: TowerSpec, pretrained: str | None, empty: bool) -> ClipTowers:
     from crosshash.models.encoders.clip import build_clip
     from crosshash.models.weights.clip_weights import load_weights
 
     towers = build_clip(spec.config or {}, spec.name, spec.resize)
-    if pretrained:
+    if pretrained or (brings_weights(spec.name) and not empty):
         load_weights(towers, spec.name, pretrained)
     return towers
