@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from crosshash.config.networks import check_networks, names_file
+from crosshash.config.networks import check_networks, folders_digest, names_file
 from crosshash.config.params import DATASETS, METHODS, CommonParams
 from crosshash.config.plans.base import Plan, Settings
 from crosshash.config.plans.centers import CentersPlan
@@ -127,6 +127,7 @@ def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> Trai
         refuse_pointer(weights)
     model = params.model.model_dump()
     model["pretrained_sha256"] = content_digest(weights) if weights else None
+    model["folders_sha256"] = folders_digest(params.model.image, params.model.text)
     if model["layers"] == "auto":
         model["layers"] = layers
     return TrainPlan(
