@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parents[1]
 GRAPH: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES: dict[str, dict[str, Any]] = GRAPH["stages"]
 ORDER = [
-    "plan", "download", "convert", "centers", "transform", "train", "infer", "encode", "evaluate", "index",
-    "report",
+    "plan", "download", "convert", "embed", "centers", "transform", "train", "infer", "encode", "evaluate",
+    "index", "report",
 ]  # fmt: skip
-TAKES_DATASET = {"centers", "transform", "train", "infer", "encode", "index", "report"}
+TAKES_DATASET = {"embed", "centers", "transform", "train", "infer", "encode", "index", "report"}
 IN_GIT = {
     "metrics.json",
     "plots/pr.csv",

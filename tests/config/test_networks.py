@@ -23,7 +23,14 @@ def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def section(**changes: Any) -> ModelSection:  # noqa: ANN401
-    usual = {"image": "auto", "text": "auto", "pretrained": None, "hidden": 512, "layers": "auto"}
+    usual = {
+        "image": "auto",
+        "text": "auto",
+        "pretrained": None,
+        "backbone": "auto",
+        "hidden": 512,
+        "layers": "auto",
+    }
     return ModelSection(**{**usual, **changes})
 
 

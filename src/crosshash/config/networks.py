@@ -5,9 +5,13 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from crosshash.config.stage_sections import ModelSection
 from crosshash.errors import CrosshashError, listed
+
+if TYPE_CHECKING:
+    from crosshash.config.params import CommonParams
 
 CONFIGS = Path("configs")
 IMAGES_ALONE = ("timm/", "torchvision/")
@@ -38,6 +42,34 @@ def check_networks(model: ModelSection) -> None:
         raise CrosshashError(
             f"params.yaml: {len(problems)} problem(s) with the networks:\n{listed(problems)}"
         )
+
+
+def frozen_networks(params: CommonParams, device: Literal["cpu", "cuda"]) -> tuple[bool, bool]:
+    """Say of image and text network whether it runs once over all items and is not trained.
+
+    Random weights are never frozen. `auto` freezes published ones on the CPU, where training them takes
+    days, and where the method leaves networks as they are anyway; not under the protocol of a paper.
+
+    Raises:
+        CrosshashError: networks shall be frozen, and none has published weights.
+    """
+    model = params.model
+    published = _published(model)
+    if model.backbone == "frozen" and not any(published):
+        raise CrosshashError(
+            "params.yaml: model.backbone: frozen, but no network has published weights (model.pretrained: "
+            "null), and random ones would stay random. Set model.pretrained, or model.backbone to auto."
+        )
+    untrained = params.method_section.frozen or (device == "cpu" and params.protocol == "strict")
+    if model.backbone == "tuned" or (model.backbone == "auto" and not untrained):
+        return False, False
+    return published
+
+
+def _published(model: ModelSection) -> tuple[bool, bool]:
+    """Say of image and text network whether its weights are published ones."""
+    image = model.pretrained is not None and model.image != "mlp"
+    return image, image and model.text == model.image
 
 
 def _unknown(key: str, name: str, own: tuple[str, ...]) -> list[str]:
