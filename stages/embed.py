@@ -61,7 +61,10 @@ def frozen_specs(plan: EmbedPlan, info: DatasetInfo) -> dict[Modality, TowerSpec
     if plan.image is not None:
         specs["image"] = image_spec(plan.image, info.image_kind, None, 0, plan.pretrained)
     if plan.text is not None:
-        specs["text"] = text_spec(plan.text, info.text_kind, info.image_kind, None, [], 0, plan.pretrained)
+        specs["text"] = text_spec(
+            plan.text, info.text_kind, info.image_kind, None, [], 0, plan.pretrained,
+            pooling=plan.pooling or "auto",
+        )  # fmt: skip
     return specs
 
 

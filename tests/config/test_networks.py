@@ -23,14 +23,8 @@ def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def section(**changes: Any) -> ModelSection:  # noqa: ANN401
-    usual = {
-        "image": "auto",
-        "text": "auto",
-        "pretrained": None,
-        "backbone": "auto",
-        "hidden": 512,
-        "layers": "auto",
-    }
+    usual = {"image": "auto", "text": "auto", "pretrained": None, "backbone": "auto", "pooling": "auto"}
+    usual |= {"hidden": 512, "layers": "auto"}
     return ModelSection(**{**usual, **changes})
 
 
@@ -53,6 +47,9 @@ def problems_of(**changes: Any) -> list[str]:  # noqa: ANN401
         ("timm/resnet34", "bow-multiscale", "tv_in1k"),
         ("torchvision/alexnet", "auto", "IMAGENET1K_V1"),
         ("timm/resnet34", "auto", "own.safetensors"),
+        ("timm/resnet34", "hf/someone/model", "tv_in1k"),
+        ("ViT-B-32", "hf/someone/model", "openai"),
+        ("auto", "hf/someone/model", None),
         ("auto", "auto", "own.safetensors"),  # of tiny-rn, trained elsewhere
         ("local-dir:/data/model", "local-dir:/data/model", None),
     ],
@@ -84,10 +81,18 @@ def test_no_library_of_networks_is_loaded() -> None:
             "model.image: 'ViT-B/32' is neither auto, mlp, nor a file of configs/, nor a model",
         ),
         ({"image": "ViT-B/32"}, "; did you mean ViT-B-32?"),
-        ({"image": "vitb32"}, "nor timm/... or torchvision/alexnet"),
+        ({"image": "vitb32"}, "nor timm/..., torchvision/alexnet or small/efficientnet-lite0"),
         ({"image": "tiny_rn"}, "; did you mean tiny-rn"),
         ({"image": "bow"}, "model.image: 'bow' is neither auto, mlp"),
         ({"text": "ViT-B/16"}, "model.text: 'ViT-B/16' is neither auto, mlp, bow, bow-multiscale, nor"),
+        ({"image": "small/efficientnet"}, "; did you mean small/efficientnet-lite0"),
+        ({"text": "small/minilmm"}, "nor hf/<folder or name> or small/minilm; did you mean small/minilm?"),
+        ({"text": "small/efficientnet-lite0"}, "'small/efficientnet-lite0' reads pictures, not captions"),
+        ({"image": "small/minilm"}, "model.image: 'small/minilm' reads captions, not pictures"),
+        ({"image": "hf/someone/model"}, "model.image: 'hf/someone/model' reads captions, not pictures"),
+        ({"text": "hf//no/such"}, "model.text: 'hf//no/such': the folder '/no/such' is not there"),
+        ({"text": "hf/presets"}, "model.text: 'hf/presets': the folder 'presets' holds no config.json"),
+        ({"image": "small/efficientnet-lite0", "pretrained": "x"}, "set model.pretrained to null"),
         ({"text": "timm/resnet34"}, "model.text: 'timm/resnet34' reads pictures, not captions"),
         ({"pretrained": "None"}, "model.pretrained: 'None' is no tag and no file; random weights are null"),
         ({"pretrained": ""}, "model.pretrained: '' is no tag and no file"),

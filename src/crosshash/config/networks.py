@@ -7,6 +7,9 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from crosshash.config.hf_folder import PREFIX as HF
+from crosshash.config.hf_folder import hf_problem, is_hf
+from crosshash.config.packaged import LITE0, MINILM, PACKAGED, not_installed
 from crosshash.config.stage_sections import ModelSection
 from crosshash.errors import CrosshashError, listed
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from crosshash.config.params import CommonParams
 
 CONFIGS = Path("configs")
-IMAGES_ALONE = ("timm/", "torchvision/")
+IMAGES_ALONE = ("timm/", "torchvision/", LITE0)
 ELSEWHERE = ("hf-hub:", "local-dir:")
 """How names of open_clip begin that lead to a description kept elsewhere."""
 NOTHING = ("none", "nil", "no", "false", "random", "null", "")
@@ -23,6 +26,16 @@ NOTHING = ("none", "nil", "no", "false", "random", "null", "")
 def names_file(pretrained: str) -> bool:
     """Tell a path from a tag: no tag of open_clip, timm or torchvision has a dot or a slash."""
     return "." in pretrained or "/" in pretrained
+
+
+def brings_weights(name: str) -> bool:
+    """Tell whether a network is one that has published weights always, whatever `model.pretrained` says."""
+    return name in PACKAGED or is_hf(name)
+
+
+def for_image_alone(image: str, text: str) -> bool:
+    """Tell whether `model.pretrained` names weights of the image network and no others."""
+    return image.startswith(IMAGES_ALONE) or is_hf(text)
 
 
 def check_networks(model: ModelSection) -> None:
@@ -58,7 +71,7 @@ def frozen_networks(params: CommonParams, device: Literal["cpu", "cuda"]) -> tup
     if model.backbone == "frozen" and not any(published):
         raise CrosshashError(
             "params.yaml: model.backbone: frozen, but no network has published weights (model.pretrained: "
-            "null), and random ones would stay random. Set model.pretrained, or model.backbone to auto."
+            "null), and random ones would stay random. Set model.pretrained, or model.backbone: auto."
         )
     untrained = params.method_section.frozen or (device == "cpu" and params.protocol == "strict")
     if model.backbone == "tuned" or (model.backbone == "auto" and not untrained):
@@ -68,21 +81,35 @@ def frozen_networks(params: CommonParams, device: Literal["cpu", "cuda"]) -> tup
 
 def _published(model: ModelSection) -> tuple[bool, bool]:
     """Say of image and text network whether its weights are published ones."""
-    image = model.pretrained is not None and model.image != "mlp"
-    return image, image and model.text == model.image
+    named = model.pretrained is not None and model.image != "mlp"
+    image = named or brings_weights(model.image)
+    return image, (named and model.text == model.image) or brings_weights(model.text)
 
 
 def _unknown(key: str, name: str, own: tuple[str, ...]) -> list[str]:
     """Say that a name is none, with the nearest one that is."""
     if name.startswith(IMAGES_ALONE):
-        return [f"{key}: '{name}' reads pictures, not captions"] if key == "model.text" else []
-    known = (*own, *_open_clip_names())
+        wrong = "reads pictures, not captions" if key == "model.text" else ""
+    elif is_hf(name):
+        wrong = "reads captions, not pictures" if key == "model.image" else ""
+    else:
+        return _unknown_to_open_clip(key, name, own)
+    if wrong:
+        return [f"{key}: '{name}' {wrong}"]
+    lack = (name in PACKAGED and not_installed(name)) or (is_hf(name) and hf_problem(name))
+    return [f"{key}: {lack}"] if lack else []
+
+
+def _unknown_to_open_clip(key: str, name: str, own: tuple[str, ...]) -> list[str]:
+    small = LITE0 if key == "model.image" else MINILM
+    known = (*own, *_open_clip_names(), small)
     if name in known or name.startswith(ELSEWHERE):
         return []
     slashless = name.replace("/", "-")
     near = [slashless] if slashless in known else difflib.get_close_matches(name, known, 3)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    elsewhere = ", nor timm/... or torchvision/alexnet" if key == "model.image" else ""
+    others = (f"timm/..., torchvision/alexnet or {LITE0}", f"{HF}<folder or name> or {MINILM}")
+    elsewhere = f", nor {others[key == 'model.text']}"
     return [
         f"{key}: '{name}' is neither {', '.join(own)}, nor a file of {CONFIGS}/, nor a model of "
         f"open_clip{elsewhere}{hint}"
@@ -107,6 +134,11 @@ def _misplaced(model: ModelSection) -> list[str]:
         return [
             f"model.pretrained: '{weights}' is no tag and no file; random weights are null, without quotes"
         ]
+    if brings_weights(model.image):
+        return [
+            f"model.pretrained: '{weights}', but '{model.image}' brings its own weights; "
+            "set model.pretrained to null"
+        ]
     if model.image == "mlp":
         return [
             f"model.pretrained: '{weights}', but model.image: mlp reads vectors; set model.pretrained to null"
@@ -116,7 +148,7 @@ def _misplaced(model: ModelSection) -> list[str]:
             f"model.pretrained: '{weights}' needs networks by name, such as ViT-B-32 for model.image and "
             "model.text; of auto's own, tiny-rn and mlp, nobody has published weights"
         ]
-    if not model.image.startswith(IMAGES_ALONE) and model.image != model.text:
+    if not for_image_alone(model.image, model.text) and model.image != model.text:
         return [
             f"model.pretrained: '{weights}' are weights of one whole model, but model.image is "
             f"'{model.image}' and model.text '{model.text}'; give both the same name"

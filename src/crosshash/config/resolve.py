@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from crosshash.config.hf_folder import hf_digest
 from crosshash.config.networks import check_networks, frozen_networks, names_file
 from crosshash.config.params import DATASETS, METHODS, CommonParams
 from crosshash.config.plans.base import Plan, Settings
@@ -104,6 +105,8 @@ def _embed(params: CommonParams, device: Literal["cpu", "cuda"]) -> EmbedPlan:
         text=model.text if text else None,
         pretrained=model.pretrained,
         pretrained_sha256=content_digest(weights) if weights else None,
+        pooling=model.pooling if text else None,
+        text_sha256=hf_digest(model.text) if text else None,
         device=device,
     )
 
@@ -143,6 +146,7 @@ def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> Trai
         refuse_pointer(weights)
     model = params.model.model_dump(exclude={"backbone"})
     model["pretrained_sha256"] = content_digest(weights) if weights else None
+    model["text_sha256"] = hf_digest(params.model.text)
     if model["layers"] == "auto":
         model["layers"] = layers
     return TrainPlan(

@@ -69,6 +69,7 @@ class ModelSection(Section):
     text: Annotated[str, Field(min_length=1)]
     pretrained: str | None
     backbone: Literal["auto", "frozen", "tuned"]
+    pooling: Literal["auto", "mean", "cls", "last"]
     hidden: Count
     layers: Literal["auto"] | Count
 

@@ -89,7 +89,7 @@ def load_model(folder: Path, encoders: Path | None = None) -> Model:
     """
     raw = read_json(folder / CARD)
     card = card_of(raw, folder / CARD)
-    towers = build_towers(card.image, card.text)
+    towers = build_towers(card.image, card.text, empty=True)
     try:
         method = build_method(card, towers, None)
     except (ModuleNotFoundError, TypeError) as error:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from crosshash.config.hf_folder import is_hf
+from crosshash.config.networks import IMAGES_ALONE, brings_weights, for_image_alone
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import Encoder, Widths
 from crosshash.models.encoders.multiscale import MultiscaleBag
@@ -20,10 +22,9 @@ if TYPE_CHECKING:
 
 CONFIGS = Path("configs")
 OFFLINE = "tiny-rn"
-IMAGE_ONLY = ("timm/", "torchvision/")
 MULTISCALE = "bow-multiscale"
-CAPTIONS = f"bow, {MULTISCALE} or an open_clip model"
-PICTURES = "an open_clip model, timm/<network> or torchvision/alexnet"
+CAPTIONS = f"bow, {MULTISCALE}, small/minilm, hf/<folder or name> or an open_clip model"
+PICTURES = "an open_clip model, timm/<network>, torchvision/alexnet or small/efficientnet-lite0"
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,11 @@ class TowerSpec:
     """All that is needed to build one network again, without weights: what `model.json` keeps.
 
     kind: `clip` (config of open_clip), `image` (images alone; config: size, mean, deviation), `mlp` (vectors
-    of `dim` numbers) or `bow` (a vocabulary). layers: hidden layers of `mlp` and `bow`.
+    of `dim` numbers), `bow` (a vocabulary) or `hf` (config: transformers' own, tokenizer, pooling). layers:
+    hidden layers of `mlp` and `bow`.
     """
 
-    kind: Literal["clip", "image", "mlp", "bow"]
+    kind: Literal["clip", "image", "mlp", "bow", "hf"]
     name: str
     hidden: int = 0
     dim: int = 0
@@ -123,6 +125,7 @@ def text_spec(
     hidden: int,
     pretrained: str | None,
     layers: int = 1,
+    pooling: str = "auto",
 ) -> TowerSpec:
     """Settle the text network: vectors take `mlp`, captions `bow` beside image vectors, else open_clip's.
 
@@ -145,35 +148,41 @@ def text_spec(
         raise CrosshashError(
             f"params.yaml: model.text: '{settled}' reads pictures, not captions: use auto, {CAPTIONS}."
         )
-    return _clip_spec(settled, pretrained)
+    return _hf_spec(settled, pooling) if is_hf(settled) else _clip_spec(settled, pretrained)
 
 
 def image_only(name: str) -> bool:
     """Tell whether a network is one for images alone, so that published weights leave the text's fresh."""
-    return name.startswith(IMAGE_ONLY)
+    return name.startswith(IMAGES_ALONE)
 
 
 def with_fresh_weights(image: TowerSpec, text: TowerSpec, pretrained: str | None) -> tuple[bool, bool]:
     """Tell which of the two networks, image and text, `build_towers` leaves at random weights."""
-    if pretrained is None:
-        return True, True
-    return image.kind == "mlp", text.kind != "clip" or image.kind == "image"
+    image_given = brings_weights(image.name) or pretrained is not None
+    for_text = pretrained is not None and not for_image_alone(image.name, text.name) and text.kind == "clip"
+    text_given = brings_weights(text.name) or for_text
+    return not image_given or image.kind == "mlp", not text_given or text.kind == "mlp"
 
 
-def build_towers(image: TowerSpec, text: TowerSpec, pretrained: str | None = None) -> tuple[Tower, Tower]:
+def build_towers(
+    image: TowerSpec, text: TowerSpec, pretrained: str | None = None, *, empty: bool = False
+) -> tuple[Tower, Tower]:
     """Build both networks, with fresh weights or published ones.
 
     pretrained: weights of the image network alone where it is one for images alone (the text network starts
-    fresh), else of every open_clip model.
+    fresh), else of every open_clip model. empty: leave out the weights that networks bring along, for those
+    of a trained model come next.
 
     Raises:
         CrosshashError: weights that are not there or do not fit.
     """
-    found = build_each({"image": image, "text": text}, pretrained)
+    found = build_each({"image": image, "text": text}, pretrained, empty=empty)
     return found["image"], found["text"]
 
 
-def build_each(specs: Mapping[Modality, TowerSpec], pretrained: str | None) -> dict[Modality, Tower]:
+def build_each(
+    specs: Mapping[Modality, TowerSpec], pretrained: str | None, *, empty: bool = False
+) -> dict[Modality, Tower]:
     """Build some networks as `build_towers` does; both of one open_clip model at once.
 
     Raises:
@@ -185,7 +194,9 @@ def build_each(specs: Mapping[Modality, TowerSpec], pretrained: str | None) -> d
     found = {}
     for modality, spec in specs.items():
         if spec.kind == "image":
-            found[modality] = _image_only_tower(spec, pretrained)
+            found[modality] = _image_only_tower(spec, pretrained, empty)
+        elif spec.kind == "hf":
+            found[modality] = _hf_tower(spec, empty)
         elif spec.kind == "clip":
             found[modality] = _clip_tower(clip[spec.name], spec.name, modality)
         else:
@@ -220,17 +231,36 @@ def _image_only_spec(name: str, pretrained: str | None) -> TowerSpec:
     from crosshash.models.encoders.image_networks import image_config
 
     config = image_config(name, pretrained)
-    return TowerSpec("image", name, config=config, resize="crop" if pretrained else "squash")
+    return TowerSpec(
+        "image", name, config=config, resize="crop" if pretrained or brings_weights(name) else "squash"
+    )
 
 
-def _image_only_tower(spec: TowerSpec, pretrained: str | None) -> Tower:
+def _image_only_tower(spec: TowerSpec, pretrained: str | None, empty: bool) -> Tower:
     from crosshash.models.encoders.image_networks import build_image_network, load_image_weights
 
     config = spec.config or {}
     network = build_image_network(spec.name, config)
-    if pretrained:
+    if pretrained or (brings_weights(spec.name) and not empty):
         load_image_weights(network, spec.name, pretrained)
-    return Tower(network, network.dim, image_reader(config["image_size"], spec.resize))
+    read = image_reader(config["image_size"], spec.resize, share=config.get("share", 1.0))
+    return Tower(network, network.dim, read)
+
+
+def _hf_spec(name: str, pooling: str) -> TowerSpec:
+    from crosshash.models.weights.hf_files import hf_config
+
+    return TowerSpec("hf", name, config=hf_config(name, pooling))
+
+
+def _hf_tower(spec: TowerSpec, empty: bool) -> Tower:
+    from crosshash.models.encoders.hf_text import HfTextEncoder, hf_reader
+    from crosshash.models.weights.hf_files import load_hf
+
+    network = HfTextEncoder(spec.config or {})
+    if not empty:
+        load_hf(network, spec.name)
+    return Tower(network, network.dim, hf_reader(spec.config or {}))
 
 
 def _clip_tower(towers: ClipTowers, name: str, modality: Modality) -> Tower:

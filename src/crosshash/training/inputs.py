@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json, read_npz
+from crosshash.config.networks import for_image_alone
 from crosshash.config.plans.train import TrainPlan
 from crosshash.embeddings.frozen_encoders import EncodersCard
 from crosshash.errors import CrosshashError
-from crosshash.models.towers import TowerSpec, image_only, image_spec, over_frozen, text_spec
+from crosshash.models.towers import TowerSpec, image_spec, over_frozen, text_spec
 from crosshash.pairs.info import DatasetInfo
 from crosshash.protocols import TrainingInputs
 
@@ -79,7 +80,7 @@ def settle_specs(
         CrosshashError: a network that does not read this kind, published weights for half a model or vectors.
     """
     model = plan.model
-    for_both = None if image_only(model.image) else model.pretrained
+    for_both = None if for_image_alone(model.image, model.text) else model.pretrained
     if for_both and model.image != model.text:
         raise CrosshashError(
             f"params.yaml: model.pretrained: '{for_both}' are weights of one whole model, but "
@@ -108,5 +109,6 @@ def settle_specs(
         model.hidden,
         for_both,
         model.layers,
+        model.pooling,
     )
     return image, text

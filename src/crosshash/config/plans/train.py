@@ -10,7 +10,8 @@ from crosshash.config.plans.base import Plan, Settings
 class ModelPlan(Plan):
     """Which networks; `auto` is settled by the kind of the data.
 
-    pretrained_sha256: of the weight file, None where `pretrained` names none.
+    pretrained_sha256: of the weight file, None where `pretrained` names none. text_sha256: of the files of
+    the folder that `text` names, None where it names none.
     """
 
     image: str
@@ -19,6 +20,8 @@ class ModelPlan(Plan):
     hidden: int
     layers: int
     pretrained_sha256: str | None = None
+    pooling: Literal["auto", "mean", "cls", "last"] = "auto"
+    text_sha256: str | None = None
 
 
 class TrainPlan(Plan):

@@ -8,6 +8,7 @@ from typing import Any
 from torch.hub import download_url_to_file, get_dir
 
 from crosshash.config.networks import names_file
+from crosshash.config.packaged import LITE0, checked_file
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.alexnet import CONFIG as ALEXNET_CONFIG
 from crosshash.models.encoders.alexnet import NAME as ALEXNET
@@ -25,6 +26,10 @@ from torchvision.models import AlexNet_Weights  # noqa: E402
 
 TAGS = tuple(weights.name for weights in AlexNet_Weights)
 FC8 = "classifier.6"
+LITE0_CONFIG = {"image_size": 224, "mean": [0.5] * 3, "std": [0.5] * 3, "share": 224 / 256}
+"""As its weights want it; another mean, or the picture's rim in view, changes a fifth of the bits."""
+LITE0_NETWORK = f"{TIMM}tf_efficientnet_lite0"
+"""With TensorFlow's padding; timm's `efficientnet_lite0` takes the weights too, and gives other codes."""
 
 
 def image_config(name: str, pretrained: str | None) -> dict[str, Any]:
@@ -33,6 +38,8 @@ def image_config(name: str, pretrained: str | None) -> dict[str, Any]:
     Raises:
         CrosshashError: no such network, or an unknown tag of weights.
     """
+    if name == LITE0:
+        return LITE0_CONFIG
     if name.startswith(TIMM):
         return timm_config(name, pretrained)
     if name != ALEXNET:
@@ -51,15 +58,23 @@ def image_config(name: str, pretrained: str | None) -> dict[str, Any]:
 def build_image_network(name: str, config: dict[str, Any]) -> AlexNetEncoder | TimmEncoder:
     """Build a network with fresh weights."""
     scaling = Scaling(config["mean"], config["std"])
-    return AlexNetEncoder(scaling) if name == ALEXNET else TimmEncoder(name, scaling)
+    if name == ALEXNET:
+        return AlexNetEncoder(scaling)
+    return TimmEncoder(LITE0_NETWORK if name == LITE0 else name, scaling)
 
 
-def load_image_weights(network: AlexNetEncoder | TimmEncoder, name: str, pretrained: str) -> None:
+def load_image_weights(network: AlexNetEncoder | TimmEncoder, name: str, pretrained: str | None) -> None:
     """Load published weights, all but those of the classifier.
+
+    pretrained: None for a network that brings its own.
 
     Raises:
         CrosshashError: a missing file, an unknown tag, no network, or tensors of other names or shapes.
     """
+    if pretrained is None:
+        path = checked_file(name)
+        load_parts([("", network.trunk, _by_order(network.trunk, read_state(path)))], path, name)
+        return
     if not names_file(pretrained) and name != ALEXNET:
         network.trunk.load_state_dict(_of_timm(name, pretrained))
         return
@@ -76,6 +91,11 @@ def _classifiers(trunk: Any, name: str) -> tuple[str, ...]:  # noqa: ANN401 - ti
         return (FC8,)
     named: str | tuple[str, ...] = trunk.pretrained_cfg["classifier"]
     return (named,) if isinstance(named, str) else tuple(named)
+
+
+def _by_order(trunk: Any, state: Tensors) -> Tensors:  # noqa: ANN401
+    """Rename tensors, which stand in the order of the network's own; the classifier's two come last."""
+    return dict(zip(trunk.state_dict(), state.values(), strict=False))
 
 
 def _of_timm(name: str, tag: str) -> Tensors:
