@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import crosshash
+from crosshash.config.params import load_params
+from crosshash.config.plans.base import Settings
 from crosshash.errors import CrosshashError
 
 NAMES = (
@@ -50,6 +53,12 @@ def lay_out(folder: Path) -> None:
                 shutil.copyfile(origin / name, folder / name)
     except OSError as error:
         raise CrosshashError(f"{folder}: cannot be written ({error.strerror}).") from None
+
+
+def default_settings(project: Path) -> Callable[[str], Settings]:
+    """Give what params.yaml says of each data set, by its name."""
+    params = load_params(project / "params.yaml")
+    return lambda dataset: getattr(params, dataset).model_dump()
 
 
 def put_under_control(folder: Path) -> None:
