@@ -33,6 +33,7 @@ from crosshash.pairs.info import read_info
 from crosshash.protocols import PairBatch
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, MODALITIES, CodeSet
 from crosshash.retrieval.scoring.evaluation import task_map
+from crosshash.shards.prepared import item_reader
 from crosshash.shards.training_batches import Reading, open_batches
 from crosshash.training.closed_form import choose
 from crosshash.training.inputs import settle_specs
@@ -101,7 +102,7 @@ def described(project: Path, name: str) -> tuple[tuple[Tower, Tower], ModelCard]
 def batches(project: Path, part: str, towers: tuple[Tower, Tower]) -> Iterator[PairBatch]:
     """Give a part's items, each with its first caption."""
     info = read_info(project / DATA)
-    reading = Reading(info.classes, towers[0].prepare, towers[1].prepare, 256, 0, "first")
+    reading = Reading(info.classes, item_reader(towers[0].prepare, towers[1].prepare), 256, 0, "first")
     yield from open_batches(project / DATA, part, info.counts[part], reading, 4096).in_order()
 
 

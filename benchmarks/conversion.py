@@ -32,7 +32,7 @@ from rich.table import Table
 from benchmarks.plain_pillow import SHRUNK, decode_picture, make_picture, on_all_cores, shrink_picture
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.pairs.source import RawItem, RawItems, SplitSizes
-from crosshash.shards.prepared import prepared
+from crosshash.shards.prepared import item_reader, prepared
 from crosshash.shards.tar_files import read_items
 from crosshash.workers.cores import cores
 from stages.convert import write_dataset
@@ -155,7 +155,7 @@ def reading_ways(paths: list[Path]) -> dict[str, Work]:
         return np.array([len(text)])  # tokenising is no part of what is measured
 
     def from_shards() -> None:
-        for _ in prepared(read_items(Path("data/pictures"), "train"), read_image, read_text):
+        for _ in prepared(read_items(Path("data/pictures"), "train"), item_reader(read_image, read_text)):
             pass
 
     def one_by_one() -> None:

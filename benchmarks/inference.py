@@ -15,21 +15,24 @@ import tempfile
 from contextlib import chdir
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 
 from benchmarks.conversion import WHOLE, Work, as_items, best_costs, convert, print_costs
 from benchmarks.plain_pillow import make_picture, on_all_cores
 from crosshash.config.plans.infer import InferPlan
+from crosshash.embeddings.vectors import Embeddings
 from crosshash.inference.encoding import encode_items, run_networks
 from crosshash.inference.model_folder import Model, ModelCard, build_method
 from crosshash.models.towers import build_towers, image_spec, text_spec
 from crosshash.pairs.table import PARTS
-from crosshash.shards.prepared import PreparedItem, prepared
+from crosshash.shards.prepared import PreparedItem, item_reader, prepared
 from crosshash.shards.tar_files import read_items
 from crosshash.workers.cores import cores
 
 COUNT, BATCH, LEAST = 4_000, 256, 0.85
+NOT_FROZEN = Embeddings({}, np.zeros(1, np.int64), None, None)
 PICTURES = Path("data/pictures")
 READ, NETWORKS, INFER = "read and decode", "networks", "infer"
 
@@ -52,13 +55,13 @@ def ways_of(model: Model, count: int) -> dict[str, Work]:
 
     def read() -> list[PreparedItem]:
         items = (item for part in PARTS for item in read_items(PICTURES, part))
-        return list(prepared(items, model.prepare_image, model.prepare_text))
+        return list(prepared(items, item_reader(model.prepare_image, model.prepare_text)))
 
     in_memory = read()
     return {
         READ: read,
         NETWORKS: lambda: list(encode_items(model.method, in_memory, plan.caption, BATCH, device)),
-        INFER: lambda: list(run_networks(model, PICTURES, plan, count)),
+        INFER: lambda: list(run_networks(model, PICTURES, NOT_FROZEN, plan, count)),
     }
 
 

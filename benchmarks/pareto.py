@@ -32,7 +32,7 @@ from crosshash.experiments.table.page import leaderboard_page
 from crosshash.experiments.table.pareto_plot import write_plot
 
 TRAINED = Path("plan/train.yaml")
-BEFORE, AFTER = ("plan", "centers", "transform"), ("encode", "evaluate", "index")
+BEFORE, AFTER = ("plan", "embed", "centers", "transform"), ("encode", "evaluate", "index")
 KEPT = (METRICS, PARAMS, SCORES, TIMINGS, MODEL, INDEX)
 
 

@@ -25,7 +25,7 @@ from crosshash.config.presets import read_preset, write_preset
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ("configs", "examples")
 PREPARING = ("plan", "download", "convert")
-SCORING = ("plan", "centers", "transform", "train", "infer", "encode", "evaluate")
+SCORING = ("plan", "embed", "centers", "transform", "train", "infer", "encode", "evaluate")
 LEFT = ("artifacts", "dvclive", "plots")
 
 

@@ -35,7 +35,7 @@ from crosshash.retrieval.ranking.histogram import Side
 from crosshash.retrieval.scoring.significance import random_subsets
 from crosshash.retrieval.scoring.tasks import score_task
 from crosshash.seeding import stream
-from stages import encode, train
+from stages import embed, encode, train
 
 ROOT = Path(__file__).resolve().parents[1]
 LENGTHS = (64, 32, 16)
@@ -88,13 +88,14 @@ def train_project(folder: Path, data: Path, seed: int, settings: list[str]) -> P
     apply_overrides(params, [f"dataset={data.name}", "method=scahn", f"seed={seed}", *settings])
     with chdir(ROOT):
         plans = resolve(load_params(params))
-    for stage in ("train", "infer", "encode", "evaluate"):
+    for stage in ("embed", "train", "infer", "encode", "evaluate"):
         (folder / "plan" / f"{stage}.yaml").write_text(yaml_text(plans[stage].model_dump()))
     with chdir(folder):
         for length in ("long", "short"):
             write_centers(Path(f"artifacts/centers/{length}.npz"), None)
         write_transform(Path("artifacts/transform.npz"), None)
         write_npz(Path("artifacts/transform_training.npz"), {"used": np.array(False)})
+        embed.main(data.name)
         train.main(data.name)
         encode.main(data.name)
     return folder

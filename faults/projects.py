@@ -18,7 +18,7 @@ from faults.tries import TRACEBACK
 from tests.projects import commit, copy_project, environment, override
 
 STAGES = (
-    *("plan", "download", "convert", "centers", "transform"),
+    *("plan", "download", "convert", "embed", "centers", "transform"),
     *("train", "infer", "encode", "evaluate", "index", "report"),
 )
 SMALL = ("bits=16", "evaluate.bootstrap=20", "report.queries=1", "report.extremes=1", "twdh.train_bits=64")

@@ -35,6 +35,7 @@ from crosshash.retrieval.codefiles.real_queries import NAME as REAL_QUERIES
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
+EMBEDDINGS = Path("artifacts/embeddings")
 TRANSFORM = Path("artifacts/transform.npz")
 CENTERS = Path("artifacts/centers/short.npz")
 CODES = Path("artifacts/codes")
@@ -81,6 +82,7 @@ def real_codes(outputs: TrainedCodes, data: Path) -> Iterator[Block]:
     """Read the real codes; where they were too large to keep, run the networks again."""
     if outputs.kept:
         return outputs.blocks()
+    from crosshash.embeddings.vectors import read_embeddings
     from crosshash.inference.device import make_deterministic
     from crosshash.inference.encoding import run_networks
     from crosshash.inference.model_folder import load_model
@@ -90,7 +92,7 @@ def real_codes(outputs: TrainedCodes, data: Path) -> Iterator[Block]:
     model = load_model(MODEL)
     if model.digest != outputs.facts.digest:
         raise CrosshashError(f"{OUTPUTS}: is of another model than {MODEL}. Run `dvc repro infer`.")
-    return run_networks(model, data, plan, outputs.items)
+    return run_networks(model, data, read_embeddings(EMBEDDINGS), plan, outputs.items)
 
 
 def bit_index(

@@ -10,6 +10,7 @@ from crosshash.artifacts import atomic_path
 from crosshash.codes.trained_codes import write_trained_codes
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.infer import InferPlan
+from crosshash.embeddings.vectors import read_embeddings
 from crosshash.errors import run_stage
 from crosshash.inference.device import make_deterministic
 from crosshash.inference.encoding import run_networks
@@ -18,6 +19,7 @@ from crosshash.pairs.info import read_info
 from crosshash.pairs.table import PARTS
 
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
+EMBEDDINGS = Path("artifacts/embeddings")
 HALF = 2  # bytes of a number
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ def main(dataset: str) -> None:
     size = 2 * HALF * items * model.card.train_bits / 1e9
     kept = size <= plan.keep_gb
     with atomic_path(OUTPUTS) as folder:
-        blocks = run_networks(model, data, plan, items) if kept else None
+        blocks = run_networks(model, data, read_embeddings(EMBEDDINGS), plan, items) if kept else None
         write_trained_codes(folder, model_facts(model), items, blocks)
     if kept:
         log.info("real codes of %d items, %.3g GB", items, size)

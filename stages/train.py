@@ -12,13 +12,16 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from crosshash.artifacts import state_folder, write_json
+from crosshash.artifacts import write_json
 from crosshash.centers.training_labels import check_batch
 from crosshash.checksums import file_sha256, folder_digest
 from crosshash.config.outlook import FEW_PICTURES, few_pictures
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.train import TrainPlan
 from crosshash.config.user_files import check_content
+from crosshash.embeddings.embedded_items import embedded_reader, open_embedded
+from crosshash.embeddings.frozen_encoders import read_card
+from crosshash.embeddings.vectors import Embeddings, read_embeddings
 from crosshash.errors import run_stage
 from crosshash.inference.device import make_deterministic
 from crosshash.inference.model_folder import CARD, ModelCard, build_method, save_model
@@ -29,8 +32,7 @@ from crosshash.models.weights.tensors import Tensors
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.protocols import Batches
 from crosshash.seeding import stream_seed
-from crosshash.shards.training_batches import Reading, open_batches
-from crosshash.training.checkpoint import locked, remove_checkpoint, training_key
+from crosshash.shards.training_batches import Reading
 from crosshash.training.closed_form import solve
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
@@ -38,10 +40,12 @@ from crosshash.training.inputs import read_inputs, settle_specs
 from crosshash.training.learning_curves import Curves
 from crosshash.training.optimizers import Rates
 from crosshash.training.selection import validation
+from crosshash.workers.unfinished import locked, remove, work_folder
 
 CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")
 MODEL = Path("artifacts/model")
+ENCODERS, EMBEDDINGS = Path("artifacts/encoders"), Path("artifacts/embeddings")
 CURVES, PLOTS = Path("dvclive"), "plots/metrics"
 log = logging.getLogger(__name__)
 FINE_TUNING = 1e-5
@@ -57,14 +61,17 @@ def main(dataset: str) -> None:
     fabric = open_fabric(plan.device, plan.precision)
     info = read_info(data)
     inputs = read_inputs(data, CENTERS, SHORT, plan.supervised)
-    image, text = settle_specs(plan, info, data)
-    fresh = with_fresh_weights(image, text, plan.model.pretrained)
-    warn_of_few_pictures(info, fresh[0])
+    encoders, embeddings = read_card(ENCODERS), read_embeddings(EMBEDDINGS)
+    image, text = settle_specs(plan, info, data, encoders)
+    pretrained = None if "image" in encoders.specs else plan.model.pretrained
+    fresh = with_fresh_weights(image, text, pretrained)
+    warn_of_few_pictures(info, fresh[0] and image.over is None)
     torch.manual_seed(stream_seed(plan.seed, "weights"))
-    towers = build_towers(image, text, plan.model.pretrained)
+    towers = build_towers(image, text, pretrained)
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0, plan.threads)
+    card = replace(card, encoders=encoders.digest if encoders.specs else "")
     method = build_method(card, towers, inputs)
-    train, val = open_parts(data, info, plan, towers)
+    train, val = open_parts(data, info, plan, towers, embeddings)
     started, passes = time.perf_counter(), 1
     if isinstance(method, ClosedFormMethod):
         solve_model(fabric, method, train, val, plan, card)
@@ -88,7 +95,7 @@ def train_model(
 ) -> None:
     """Train epoch by epoch, from where an equal training was stopped; keep the best one."""
     networks = json.dumps([card.image.as_json(), card.text.as_json()], sort_keys=True)
-    with locked(state_folder() / training_key(files, torch.__version__, networks)) as folder:
+    with locked(work_folder(files, torch.__version__, networks), "training") as folder:
         with Curves(CURVES) as curves:
             score = None if val is None else validation(fabric, method, val, train)
             fitted = fit(
@@ -97,7 +104,7 @@ def train_model(
                 on_epoch=curves.add,
             )  # fmt: skip
         save(replace(card, best_epoch=fitted.best_epoch), trained_state(method, fitted))
-        remove_checkpoint(folder)
+        remove(folder)
 
 
 def solve_model(
@@ -146,14 +153,17 @@ def files_of(plan: TrainPlan, data: Path) -> list[Path]:
 
 
 def open_parts(
-    data: Path, info: DatasetInfo, plan: TrainPlan, towers: tuple[Tower, Tower]
+    data: Path, info: DatasetInfo, plan: TrainPlan, towers: tuple[Tower, Tower], embeddings: Embeddings
 ) -> tuple[Batches, Batches | None]:
     """Open the training pairs and, where the split has any, the validation pairs."""
-    reading = Reading(info.classes, towers[0].prepare, towers[1].prepare, plan.batch, plan.seed, plan.caption)
-    train = open_batches(data, "train", info.counts["train"], reading, plan.memory_mb)
-    if not info.counts["val"]:
-        return train, None
-    return train, open_batches(data, "val", info.counts["val"], reading, plan.memory_mb)
+    image, text = (tower.prepare for tower in towers)
+    read = embedded_reader(embeddings, image, text)
+    reading = Reading(info.classes, read, plan.batch, plan.seed, plan.caption)
+
+    def opened(part: str) -> Batches:
+        return open_embedded(data, part, info.counts[part], embeddings, reading, text, plan.memory_mb)
+
+    return opened("train"), opened("val") if info.counts["val"] else None
 
 
 def rates_of(plan: TrainPlan, fresh: tuple[bool, bool]) -> Rates:

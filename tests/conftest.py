@@ -33,6 +33,7 @@ STAGES = (
     "plan",
     "download",
     "convert",
+    "embed",
     "centers",
     "transform",
     "train",

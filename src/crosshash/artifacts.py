@@ -173,8 +173,10 @@ def parse_json(content: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
     return {key: one for key, one in value.items() if key != CHECKSUM} if isinstance(value, dict) else value
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as a compressed .npz atomically; equal arrays give equal bytes; objects are refused.
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], packed: bool = True) -> None:
+    """Write arrays as an .npz atomically; equal arrays give equal bytes; objects are refused.
+
+    packed: compressed, which takes long and gains little where numbers are of many digits.
 
     The checksum is the archive's comment: those of its members do not cover their names, sizes and order.
     numpy.savez asks zipfile for 64-bit fields whatever the size; releases of Python write these differently.
@@ -186,15 +188,15 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.comment = BLANK.encode()
             for key, array in arrays.items():
-                with archive.open(_npz_member(key, array.nbytes), "w") as member:
+                with archive.open(_npz_member(key, array.nbytes, packed), "w") as member:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
         seal(temporary)
 
 
-def _npz_member(key: str, size: int) -> zipfile.ZipInfo:
+def _npz_member(key: str, size: int, packed: bool) -> zipfile.ZipInfo:
     """Describe an array of so many bytes: without a time, readable by its owner, 64-bit only where needed."""
     member = zipfile.ZipInfo(f"{key}.npy")  # of 1980, as numpy writes it
-    member.compress_type = zipfile.ZIP_DEFLATED
+    member.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
     member.create_system, member.external_attr = 3, 0o600 << 16
     member.file_size = size + NPY_HEADER
     return member

@@ -11,6 +11,7 @@ from crosshash.commands import (
     compare,
     data,
     encode,
+    init,
     leaderboard,
     preset,
     score,
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+app.command()(init.init)
 for command in (data.data, search.search, score.score, score.scores, preset.preset, stored.stored):
     app.command()(command)
 app.command()(encode.encode)

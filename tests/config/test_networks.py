@@ -23,8 +23,8 @@ def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def section(**changes: Any) -> ModelSection:  # noqa: ANN401
-    usual = {"image": "auto", "text": "auto", "pretrained": None, "hidden": 512, "layers": "auto"}
-    usual["pooling"] = "auto"
+    usual = {"image": "auto", "text": "auto", "pretrained": None, "backbone": "auto", "pooling": "auto"}
+    usual |= {"hidden": 512, "layers": "auto"}
     return ModelSection(**{**usual, **changes})
 
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STAGES = {
     "download",
     "convert",
+    "embed",
     "centers",
     "transform",
     "train",
@@ -130,20 +131,64 @@ def test_a_weight_file_that_is_there_and_a_tag_pass(plans: Plans) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "file", "stage"),
-    [("model__pretrained", "own.safetensors", "train"), ("split__file", "split.json", "convert")],
+    ("key", "file", "stages"),
+    [
+        ("model__pretrained", "own.safetensors", {"train", "embed"}),
+        ("split__file", "split.json", {"convert"}),
+    ],
 )
 def test_another_file_of_the_same_name_concerns_the_stage_that_reads_it(
-    plans: Plans, key: str, file: str, stage: str
+    plans: Plans, key: str, file: str, stages: set[str]
 ) -> None:
     Path(file).write_text("one")
-    settings = {key: file, "model__image": "ViT-B-32", "model__text": "ViT-B-32"}
+    settings = {key: file, "model__image": "ViT-B-32", "model__text": "ViT-B-32", "device": "cpu"}
     before = plans(**settings)
     assert changed(before, plans(**settings)) == set()
     Path(file).touch()
     assert changed(before, plans(**settings)) == set()
     Path(file).write_text("two")
-    assert changed(before, plans(**settings)) == {stage}
+    assert changed(before, plans(**settings)) == stages
+
+
+CLIP = {"model__image": "ViT-B-32", "model__text": "ViT-B-32", "model__pretrained": "openai"}
+RESNET = {"model__image": "timm/resnet34", "model__pretrained": "a1_in1k"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "frozen"),
+    [
+        ({}, (None, None)),
+        ({"device": "cpu"} | CLIP, ("ViT-B-32", "ViT-B-32")),
+        ({"device": "cpu", "model__backbone": "tuned"} | CLIP, (None, None)),
+        ({"device": "cpu"} | RESNET, ("timm/resnet34", None)),
+        ({"method": "cca", "model__backbone": "frozen"} | CLIP, ("ViT-B-32", "ViT-B-32")),
+    ],
+)  # fmt: skip
+def test_networks_of_published_weights_are_frozen_on_the_cpu(
+    plans: Plans, settings: dict[str, Any], frozen: tuple[str | None, str | None]
+) -> None:
+    plan: Any = plans(**settings)["embed"]
+    assert (plan.image, plan.text) == frozen
+
+
+def test_random_weights_cannot_be_frozen(plans: Plans) -> None:
+    with pytest.raises(CrosshashError, match=r"model.backbone: frozen, but no network has published"):
+        plans(model__backbone="frozen")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "dcmht"}, {"bits": 16}, {"seed": 1}, {"threads": 3}, {"train__epochs": 2},
+        {"train__lr_head": 0.1}, {"model__hidden": 64}, {"train__caption": "first"},
+        {"encode__caption": "all"},
+    ],
+)  # fmt: skip
+def test_what_frozen_networks_give_depends_on_them_and_the_items_alone(
+    plans: Plans, change: dict[str, Any]
+) -> None:
+    settings = CLIP | {"device": "cpu"}
+    assert plans(**settings)["embed"] == plans(**(settings | change))["embed"]
 
 
 def test_another_content_of_a_local_copy_is_looked_through_again(plans: Plans) -> None:

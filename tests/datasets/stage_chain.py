@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crosshash.artifacts import read_json
-from stages import centers, convert, download, encode, evaluate, infer, plan, train, transform
+from stages import centers, convert, download, embed, encode, evaluate, infer, plan, train, transform
 from tests.projects import ROOT, override
 
 SMALL = (
@@ -48,7 +48,7 @@ def train_and_score(monkeypatch: pytest.MonkeyPatch, dataset: str) -> dict[str, 
     monkeypatch.setattr(sys, "argv", ["", dataset])
     for unnamed in (centers, transform):
         unnamed.main()
-    for named in (train, infer, encode):
+    for named in (embed, train, infer, encode):
         named.main(dataset)
     evaluate.main()
     scores: dict[str, Any] = read_json(Path("metrics.json"))

@@ -200,6 +200,7 @@ def test_a_run_completes_is_saved_and_leaves_the_checkout_alone(deployed: Deploy
         "plan",
         "download",
         "convert",
+        "embed",
         "centers",
         "transform",
         "train",

@@ -23,6 +23,7 @@ PACKAGE = Path(crosshash.__file__).parent
 STAGES = (
     "download",
     "convert",
+    "embed",
     "centers",
     "transform",
     "train",

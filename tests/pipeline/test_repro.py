@@ -100,7 +100,7 @@ def test_second_clone_with_empty_cache_gives_the_same_bytes(project: Path, folde
     clone = clone_without_lock(project, folder / "clone")
     done = run(clone, ["dvc", "repro"], folder / "elsewhere")
     assert done.returncode == 0, done.stdout
-    assert len(ran(done.stdout)) == 11
+    assert len(ran(done.stdout)) == 12
     assert lock(clone) == lock(project)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crosshash.shards.item_files import Item
-from crosshash.shards.prepared import prepared
+from crosshash.shards.prepared import item_reader, prepared
 
 
 def item(row: int, captions: tuple[str, ...] = (), text: np.ndarray | None = None) -> Item:
@@ -22,19 +22,19 @@ def letters(text: str) -> np.ndarray:
 
 
 def test_every_caption_becomes_an_input_of_its_own() -> None:
-    (found,) = prepared([item(7, ("ab", "c"))], doubled, letters)
+    (found,) = prepared([item(7, ("ab", "c"))], item_reader(doubled, letters))
     assert (found.row, found.id, found.labels) == (7, "id 7", ("label",))
     assert found.image.tolist() == [14]
     assert [text.tolist() for text in found.texts] == [[97, 98], [99]]
 
 
 def test_an_item_without_a_caption_has_no_text() -> None:
-    (found,) = prepared([item(0)], doubled, letters)
+    (found,) = prepared([item(0)], item_reader(doubled, letters))
     assert found.texts == ()
 
 
 def test_a_text_vector_is_the_one_text_whatever_the_captions_say() -> None:
-    (found,) = prepared([item(0, ("ab", "c"), np.array([1.5]))], doubled, doubled)
+    (found,) = prepared([item(0, ("ab", "c"), np.array([1.5]))], item_reader(doubled, doubled))
     assert [text.tolist() for text in found.texts] == [[3.0]]
 
 
@@ -43,7 +43,7 @@ def test_the_order_stays_although_threads_work_at_unequal_speed() -> None:
         time.sleep(0.02 if vector[0] < 3 else 0)
         return vector
 
-    found = prepared([item(row) for row in range(50)], slow_for_the_first, letters)
+    found = prepared([item(row) for row in range(50)], item_reader(slow_for_the_first, letters))
     assert [one.row for one in found] == list(range(50))
 
 
@@ -53,7 +53,7 @@ def test_an_error_of_one_item_reaches_the_reader() -> None:
             raise ValueError("item 3 is broken")
         return vector
 
-    found = prepared([item(row) for row in range(6)], broken, letters)
+    found = prepared([item(row) for row in range(6)], item_reader(broken, letters))
     assert [next(found).row for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="item 3 is broken"):
         next(found)

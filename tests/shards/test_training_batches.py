@@ -10,6 +10,7 @@ import torch
 
 from crosshash.protocols import Batches, PairBatch
 from crosshash.shards.item_files import Item
+from crosshash.shards.prepared import item_reader
 from crosshash.shards.tar_files import shard_names, write_shards
 from crosshash.shards.training_batches import (
     MemoryBatches,
@@ -63,7 +64,7 @@ def opened(
 ) -> Batches:
     if not (folder / "shards").exists():
         write_shards(folder, {"train": items(count, captions)}, shard_mb)
-    reading = Reading(CLASSES, plain, number, batch, seed, caption)  # type: ignore[arg-type]
+    reading = Reading(CLASSES, item_reader(plain, number), batch, seed, caption)  # type: ignore[arg-type]
     return open_batches(folder, "train", count, reading, memory_mb)
 
 
@@ -201,7 +202,7 @@ def test_text_vectors_take_the_place_of_captions(folder: Path) -> None:
         for n in range(6)
     ]
     write_shards(folder, {"train": vectors}, 1)
-    reading = Reading(CLASSES, plain, plain, 4, 0, "random")
+    reading = Reading(CLASSES, item_reader(plain, plain), 4, 0, "random")
     for memory_mb in (IN_MEMORY, STREAMED):
         for batch in open_batches(folder, "train", 6, reading, memory_mb).epoch(1):
             assert torch.equal(batch.text, torch.stack([batch.index, -batch.index], dim=1).float())

@@ -149,3 +149,35 @@ finally:
     assert "bits: missing key" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("labels", "model", "method"),
+    [
+        ("sea;sky", {}, "twdh"),
+        ("", {}, "cca"),
+        ("", {"image": "ViT-B-32", "text": "ViT-B-32", "pretrained": "openai"}, "shared"),
+        ("sea", {"image": "ViT-B-32", "text": "ViT-B-32", "pretrained": "openai"}, "twdh"),
+    ],
+)
+def test_auto_is_the_method_that_fits_labels_and_networks(
+    labels: str, model: dict[str, str], method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path("own").mkdir()
+    Path("own/pairs.csv").write_text(f"image,caption,labels\na.jpg,the sea,\nb.jpg,the sky,{labels}\n")
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    raw |= {"dataset": "custom", "method": "auto", "custom": raw["custom"] | {"path": "own"}}
+    Path("params.yaml").write_text(yaml.safe_dump(raw | {"model": raw["model"] | model}))
+    for name in ("a", "b"):
+        Path(f"own/{name}.jpg").touch()
+    with caplog.at_level("INFO"):
+        main()
+    assert read_plan("train", TrainPlan).method == method
+    assert f"method: {method} (auto): " in caplog.text
+
+
+def test_auto_needs_no_look_at_a_published_data_set() -> None:
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    Path("params.yaml").write_text(yaml.safe_dump(raw | {"dataset": "nuswide", "method": "auto"}))
+    main()
+    assert read_plan("train", TrainPlan).method == "twdh"

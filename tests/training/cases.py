@@ -9,8 +9,8 @@ from torch import nn
 from crosshash.methods.twdh import Twdh
 from crosshash.models.encoders.vectors import bag_reader, vector_reader
 from crosshash.protocols import TrainingInputs
-from crosshash.shards.prepared import PreparedItem
-from crosshash.shards.training_batches import MemoryBatches, Reading
+from crosshash.shards.prepared import PreparedItem, item_reader
+from crosshash.shards.training_batches import MemoryBatches, Reading, batches_of
 from tests.methods.cases import CLASSES, DIM, WORDS, inputs, method
 
 NAMES = tuple(f"class {c}" for c in range(CLASSES))
@@ -32,8 +32,8 @@ def items(count: int, seed: int = 0, first_row: int = 0) -> list[PreparedItem]:
 
 
 def batches(count: int = 30, batch: int = 8, seed: int = 0) -> MemoryBatches:
-    reading = Reading(NAMES, vector_reader, bag_reader(WORDS), batch, seed, "random")
-    return MemoryBatches(items(count, seed), reading)
+    reading = Reading(NAMES, item_reader(vector_reader, bag_reader(WORDS)), batch, seed, "random")
+    return batches_of(items(count, seed), reading)
 
 
 def learner(seed: int = 0, dropout: float = 0.3) -> Twdh:

@@ -1,12 +1,6 @@
 from __future__ import annotations
 
-import logging
 import os
-import select
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -20,10 +14,7 @@ from crosshash.training.checkpoint import (
     Progress,
     cpu_copy,
     load_checkpoint,
-    locked,
-    remove_checkpoint,
     save_checkpoint,
-    training_key,
 )
 
 PROGRESS = Progress(2, ({"loss": 0.1 + 0.2, "val_i2t": 1 / 3}, {"loss": 1e-17, "val_i2t": 0.5}), 2, 0.5)
@@ -155,105 +146,3 @@ def test_a_copy_stays_as_it_was_when_training_goes_on() -> None:
     steps(model, optimizer_of(model), range(1))
     assert all(torch.equal(copy[key], before[key]) for key in copy)
     assert not torch.equal(copy["0.weight"], model.state_dict()["0.weight"])
-
-
-# The key
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    for name in ("train.yaml", "index.json"):
-        (tmp_path / name).write_text(name)
-    return [tmp_path / "train.yaml", tmp_path / "index.json"]
-
-
-def test_the_key_follows_plan_data_and_circumstances(files: list[Path]) -> None:
-    keys = [training_key(files, "cpu", "2")]
-    assert training_key(files, "cpu", "2") == keys[0]
-    keys.append(training_key(files, "cuda", "2"))
-    keys.append(training_key(files, "cpu", "1"))
-    for path in files:
-        path.write_text("changed")
-        keys.append(training_key(files, "cpu", "2"))
-    assert len(set(keys)) == 5
-
-
-def test_the_key_does_not_know_where_the_project_lies(files: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    moved = [path.rename(tmp_path / "elsewhere" / path.name) for path in files]
-    key = training_key(moved)
-    back = [path.rename(tmp_path / path.name) for path in moved]
-    assert training_key(back) == key
-
-
-# The folder
-
-
-HOLD = """
-import sys
-import threading
-import time
-from pathlib import Path
-from crosshash.training.checkpoint import locked
-with locked(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_second_process_waits_until_the_first_has_ended(tmp_path: Path) -> None:
-    folder = tmp_path / "key"
-    command = [sys.executable, "-c", HOLD, str(folder)]
-    with (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as second,
-    ):
-        assert first.stdout is not None
-        assert second.stdout is not None
-        ready, _, _ = select.select([first.stdout, second.stdout], [], [], 60)
-        assert len(ready) == 1  # one of both has the lock
-        holder, waiter = (first, second) if ready == [first.stdout] else (second, first)
-        assert holder.stdout is not None
-        assert waiter.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        assert select.select([waiter.stdout], [], [], 1)[0] == []
-        remove_checkpoint(folder)
-        holder.kill()
-        assert waiter.stdout.readline() == "held\n"
-        waiter.kill()
-
-
-def test_who_waits_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    def wait() -> None:
-        with locked(tmp_path / "key"):
-            pass
-
-    waiter = threading.Thread(target=wait)
-    with caplog.at_level(logging.INFO), locked(tmp_path / "key"):
-        waiter.start()
-        while waiter.is_alive() and not caplog.messages:
-            time.sleep(0.01)
-    waiter.join(timeout=60)
-    assert not waiter.is_alive()
-    assert caplog.messages == ["the same training is running in another process: waiting for it to end"]
-
-
-def test_a_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), locked(tmp_path):
-        raise ZeroDivisionError
-    with locked(tmp_path):
-        pass
-
-
-def test_a_state_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(CrosshashError, match="cannot be written"), locked(tmp_path / "file" / "key"):
-        pass
-
-
-def test_a_finished_training_leaves_only_its_empty_lock(tmp_path: Path) -> None:
-    with locked(tmp_path / "key") as folder:
-        save_checkpoint(folder, {"a": torch.ones(2)}, {}, [], PROGRESS)
-        remove_checkpoint(folder)
-    assert os.listdir(tmp_path) == ["key.lock"]
-    assert (tmp_path / "key.lock").stat().st_size == 0

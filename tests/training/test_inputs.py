@@ -10,6 +10,7 @@ import pytest
 from crosshash.artifacts import write_json, write_npz
 from crosshash.config.params import METHODS
 from crosshash.config.plans.train import ModelPlan, TrainPlan
+from crosshash.embeddings.frozen_encoders import EncodersCard
 from crosshash.errors import CrosshashError
 from crosshash.pairs.info import DatasetInfo
 from crosshash.training.inputs import read_inputs, settle_specs
@@ -119,7 +120,7 @@ def info(image: str = "jpeg", text: str = "caption") -> DatasetInfo:
 @pytest.fixture
 def settle(files: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
     monkeypatch.chdir(ROOT)
-    return lambda plan, info: settle_specs(plan, info, files)
+    return lambda plan, info: settle_specs(plan, info, files, EncodersCard({}, {}, ""))
 
 
 def test_networks_are_settled_by_the_kind_of_the_data(settle: Any) -> None:  # noqa: ANN401

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.artifacts import altered, missing, read_json, read_npz, write_json, write_npz
-from crosshash.checksums import BLANK, AlteredError, check, seal
+from crosshash.artifacts import read_json, read_npz, write_json, write_npz
 from crosshash.codes.vector_code import VectorCode
 from crosshash.errors import CrosshashError, full_disk_named
+from crosshash.mapped import finish, map_array, new_array
 
 CARD, FACTS, ITEMS = "outputs.json", "model.npz", "items.npz"
 BLOCK = 8192
@@ -71,7 +71,10 @@ class TrainedCodes:
         Raises:
             CrosshashError: a file is missing, cut or damaged.
         """
-        image, text = (_mapped(self.folder / f"{name}.npy", self._shape) for name in ("image", "text"))
+        image, text = (
+            map_array(self.folder / f"{name}.npy", np.float16, self._shape, REMEDY)
+            for name in ("image", "text")
+        )
         has_text = read_npz(self.folder / ITEMS)["has_text"]
         for start in range(0, self.items, BLOCK):
             rows = np.arange(start, min(start + BLOCK, self.items))
@@ -128,10 +131,7 @@ def read_trained_codes(folder: Path) -> TrainedCodes:
 
 
 def _write_blocks(folder: Path, shape: tuple[int, int], blocks: Iterable[Block]) -> None:
-    files = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float16, shape)
-        for name in ("image", "text")
-    }
+    files = {name: new_array(folder / f"{name}.npy", np.float16, shape) for name in ("image", "text")}
     has_text, there = np.zeros(shape[0], bool), np.zeros(shape[0], bool)
     for block in blocks:
         files["image"][block.rows] = block.image
@@ -143,26 +143,5 @@ def _write_blocks(folder: Path, shape: tuple[int, int], blocks: Iterable[Block])
             "Run `dvc repro convert`."
         )
     for name, array in files.items():
-        array.flush()
-        with (folder / f"{name}.npy").open("ab") as file:  # readers of .npy look no further than the array
-            file.write(BLANK.encode())
-        seal(folder / f"{name}.npy")
+        finish(folder / f"{name}.npy", array)
     write_npz(folder / ITEMS, {"has_text": has_text})
-
-
-def _mapped(path: Path, shape: tuple[int, int]) -> NDArray[np.float16]:
-    try:
-        with path.open("rb") as file:
-            check(file)
-        array: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise missing(path) from None
-    except AlteredError as error:
-        raise altered(path, error, REMEDY) from None
-    except (ValueError, OSError, EOFError) as error:
-        raise CrosshashError(f"{path}: cannot be read as .npy ({error}). {REMEDY}") from None
-    if array.shape != shape or array.dtype != np.float16:
-        raise CrosshashError(
-            f"{path}: is {array.dtype}{list(array.shape)}, not float16{list(shape)}. {REMEDY}"
-        )
-    return array

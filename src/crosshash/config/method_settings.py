@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from crosshash.config.published_protocol import Published
 from crosshash.config.section import Positive, Section
+from crosshash.config.stage_sections import IndexSection
 from crosshash.errors import CrosshashError
 
 STORED = {"none": (16, 0), "pq": (4, 0), "rabitq": (1, 16)}
@@ -40,6 +41,9 @@ class MethodSettings(Section):
         """Whether items are kept as vectors, not as signs: then there is no Hamming distance."""
         return False
 
+    def check_search(self, name: str, index: IndexSection) -> None:
+        """Refuse searches that what the method, called `name`, keeps of an item does not allow."""
+
     def training_knows_bits(self) -> bool:
         """Whether the loss looks at the delivered code too, so that a new `bits` means a new training."""
         return False
@@ -73,6 +77,24 @@ class ClosedFormSettings(MethodSettings):
     def stores_vectors(self) -> bool:
         """Whether items are kept as vectors, not as signs."""
         return self.quantiser in STORED
+
+    def check_search(self, name: str, index: IndexSection) -> None:
+        """Refuse searches by Hamming distance where items are kept as vectors.
+
+        Raises:
+            CrosshashError: a section `index` that asks for one.
+        """
+        wanted = {
+            f"index.distance: {index.distance}": index.distance == "hamming",
+            f"index.kind: {index.kind}": index.kind not in ("flat", "auto"),
+        }
+        problems = [key for key, bad in wanted.items() if bad and self.stores_vectors()]
+        if problems:
+            raise CrosshashError(
+                f"params.yaml: {' and '.join(problems)}: there is no Hamming distance of what "
+                f"{name}.quantiser: {self.quantiser} stores of an item. Choose index.distance: auto "
+                "and index.kind: auto, or the quantiser itq, rotation or sign."
+            )
 
 
 class PenalisedSettings(ClosedFormSettings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from crosshash.artifacts import read_json
 from crosshash.config.encoders.clip_folder import (
@@ -19,6 +19,9 @@ from crosshash.config.encoders.hf_folder import hf_digest, hf_problem, is_hf
 from crosshash.config.encoders.packaged import LITE0, MINILM, PACKAGED, not_installed
 from crosshash.config.stage_sections import ModelSection
 from crosshash.errors import CrosshashError, listed
+
+if TYPE_CHECKING:
+    from crosshash.config.params import CommonParams
 
 CONFIGS = Path("configs")
 IMAGES_ALONE = ("timm/", "torchvision/", LITE0)
@@ -67,6 +70,35 @@ def check_networks(model: ModelSection) -> None:
         raise CrosshashError(
             f"params.yaml: {len(problems)} problem(s) with the networks:\n{listed(problems)}"
         )
+
+
+def frozen_networks(params: CommonParams, device: Literal["cpu", "cuda"]) -> tuple[bool, bool]:
+    """Say of image and text network whether it runs once over all items and is not trained.
+
+    Random weights are never frozen. `auto` freezes published ones on the CPU, where training them takes
+    days, and where the method leaves networks as they are anyway; not under the protocol of a paper.
+
+    Raises:
+        CrosshashError: networks shall be frozen, and none has published weights.
+    """
+    model = params.model
+    published = _published(model)
+    if model.backbone == "frozen" and not any(published):
+        raise CrosshashError(
+            "params.yaml: model.backbone: frozen, but no network has published weights (model.pretrained: "
+            "null), and random ones would stay random. Set model.pretrained, or model.backbone: auto."
+        )
+    untrained = params.method_section.frozen or (device == "cpu" and params.protocol == "strict")
+    if model.backbone == "tuned" or (model.backbone == "auto" and not untrained):
+        return False, False
+    return published
+
+
+def _published(model: ModelSection) -> tuple[bool, bool]:
+    """Say of image and text network whether its weights are published ones."""
+    named = model.pretrained is not None and model.image != "mlp"
+    image = named or brings_weights(model.image)
+    return image, (named and model.text == model.image) or brings_weights(model.text)
 
 
 def _unknown(key: str, name: str, own: tuple[str, ...]) -> list[str]:

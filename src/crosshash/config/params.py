@@ -63,8 +63,22 @@ def names_in(package: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(package)))
 
 
+AUTO = "auto"
+"""In place of a method: one that fits the data and the networks, settled by `fitting_method`."""
 METHODS = names_in(crosshash.config.methods.__path__)
 DATASETS = names_in(crosshash.config.datasets.__path__)
+
+
+def fitting_method(model: stages.ModelSection, labelled: bool) -> tuple[str, str]:
+    """Settle `method: auto`: give the method, and why.
+
+    labelled: whether items of the data set have labels.
+    """
+    if labelled:
+        return "twdh", "items have labels, and it finds most with them"
+    if model.pretrained is not None and model.image == model.text:
+        return "shared", "no item has a label, and both networks are one model, whose space they share"
+    return "cca", "no item has a label, and it learns from pairs alone, in seconds"
 
 
 def published_of(method: str) -> Published:
@@ -84,7 +98,7 @@ def supervised_by(method: str) -> bool | None:
 
 def _params_model() -> type[CommonParams]:
     """Join the common part with one section per method and per data set, found by their files."""
-    fields: dict[str, Any] = {"dataset": (Literal[DATASETS], ...), "method": (Literal[METHODS], ...)}
+    fields: dict[str, Any] = {"dataset": (Literal[DATASETS], ...), "method": (Literal[(*METHODS, AUTO)], ...)}
     for name in METHODS:
         fields[name] = (importlib.import_module(f"crosshash.config.methods.{name}").MethodSection, ...)
     for name in DATASETS:

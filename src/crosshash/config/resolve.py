@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from crosshash.config.networks import check_networks, folders_digest, names_file
+from crosshash.config.networks import check_networks, folders_digest, frozen_networks, names_file
 from crosshash.config.params import DATASETS, METHODS, CommonParams
 from crosshash.config.plans.base import Plan, Settings
 from crosshash.config.plans.centers import CentersPlan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.download import DownloadPlan
+from crosshash.config.plans.embed import EmbedPlan
 from crosshash.config.plans.encode import EncodePlan
 from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.config.plans.index import IndexPlan
@@ -37,7 +38,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
     params = follow_protocol(params)
     place = _place(params)
     train_bits = params.method_section.trained_bits(params.bits)
-    _check_distance(params)
+    params.method_section.check_search(params.method, params.index)
     if train_bits < params.bits and not params.method_section.stores_vectors():
         raise CrosshashError(
             f"params.yaml: bits: {params.bits} is more than {params.method}.train_bits {train_bits}; "
@@ -46,6 +47,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
     return {
         "download": _download(params),
         "convert": _convert(params),
+        "embed": _embed(params, place["device"]),
         "centers": _centers(params, train_bits),
         "transform": _transform(params),
         "train": _train(params, train_bits, place),
@@ -92,6 +94,22 @@ def _convert(params: CommonParams) -> ConvertPlan:
     )
 
 
+def _embed(params: CommonParams, device: Literal["cpu", "cuda"]) -> EmbedPlan:
+    image, text = frozen_networks(params, device)
+    if not (image or text):
+        return EmbedPlan()
+    model, weights = params.model, _weight_file(params)
+    return EmbedPlan(
+        image=model.image if image else None,
+        text=model.text if text else None,
+        pretrained=model.pretrained,
+        pretrained_sha256=content_digest(weights) if weights else None,
+        pooling=model.pooling if text else None,
+        folders_sha256=folders_digest(model.image if image else "", model.text if text else ""),
+        device=device,
+    )
+
+
 def _centers(params: CommonParams, train_bits: int) -> CentersPlan:
     return CentersPlan(
         used=params.method_section.uses_centers,
@@ -125,7 +143,7 @@ def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> Trai
     weights = _weight_file(params)
     if weights:
         refuse_pointer(weights)
-    model = params.model.model_dump()
+    model = params.model.model_dump(exclude={"backbone"})
     model["pretrained_sha256"] = content_digest(weights) if weights else None
     model["folders_sha256"] = folders_digest(params.model.image, params.model.text)
     if model["layers"] == "auto":
@@ -211,22 +229,6 @@ def _check_split(params: CommonParams) -> None:
         raise CrosshashError(
             "params.yaml: split.file says who is query and who is trained on; with it split.query and "
             "split.train must be null: -S split.query=null -S split.train=null"
-        )
-
-
-def _check_distance(params: CommonParams) -> None:
-    """Refuse searches by Hamming distance where items are kept as vectors."""
-    wanted = {
-        f"index.distance: {params.index.distance}": params.index.distance == "hamming",
-        f"index.kind: {params.index.kind}": params.index.kind not in ("flat", "auto"),
-    }
-    problems = [key for key, bad in wanted.items() if bad and params.method_section.stores_vectors()]
-    if problems:
-        quantiser = getattr(params.method_section, "quantiser", "")
-        raise CrosshashError(
-            f"params.yaml: {' and '.join(problems)}: there is no Hamming distance of what "
-            f"{params.method}.quantiser: {quantiser} stores of an item. Choose index.distance: auto "
-            "and index.kind: auto, or the quantiser itq, rotation or sign."
         )
 
 

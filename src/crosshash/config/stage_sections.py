@@ -68,6 +68,7 @@ class ModelSection(Section):
     image: Annotated[str, Field(min_length=1)]
     text: Annotated[str, Field(min_length=1)]
     pretrained: str | None
+    backbone: Literal["auto", "frozen", "tuned"]
     pooling: Literal["auto", "mean", "cls", "last"]
     hidden: Count
     layers: Literal["auto"] | Count

@@ -15,24 +15,28 @@ from torch import Tensor
 from crosshash.codes.real_codes import to_half
 from crosshash.codes.trained_codes import Block
 from crosshash.config.plans.infer import InferPlan
+from crosshash.embeddings.embedded_items import embedded_reader, read_embedded_items
+from crosshash.embeddings.vectors import Embeddings
 from crosshash.inference.device import settled_device
 from crosshash.inference.model_folder import Model
 from crosshash.models.method import Method
 from crosshash.pairs.table import PARTS
 from crosshash.shards.prepared import PreparedItem, prepared
-from crosshash.shards.tar_files import read_items
 from crosshash.workers.progress import tracked
 
 Encoder = Callable[[Tensor], Tensor]
 Half = NDArray[np.float16]
 
 
-def run_networks(model: Model, data: Path, plan: InferPlan, items: int) -> Iterator[Block]:
+def run_networks(
+    model: Model, data: Path, embeddings: Embeddings, plan: InferPlan, items: int
+) -> Iterator[Block]:
     """Run the networks over all `items` items of a data set's folder, part by part."""
     device = torch.device(settled_device(plan.device))
     model.method.to(device)
-    read = (item for part in PARTS for item in read_items(data, part))
-    ready = prepared(tracked(read, items, "inferred", "items"), model.prepare_image, model.prepare_text)
+    read = (item for part in PARTS for item in read_embedded_items(data, part, embeddings))
+    reader = embedded_reader(embeddings, model.prepare_image, model.prepare_text)
+    ready = prepared(tracked(read, items, "inferred", "items"), reader)
     return encode_items(model.method, ready, plan.caption, plan.batch, device)
 
 

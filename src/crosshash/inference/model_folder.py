@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from crosshash.artifacts import atomic_path, read_json, write_json
 from crosshash.checksums import digest_of
 from crosshash.codes.trained_codes import ModelFacts
 from crosshash.config.plans.base import Settings
+from crosshash.embeddings.frozen_encoders import FrozenEncoder, load_encoders
 from crosshash.errors import CrosshashError
 from crosshash.models.method import Method
 from crosshash.models.towers import Tower, TowerSpec, build_towers
 from crosshash.models.weights.tensors import Tensors, read_stored, write_tensors
 from crosshash.protocols import BitScalable, Prepare, Quantising, TrainingInputs
+from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 REMEDY = "Run `dvc repro train`."
@@ -30,7 +33,8 @@ class ModelCard:
     """What `model.json` says: how to build the networks again, and what was kept.
 
     threads: of the CPU that it was trained on; None on CUDA, or where that was not recorded. curves: digest
-    of the files that DVCLive wrote of the same training, which have no place for one.
+    of the files that DVCLive wrote of the same training, which have no place for one. encoders: digest of the
+    frozen networks whose vectors it was trained on, empty where there are none.
     """
 
     method: str
@@ -41,17 +45,22 @@ class ModelCard:
     best_epoch: int
     threads: int | None = None
     curves: str = ""
+    encoders: str = ""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model ready to encode; digest: in hex, of all that it was loaded from."""
+    """A model ready to encode; digest: in hex, of all that it was loaded from.
+
+    frozen: by modality, the network whose vectors the method reads, where they were loaded too.
+    """
 
     card: ModelCard
     method: Method
     prepare_image: Prepare
     prepare_text: Prepare
     digest: str
+    frozen: Mapping[Modality, FrozenEncoder] = field(default_factory=dict)
 
 
 def build_method(card: ModelCard, towers: tuple[Tower, Tower], inputs: TrainingInputs | None) -> Method:
@@ -70,11 +79,13 @@ def save_model(folder: Path, card: ModelCard, state: Tensors) -> None:
         write_json(temporary / CARD, values)
 
 
-def load_model(folder: Path) -> Model:
+def load_model(folder: Path, encoders: Path | None = None) -> Model:
     """Build the networks again and fill in the trained weights, ready to encode on the CPU.
 
+    encoders: the folder of the frozen networks, for who has pictures and captions and not their vectors.
+
     Raises:
-        CrosshashError: the folder is missing, cut, damaged, or of another version.
+        CrosshashError: a folder is missing, cut, damaged, or of another version.
     """
     raw = read_json(folder / CARD)
     card = card_of(raw, folder / CARD)
@@ -93,7 +104,8 @@ def load_model(folder: Path) -> Model:
         ) from None
     method.eval()
     image, text = towers
-    return Model(card, method, image.prepare, text.prepare, _digest(raw, stored.digest))
+    frozen = load_encoders(encoders, card.encoders) if encoders is not None and card.encoders else {}
+    return Model(card, method, image.prepare, text.prepare, _digest(raw, stored.digest), frozen)
 
 
 def model_facts(model: Model) -> ModelFacts:
@@ -133,14 +145,11 @@ def card_of(raw: dict[str, Any], path: Path) -> ModelCard:
         CrosshashError: it was written by another version.
     """
     try:
-        return ModelCard(**{**raw, "image": _spec(raw["image"]), "text": _spec(raw["text"])})
+        image, text = (TowerSpec.of_json(raw[one]) for one in MODALITIES)
+        return ModelCard(**{**raw, "image": image, "text": text})
     except (TypeError, KeyError) as error:
         raise _of_another_version(path, error) from None
 
 
 def _of_another_version(path: Path, error: Exception) -> CrosshashError:
     return CrosshashError(f"{path}: was written by another version ({error}). {REMEDY}")
-
-
-def _spec(raw: dict[str, Any]) -> TowerSpec:
-    return TowerSpec(**{**raw, "vocabulary": tuple(raw["vocabulary"])})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,7 @@ from crosshash.models.encoders.multiscale import MultiscaleBag
 from crosshash.models.encoders.pixels import Resize, image_reader
 from crosshash.models.encoders.vectors import VectorEncoder, bag_reader, vector_reader
 from crosshash.protocols import Prepare
+from crosshash.retrieval.codefiles.codeset import Modality
 
 if TYPE_CHECKING:
     from crosshash.models.encoders.clip import ClipTowers
@@ -42,6 +44,28 @@ class TowerSpec:
     resize: Resize = "squash"
     vocabulary: tuple[str, ...] = ()
     layers: int = 1
+    over: TowerSpec | None = None
+
+    @classmethod
+    def of_json(cls, raw: dict[str, Any]) -> TowerSpec:
+        """Take plain values.
+
+        Raises:
+            KeyError, TypeError: they were written by another version.
+        """
+        over = raw.get("over")
+        return cls(
+            **{
+                **raw,
+                "vocabulary": tuple(raw["vocabulary"]),
+                "over": None if over is None else cls.of_json(over),
+            }
+        )
+
+    @property
+    def reads_vectors(self) -> bool:
+        """Whether raw values are vectors, not pictures or captions."""
+        return self.kind == "mlp" and self.over is None
 
     def as_json(self) -> dict[str, Any]:
         """Give plain values."""
@@ -134,9 +158,10 @@ def image_only(name: str) -> bool:
 
 def with_fresh_weights(image: TowerSpec, text: TowerSpec, pretrained: str | None) -> tuple[bool, bool]:
     """Tell which of the two networks, image and text, `build_towers` leaves at random weights."""
-    image_given = brings_weights(image.name) or (pretrained is not None and image.kind != "mlp")
+    image_given = brings_weights(image.name) or pretrained is not None
     for_text = pretrained is not None and not for_image_alone(image.name, text.name) and text.kind == "clip"
-    return not image_given, not (brings_weights(text.name) or for_text)
+    text_given = brings_weights(text.name) or for_text
+    return not image_given or image.kind == "mlp", not text_given or text.kind == "mlp"
 
 
 def build_towers(
@@ -151,21 +176,37 @@ def build_towers(
     Raises:
         CrosshashError: weights that are not there or do not fit.
     """
-    clip: dict[str, ClipTowers] = {}
-    for spec in (image, text):
-        if spec.kind == "clip" and spec.name not in clip:
-            clip[spec.name] = _build_clip(spec, None if image.kind == "image" else pretrained, empty)
-    if image.kind == "image":
-        image_tower = _image_only_tower(image, pretrained, empty)
-    elif image.kind == "clip":
-        image_tower = _clip_tower(clip[image.name], image.name, "image")
-    else:
-        image_tower = _plain_tower(image)
-    if text.kind == "clip":
-        return image_tower, _clip_tower(clip[text.name], text.name, "text")
-    if text.kind == "hf":
-        return image_tower, _hf_tower(text, empty)
-    return image_tower, _plain_tower(text)
+    found = build_each({"image": image, "text": text}, pretrained, empty=empty)
+    return found["image"], found["text"]
+
+
+def build_each(
+    specs: Mapping[Modality, TowerSpec], pretrained: str | None, *, empty: bool = False
+) -> dict[Modality, Tower]:
+    """Build some networks as `build_towers` does; both of one open_clip model at once.
+
+    Raises:
+        CrosshashError: weights that are not there or do not fit.
+    """
+    for_both = None if any(spec.kind == "image" for spec in specs.values()) else pretrained
+    names = {spec.name: spec for spec in specs.values() if spec.kind == "clip"}
+    clip = {name: _build_clip(spec, for_both, empty) for name, spec in names.items()}
+    found = {}
+    for modality, spec in specs.items():
+        if spec.kind == "image":
+            found[modality] = _image_only_tower(spec, pretrained, empty)
+        elif spec.kind == "hf":
+            found[modality] = _hf_tower(spec, empty)
+        elif spec.kind == "clip":
+            found[modality] = _clip_tower(clip[spec.name], spec.name, modality)
+        else:
+            found[modality] = _plain_tower(spec)
+    return found
+
+
+def over_frozen(spec: TowerSpec, dim: int, hidden: int, layers: int) -> TowerSpec:
+    """Describe the network that reads what a frozen one gives, vectors of `dim` numbers."""
+    return TowerSpec("mlp", spec.name, hidden, dim, layers=layers, over=spec)
 
 
 def _check_kind(key: str, name: str, kind: str, otherwise: str) -> None:
@@ -182,6 +223,7 @@ def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
     from crosshash.models.encoders.clip_settings import clip_config, resize_of, with_preprocess
     from crosshash.models.weights.clip_weights import with_activation
 
+    pretrained = None if brings_weights(name) else pretrained
     config = with_activation(with_preprocess(clip_config(name, CONFIGS), name, pretrained), name, pretrained)
     return TowerSpec("clip", name, config=config, resize=resize_of(config))
 
@@ -222,7 +264,7 @@ def _hf_tower(spec: TowerSpec, empty: bool) -> Tower:
     return Tower(network, network.dim, hf_reader(spec.config or {}))
 
 
-def _clip_tower(towers: ClipTowers, name: str, modality: Literal["image", "text"]) -> Tower:
+def _clip_tower(towers: ClipTowers, name: str, modality: Modality) -> Tower:
     if modality == "image":
         return Tower(towers.image, towers.dim, towers.prepare_image, name)
     return Tower(towers.text, towers.dim, towers.prepare_text, name)
@@ -232,7 +274,10 @@ def _plain_tower(spec: TowerSpec) -> Tower:
     """Build the encoder of vectors or of a bag of words."""
     if spec.kind == "mlp":
         network = VectorEncoder(spec.dim, spec.hidden, scaled=True, layers=spec.layers)
-        return Tower(network, spec.hidden, vector_reader, f"vectors of {spec.dim} numbers")
+        space = f"vectors of {spec.dim} numbers"
+        if spec.over is not None:
+            space = spec.over.name
+        return Tower(network, spec.hidden, vector_reader, space)
     words = len(spec.vocabulary)
     if spec.name == MULTISCALE:
         scales = MultiscaleBag(words)
@@ -246,6 +291,7 @@ def _build_clip(spec: TowerSpec, pretrained: str | None, empty: bool) -> ClipTow
     from crosshash.models.weights.clip_weights import load_weights
 
     towers = build_clip(spec.config or {}, spec.name, spec.resize)
-    if pretrained or (brings_weights(spec.name) and not empty):
-        load_weights(towers, spec.name, pretrained)
+    own = brings_weights(spec.name)
+    if (own and not empty) or (pretrained and not own):
+        load_weights(towers, spec.name, None if own else pretrained)
     return towers

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from crosshash.centers.transform import read_transform
 from crosshash.codes.bit_index import Index, read_bit_index
@@ -98,7 +97,7 @@ class Encoder:
 
     def reads_vectors(self, modality: Modality) -> bool:
         """Say whether the network of a modality reads vectors, not pictures or captions."""
-        return self._spec(modality).kind == "mlp"
+        return self._spec(modality).reads_vectors
 
     def texts(self, texts: Sequence[str]) -> Encoded:
         """Encode captions.
@@ -184,11 +183,13 @@ class Encoder:
         return self.packed(self.soft(modality, raw))
 
     def soft(self, modality: Modality, raw: Sequence[Any] | Vectors) -> NDArray[np.float16]:
-        """Run the network over raw values that were checked: float16[N, train_bits]."""
+        """Run the networks over raw values that were checked: float16[N, train_bits]."""
+        if modality in self.model.frozen:
+            raw = self.model.frozen[modality].embed(list(raw), self.device)
         prepare: Prepare = getattr(self.model, f"prepare_{modality}")
         network: Network = getattr(self.model.method, f"encode_{modality}")
         # Decoding a picture lets other threads run, and is worth one; reading words is neither.
-        several = modality == "image" and len(raw) > 1
+        several = modality == "image" and len(raw) > 1 and not isinstance(raw, np.ndarray)
         ready = list(in_threads(prepare, raw)) if several else [prepare(one) for one in raw]
         return soft_codes(network, ready, BATCH, self.device)
 
@@ -227,9 +228,9 @@ def load_encoder(project: Path, device: str = "cpu") -> Encoder:
         CrosshashError: there is none, or its files do not fit together.
     """
     artifacts = project / "artifacts"
-    model = load_model(artifacts / "model")
-    if isinstance(model.method, nn.Module):
-        model.method.to(device)
+    model = load_model(artifacts / "model", artifacts / "encoders")
+    for network in (model.method, *(encoder.tower.network for encoder in model.frozen.values())):
+        network.to(device)
     kept = _kept_bits(artifacts / "codes", model) if isinstance(model.method, BitScalable) else None
     matrix = read_transform(artifacts / "transform.npz")
     return Encoder(model, artifacts, matrix, kept, _max_side(project / "plan"), torch.device(device))

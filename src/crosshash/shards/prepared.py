@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,14 +23,20 @@ class PreparedItem:
     labels: tuple[str, ...]
 
 
-def prepared(
-    items: Iterable[Item], prepare_image: Prepare, prepare_text: Prepare
-) -> Generator[PreparedItem, None, None]:
-    """Decode and tokenise items in threads; the order stays."""
+ItemReader = Callable[[Item], PreparedItem]
 
-    def prepare(item: Item) -> PreparedItem:
+
+def item_reader(prepare_image: Prepare, prepare_text: Prepare) -> ItemReader:
+    """Make the function that decodes and tokenises an item of a shard."""
+
+    def read(item: Item) -> PreparedItem:
         raw_texts = (item.text,) if item.text is not None else item.captions
         texts = tuple(prepare_text(raw) for raw in raw_texts)
         return PreparedItem(item.row, item.id, prepare_image(item.image), texts, item.labels)
 
-    return in_threads(prepare, items)
+    return read
+
+
+def prepared(items: Iterable[Item], read: ItemReader) -> Generator[PreparedItem, None, None]:
+    """Read items in threads; the order stays."""
+    return in_threads(read, items)

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from crosshash.pairs.labels import label_matrix
-from crosshash.protocols import Batches, PairBatch, Prepare
+from crosshash.protocols import Batches, PairBatch
 from crosshash.seeding import stream
-from crosshash.shards.prepared import PreparedItem, prepared
+from crosshash.shards.prepared import ItemReader, PreparedItem, prepared
 from crosshash.shards.tar_files import read_items, read_shard, shard_names
 
 MIXED_BATCHES = (
@@ -29,8 +30,7 @@ class Reading:
     """How a part's items become batches."""
 
     classes: tuple[str, ...]
-    prepare_image: Prepare
-    prepare_text: Prepare
+    read: ItemReader
     batch: int
     seed: int
     caption: Caption
@@ -38,11 +38,11 @@ class Reading:
 
 def open_batches(folder: Path, part: str, count: int, reading: Reading, memory_mb: float) -> Batches:
     """Choose between memory and streaming by what the decoded part would take."""
-    items = prepared(read_items(folder, part), reading.prepare_image, reading.prepare_text)
+    items = prepared(read_items(folder, part), reading.read)
     first = next(items)
     size = first.image.nbytes + sum(text.nbytes for text in first.texts)
     if size * count <= memory_mb * 1e6:
-        return MemoryBatches([first, *items], reading)
+        return batches_of([first, *items], reading)
     items.close()
     return StreamedBatches(folder, part, count, reading)
 
@@ -55,18 +55,39 @@ def starts(count: int, batch: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-class MemoryBatches:
-    """Every image and text decoded once: uint8 pixels and tokens of a small set fit in memory."""
+class Column(Protocol):
+    """Values by place, as a tensor has them."""
 
-    def __init__(self, items: Sequence[PreparedItem], reading: Reading) -> None:
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __getitem__(self, places: Tensor, /) -> Tensor:
+        """Take those at some places, int64[B]."""
+        ...
+
+
+def batches_of(items: Sequence[PreparedItem], reading: Reading) -> MemoryBatches:
+    """Decode every image and text once: uint8 pixels and tokens of a small set fit in memory."""
+    return MemoryBatches(
+        torch.from_numpy(np.stack([item.image for item in items])),
+        torch.from_numpy(np.stack([text for item in items for text in item.texts])),
+        np.array([len(item.texts) for item in items]),
+        label_matrix([item.labels for item in items], reading.classes),
+        reading,
+    )
+
+
+class MemoryBatches:
+    """Images, and texts item by item, at hand in any order; texts_of: how many each item has, int[N]."""
+
+    def __init__(
+        self, images: Column, texts: Column, texts_of: np.ndarray, labels: np.ndarray, reading: Reading
+    ) -> None:
         self.reading = reading
-        self.images = torch.from_numpy(np.stack([item.image for item in items]))
-        self.texts = torch.from_numpy(np.stack([text for item in items for text in item.texts]))
-        counts = [len(item.texts) for item in items]
-        self.captions = np.array(counts)
-        self.first_text = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        labels = label_matrix([item.labels for item in items], reading.classes)
-        self.labels = torch.from_numpy(labels).float()
+        self.images, self.texts, self.captions = images, texts, texts_of
+        self.first_text = np.concatenate([[0], np.cumsum(texts_of)[:-1]])
+        self.labels = torch.from_numpy(labels)
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -82,14 +103,14 @@ class MemoryBatches:
         text_row = torch.from_numpy(shown)
         for start, stop in starts(len(order), self.reading.batch):
             rows = order[start:stop]
-            yield PairBatch(self.images[rows], self.texts[text_row[rows]], self.labels[rows], rows)
+            yield PairBatch(self.images[rows], self.texts[text_row[rows]], self.labels[rows].float(), rows)
 
     def in_order(self) -> Iterator[PairBatch]:
         """Yield every item once, with its first caption."""
         for start, stop in starts(len(self.images), self.reading.batch):
             rows = torch.arange(start, stop)
             texts = self.texts[torch.from_numpy(self.first_text[start:stop])]
-            yield PairBatch(self.images[start:stop], texts, self.labels[start:stop], rows)
+            yield PairBatch(self.images[rows], texts, self.labels[rows].float(), rows)
 
 
 class StreamedBatches:
@@ -118,11 +139,7 @@ class StreamedBatches:
 
     def in_order(self) -> Iterator[PairBatch]:
         """Yield every item once, with its first caption."""
-        items = enumerate(
-            prepared(
-                read_items(self.folder, self.part), self.reading.prepare_image, self.reading.prepare_text
-            )
-        )
+        items = enumerate(prepared(read_items(self.folder, self.part), self.reading.read))
         for start, stop in starts(self.count, self.reading.batch):
             yield self._batch(list(islice(items, stop - start)), np.zeros(stop - start))
 
@@ -132,9 +149,7 @@ class StreamedBatches:
         capacity = MIXED_BATCHES * self.reading.batch
         for shard in random.permutation(len(self.shards)):
             name, _ = self.shards[shard]
-            items = prepared(
-                read_shard(self.folder, name), self.reading.prepare_image, self.reading.prepare_text
-            )
+            items = prepared(read_shard(self.folder, name), self.reading.read)
             for row, item in enumerate(items, start=int(self.first_row[shard])):
                 if len(buffer) < capacity:
                     buffer.append((row, item))

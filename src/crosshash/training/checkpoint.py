@@ -1,16 +1,9 @@
-"""Where a training stands after each epoch, so that a killed one goes on: plain tensors and JSON, no pickle.
-
-Checkpoints live outside every DVC output (DVC deletes outputs before a stage runs), under a key made of all
-that decides the result; they are removed when the training has succeeded.
-"""
+"""Where a training stands after each epoch, so that a killed one goes on: tensors and JSON, no pickle."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,9 +11,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from crosshash.errors import CrosshashError, full_disk_named
+from crosshash.errors import CrosshashError
 from crosshash.models.weights.tensors import Tensors, read_stored, write_tensors
-from crosshash.workers import lock
 
 Epoch = dict[str, float]
 
@@ -35,31 +27,6 @@ class Progress:
     history: tuple[Epoch, ...]
     best_epoch: int
     best_value: float
-
-
-def training_key(files: Iterable[Path], *words: str) -> str:
-    """Hash all that decides a training's result: its input files, its plan among them, and some words."""
-    digest = hashlib.sha256("/".join(words).encode())
-    for path in files:
-        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:32]
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[Path]:
-    """Hold a checkpoint folder for this process alone; the lock ends with the process, however it ends.
-
-    Experiments that run side by side may need the same training: the later one waits. The lock stands beside
-    the folder, which goes when a training has succeeded, and stays: removing it would let two in.
-
-    Raises:
-        CrosshashError: the folder cannot be written.
-    """
-    busy = "the same training is running in another process: waiting for it to end"
-    with lock.locked(folder.with_suffix(".lock"), busy):
-        with full_disk_named(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        yield folder
 
 
 def save_checkpoint(
@@ -100,11 +67,6 @@ def load_checkpoint(
     for number, optimizer in enumerate(optimizers):
         _restore(optimizer, _under(tensors, f"optimizer/{number}"))
     return _under(tensors, "model"), _under(tensors, "best"), progress
-
-
-def remove_checkpoint(folder: Path) -> None:
-    """Forget a finished training."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def cpu_copy(state: Tensors) -> Tensors:

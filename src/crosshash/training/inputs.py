@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from crosshash.artifacts import read_json, read_npz
 from crosshash.config.networks import for_image_alone
 from crosshash.config.plans.train import TrainPlan
+from crosshash.embeddings.frozen_encoders import EncodersCard
 from crosshash.errors import CrosshashError
-from crosshash.models.towers import TowerSpec, image_spec, text_spec
+from crosshash.models.towers import TowerSpec, image_spec, over_frozen, text_spec
 from crosshash.pairs.info import DatasetInfo
 from crosshash.protocols import TrainingInputs
 
@@ -70,8 +71,10 @@ def read_vocabulary(data: Path) -> list[str]:
     return words
 
 
-def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerSpec, TowerSpec]:
-    """Choose both networks for the kind of the data.
+def settle_specs(
+    plan: TrainPlan, info: DatasetInfo, data: Path, encoders: EncodersCard
+) -> tuple[TowerSpec, TowerSpec]:
+    """Choose both networks for the kind of the data, or for the vectors that a frozen network gives.
 
     Raises:
         CrosshashError: a network that does not read this kind, published weights for half a model or vectors.
@@ -89,11 +92,15 @@ def settle_specs(plan: TrainPlan, info: DatasetInfo, data: Path) -> tuple[TowerS
             f"params.yaml: model.pretrained: '{for_both}' are weights for pictures and captions, but "
             "this data set holds vectors. Set model.pretrained to null."
         )
+    over = {
+        one: over_frozen(spec, encoders.dims[one], model.hidden, model.layers)
+        for one, spec in encoders.specs.items()
+    }
     vocabulary = read_vocabulary(data)
-    image = image_spec(
+    image = over.get("image") or image_spec(
         model.image, info.image_kind, info.image_dim, model.hidden, model.pretrained, model.layers
     )
-    text = text_spec(
+    text = over.get("text") or text_spec(
         model.text,
         info.text_kind,
         info.image_kind,

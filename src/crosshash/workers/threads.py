@@ -14,17 +14,19 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def in_threads(function: Callable[[A], B], values: Iterable[A]) -> Generator[B, None, None]:
-    """Map in threads (decoders release the interpreter), in order, at most LOOKAHEAD results waiting.
+def in_threads(
+    function: Callable[[A], B], values: Iterable[A], threads: int = THREADS, lookahead: int = LOOKAHEAD
+) -> Generator[B, None, None]:
+    """Map in threads (decoders release the interpreter), in order, at most `lookahead` results waiting.
 
     Whoever stops early, by Ctrl-C too, waits for the few calls that run and not for those that wait.
     """
-    pool = ThreadPoolExecutor(THREADS)
+    pool = ThreadPoolExecutor(threads)
     waiting: deque[Future[B]] = deque()
     try:
         for value in values:
             waiting.append(pool.submit(function, value))
-            if len(waiting) >= LOOKAHEAD:
+            if len(waiting) >= lookahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

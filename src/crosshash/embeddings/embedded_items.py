@@ -1,0 +1,112 @@
+"""Items whose vectors are at hand, as the networks that are trained over them read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crosshash.embeddings.vectors import Array, Embeddings, text_rows
+from crosshash.pairs.labels import label_matrix
+from crosshash.pairs.table import read_columns
+from crosshash.protocols import Batches, Prepare
+from crosshash.shards.item_files import Item
+from crosshash.shards.prepared import ItemReader, PreparedItem, item_reader
+from crosshash.shards.tar_files import read_items
+from crosshash.shards.training_batches import Column, MemoryBatches, Reading, open_batches
+
+BLOCK = 4096
+"""Items that are made of the pair table at a time."""
+
+
+def embedded_reader(embeddings: Embeddings, prepare_image: Prepare, prepare_text: Prepare) -> ItemReader:
+    """Make the function that reads an item: its vectors where they are kept, else what the item holds."""
+    if not embeddings.there:
+        return item_reader(prepare_image, prepare_text)
+    first = embeddings.first_text
+
+    def read(item: Item) -> PreparedItem:
+        image = item.image if embeddings.image is None else embeddings.image[item.row]
+        raw_texts: Iterable[object] = item.captions
+        if embeddings.text is not None:
+            raw_texts = embeddings.text[first[item.row] : first[item.row + 1]]
+        texts = tuple(prepare_text(raw) for raw in raw_texts)
+        return PreparedItem(item.row, item.id, prepare_image(image), texts, item.labels)
+
+    return read
+
+
+def read_embedded_items(data: Path, part: str, embeddings: Embeddings) -> Iterator[Item]:
+    """Give the items of a part in the split's order; from the shards only where pictures are needed.
+
+    Raises:
+        CrosshashError: a file of the data set is missing, damaged, or of another version.
+    """
+    if embeddings.image is None:
+        yield from read_items(data, part)
+        return
+    rows = embeddings.order[part]
+    table = read_columns(data, ["id", "captions", "labels"]).take(pyarrow.array(rows))
+    places = iter(rows.tolist())
+    for block in table.to_batches(BLOCK):
+        for one in block.to_pylist():
+            yield Item(next(places), one["id"], None, tuple(one["captions"]), None, tuple(one["labels"]))
+
+
+def open_embedded(
+    data: Path,
+    part: str,
+    count: int,
+    embeddings: Embeddings,
+    reading: Reading,
+    prepare_text: Prepare,
+    memory_mb: float,
+) -> Batches:
+    """Open a part for training; where images are vectors, these stay on disk and are read batch by batch."""
+    if embeddings.image is None:
+        return open_batches(data, part, count, reading, memory_mb)
+    rows = embeddings.order[part]
+    table = read_columns(data, ["captions", "labels"]).take(pyarrow.array(rows))
+    texts: Column = Captions(table["captions"].combine_chunks().flatten(), prepare_text)
+    if embeddings.text is not None:
+        texts = Vectors(embeddings.text, text_rows(embeddings.first_text, rows))
+    labels = label_matrix(table["labels"].to_pylist(), reading.classes)
+    counts = np.diff(embeddings.first_text)[rows]
+    return MemoryBatches(Vectors(embeddings.image, rows), texts, counts, labels, reading)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Some rows, int64[N], of vectors on disk."""
+
+    array: Array
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, places: Tensor) -> Tensor:
+        """Take vectors float32[B, D]."""
+        return torch.from_numpy(np.asarray(self.array[self.rows[places.numpy()]], np.float32))
+
+
+@dataclass(frozen=True)
+class Captions:
+    """Captions that a network reads which is trained; they are prepared each time anew."""
+
+    texts: pyarrow.StringArray
+    prepare: Prepare
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, places: Tensor) -> Tensor:
+        """Take what the network reads of some captions."""
+        chosen = self.texts.take(pyarrow.array(places.numpy())).to_pylist()
+        return torch.from_numpy(np.stack([self.prepare(text) for text in chosen]))
