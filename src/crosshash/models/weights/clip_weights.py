@@ -75,7 +75,8 @@ def weights_quick_gelu(name: str, pretrained: str) -> bool | None:
     state = read_state(path)
     if path.suffix != SUFFIX and all(key in state for key in OPENAI_EXTRAS):
         return True
-    return transformers_quick_gelu(path, state)
+    told = transformers_quick_gelu(path, state)
+    return False if told is None and _never_quick(name) else told
 
 
 def load_weights(towers: ClipTowers, name: str, pretrained: str | None) -> None:
@@ -140,6 +141,12 @@ def convert_openai(source: Path, target: Path) -> int:
     tensors = {key: value.clone() for key, value in state.items() if key not in OPENAI_EXTRAS}
     write_tensors(target, tensors, (NOTE, "quick_gelu"))
     return len(tensors)
+
+
+def _never_quick(name: str) -> bool:
+    """Tell whether there are published weights of a model, and none wants QuickGELU."""
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    return bool(tags) and not any(_tag_config(name, tag).get("quick_gelu", False) for tag in tags)
 
 
 def _tag_config(name: str, tag: str) -> dict[str, Any]:
