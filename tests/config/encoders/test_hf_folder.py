@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from crosshash.config.encoders.hf_folder import hf_digest, hf_problem, is_hf, local_folder
 from crosshash.config.encoders.packaged import MINILM
+from crosshash.config.networks import check_networks
+from crosshash.errors import CrosshashError
+from crosshash.models.encoders.hf_text import import_transformers
+from tests.config.test_networks import section
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
 
@@ -53,3 +59,16 @@ def test_a_folder_counts_by_the_files_that_have_a_part(folder: Path) -> None:
     assert len(seen) == 6
     assert hf_digest("hf/someone/model") is None
     assert hf_digest("bow") is None
+
+
+def test_without_transformers_plan_says_how_to_get_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of SigLIP 2 are cut into tokens by transformers, those of CLIP are not."""
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    message = r"needs the package transformers.*: pip install 'crosshash\[hf\]'"
+    for name in (f"hf/{folder}", "hf/someone/model", MINILM):
+        assert re.search(message, hf_problem(name))
+    with pytest.raises(CrosshashError, match=rf"model\.text: 'ViT-B-16-SigLIP2' {message}"):
+        check_networks(section(text="ViT-B-16-SigLIP2"))
+    check_networks(section(text="ViT-B-32"))
+    with pytest.raises(CrosshashError, match=message):
+        import_transformers()

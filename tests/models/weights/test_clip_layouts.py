@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 import torch
 
 from crosshash.errors import CrosshashError
+from crosshash.models.encoders.clip import _whole
+from crosshash.models.encoders.clip_settings import clip_config
 from crosshash.models.towers import Tower, build_towers, image_spec
+from crosshash.models.weights.clip_layouts import in_open_clip_names
 from crosshash.models.weights.tensors import read_tensors, write_tensors
 from tests.models.clip_folders import MOBILECLIP2, OPENAI, SIGLIP2, TEXT, VIT, whole
 from tests.models.hf_folders import tokenizer, transformers
@@ -107,13 +111,53 @@ def test_files_of_transformers_give_what_transformers_gives(
         assert torch.allclose(text.network(tokens), wanted_text.pooler_output, rtol=1e-3, atol=1e-4)
 
 
-def test_siglip_of_transformers_is_refused_by_name() -> None:
-    states = {"text_model.head.weight": torch.zeros(2), "vision_model.head.probe": torch.zeros(2)}
-    write_tensors(Path("model.safetensors"), states, ("format", "pt"))
-    with pytest.raises(
-        CrosshashError, match=r"model\.safetensors: holds a SigLIP under the names of transformers"
-    ):
-        towers("siglip2", "model.safetensors")
+@pytest.mark.parametrize(
+    ("name", "patch", "width", "layers", "inner", "heads"),
+    [("ViT-B-16-SigLIP2", 16, 768, 12, 3072, 12), ("ViT-SO400M-14-SigLIP2", 14, 1152, 27, 4304, 16)],
+)
+def test_every_name_of_a_siglip_of_transformers_has_its_place(
+    name: str, patch: int, width: int, layers: int, inner: int, heads: int
+) -> None:
+    """At full size, without numbers, shapes too."""
+    config = clip_config(name, Path("configs"))
+    size = {"hidden_size": width, "num_hidden_layers": layers, "intermediate_size": inner}
+    size["num_attention_heads"] = heads
+    picture = {**size, "image_size": 224, "patch_size": patch}
+    with torch.device("meta"):
+        wanted = _whole(config)
+        published = transformers.SiglipModel(
+            transformers.SiglipConfig(text_config={**size, "vocab_size": 256000}, vision_config=picture)
+        )
+    found = in_open_clip_names(published.state_dict(), own_text=True)
+    scales = ("logit_scale", "logit_bias")
+    assert {key: value.shape for key, value in found.items() if key not in scales} == {
+        key: value.shape for key, value in wanted.state_dict().items() if key not in scales
+    }
+
+
+def test_a_siglip_of_transformers_gives_what_transformers_gives() -> None:
+    """The picture network of SigLIP in timm, made small; open_clip has it in full size alone."""
+    torch.manual_seed(4)
+    size = {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**size, "vocab_size": 15, "max_position_embeddings": 9, "projection_size": 64}
+    picture = {**size, "image_size": 32, "patch_size": 16, "hidden_act": "gelu"}
+    published = transformers.SiglipModel(
+        transformers.SiglipConfig(text_config=text, vision_config=picture)
+    ).eval()
+    for parameter in published.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    model = whole(SIGLIP2)
+    model.visual.trunk = importlib.import_module("timm").create_model(
+        "vit_base_patch16_siglip_224", num_classes=0, img_size=32, embed_dim=64, depth=2, num_heads=2
+    )
+    found = in_open_clip_names(published.state_dict(), own_text=True)
+    model.load_state_dict({key: found[key].reshape(value.shape) for key, value in model.state_dict().items()})
+    pixels, tokens = torch.randn(3, 3, 32, 32), torch.randint(1, 15, (3, 9))
+    with torch.no_grad():
+        images = published.get_image_features(pixel_values=pixels).pooler_output
+        texts = published.get_text_features(input_ids=tokens).pooler_output
+        assert torch.allclose(model.eval().encode_image(pixels), images, rtol=1e-3, atol=1e-3)
+        assert torch.allclose(model.encode_text(tokens), texts, rtol=1e-3, atol=1e-4)
 
 
 def test_what_is_missing_in_a_file_of_transformers_is_named() -> None:

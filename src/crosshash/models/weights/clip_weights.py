@@ -88,7 +88,7 @@ def load_weights(towers: ClipTowers, name: str, pretrained: str | None) -> None:
         CrosshashError: a missing file, an unknown tag, no network, or tensors of other names or shapes.
     """
     path = weight_path(name, pretrained)
-    found = in_open_clip_names(read_state(path), hasattr(towers.text.clip, "text"), path)
+    found = in_open_clip_names(read_state(path), hasattr(towers.text.clip, "text"))
     state = {key: value for key, value in found.items() if key not in (*OPENAI_EXTRAS, *SCALES)}
     visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
     text = {key: value for key, value in state.items() if not key.startswith("visual.")}
