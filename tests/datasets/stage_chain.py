@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from crosshash.artifacts import read_json
+from crosshash.config.params import DATASETS, known_keys
 from stages import centers, convert, download, encode, evaluate, infer, plan, train, transform
 from tests.projects import ROOT, override
 
@@ -32,7 +33,7 @@ def prepare(root: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, *settings
     """
     root.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "params.yaml", root)
-    unused = [f"{name}.path={root}" for name in ("custom", "features", "mat_triple")]
+    unused = [f"{name}.path={root}" for name in DATASETS if f"{name}.path" in known_keys()]
     override(root, f"dataset={dataset}", *unused, *SMALL, *settings)
     monkeypatch.chdir(root)
     monkeypatch.setenv("CROSSHASH_RAW", str(root / "raw"))
