@@ -19,6 +19,7 @@ from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.download import DownloadPlan
 from crosshash.config.user_files import check_content
 from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Pieces
 from crosshash.pairs.check import check_items
 from crosshash.pairs.info import DatasetInfo
@@ -78,6 +79,9 @@ def check_room(plan: ConvertPlan, source: RawItems, raw: Path) -> None:
     elif isinstance(source.images, tuple):
         sizes = {file.name: file.size for file in read_raw(_record(plan))}
         taken = [sizes.get(name, 0) for name in image_names(source, raw)]
+    elif isinstance(source.images, PictureColumn):
+        files = sum(path.stat().st_size for path in source.images.files)
+        taken = [files // max(len(source.images), 1)] * len(source.images)
     else:
         return
     pictures = sum(min(size, plan.max_side**2) for size in taken)

@@ -20,16 +20,10 @@ from crosshash.formats.pieces import Pieces
 from crosshash.pairs.info import read_info
 from crosshash.pairs.source import RawItems
 from crosshash.shards.tar_files import read_items
-from tests.datasets.folders import picture
+from tests.datasets.folders import encoded
 from tests.datasets.stage_chain import prepare
 
 BLOCK = tarfile.BLOCKSIZE
-
-
-def encoded(seed: int, kind: str = "JPEG") -> bytes:
-    buffer = io.BytesIO()
-    picture(seed).save(buffer, kind)
-    return buffer.getvalue()
 
 
 def sample(key: str, caption: str | None, ending: str = "jpg", **facts: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -10,11 +10,12 @@ from typing import Protocol
 
 import numpy as np
 
+from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Pieces
 from crosshash.formats.pixel_rows import PixelRows
 
-Images = tuple[Path, ...] | Pieces | PixelRows | np.ndarray | None
-"""Of every item: a file, a part of a file, pixels in a .mat file, a vector (float32[N, D]), or nothing."""
+Images = tuple[Path, ...] | Pieces | PictureColumn | PixelRows | np.ndarray | None
+"""Of each item a file, a part of one, a row of parquet files, pixels in a .mat file, a vector, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ class RawItem:
 class RawItems:
     """A data set before its split, in the order of its source.
 
-    images: of each item a path, a part of a file, pixels in a .mat file or a vector (float32[N, D]), or None
-    where only texts and labels are at hand; text: a number array [N, E], or None where captions are the text;
-    classes: in the data set's own order; warnings: what the user should know, one line each; official: ids of
-    the queries and of the training items that the publisher fixed; vocabulary: the words that the publisher
-    counts as text, else those of the training captions are taken.
+    images: of each item a path, a part of a file, a row of parquet files, pixels in a .mat file or a vector
+    (float32[N, D]), or None where only texts and labels are at hand; text: a number array [N, E], or None
+    where captions are the text; classes: in the data set's own order; warnings: what the user should know,
+    one line each; official: ids of the queries and of the training items that the publisher fixed;
+    vocabulary: the words that the publisher counts as text, else those of the training captions are taken.
     """
 
     items: tuple[RawItem, ...]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Piece, Pieces
 from crosshash.formats.pixel_rows import PixelRows
 from crosshash.pairs.raw_record import Recorded, refuse_changed
@@ -50,7 +51,7 @@ def _can_be_shared_out(source: RawItems) -> bool:
         from crosshash.formats.mat import is_mat73  # with scipy, for this kind alone
 
         return is_mat73(source.images.path)
-    return isinstance(source.images, tuple | Pieces)
+    return isinstance(source.images, tuple | Pieces | PictureColumn)
 
 
 def spool_pictures(
@@ -125,6 +126,9 @@ def _prepared(
 
 def _chunks(images: Images, sha256: Mapping[str, str]) -> Iterator[list[Picture]]:
     """Deal pictures out, in order."""
+    if isinstance(images, PictureColumn):
+        yield from map(list, images.chunks(CHUNK))
+        return
     assert isinstance(images, tuple | Pieces)  # noqa: S101 - vectors and nothing are no pictures
     for start in range(0, len(images), CHUNK):
         part = (images[row] for row in range(start, min(start + CHUNK, len(images))))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from crosshash.config.user_files import refuse_pointer
 from crosshash.errors import CrosshashError
 from crosshash.formats.pieces import Piece
 
@@ -39,6 +40,7 @@ def read_samples(path: Path) -> dict[str, Sample]:
         CrosshashError: the file is no tar, is cut, or goes on after its end; a text is not UTF-8, a .json no
             object.
     """
+    refuse_pointer(path)
     samples: dict[str, Sample] = {}
     try:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
