@@ -14,7 +14,7 @@ from hydra.errors import OverrideParseException
 from crosshash.errors import CrosshashError, listed
 
 PATHS = (
-    *((name, "path") for name in ("custom", "features", "mat_triple", "webdataset", "parquet")),
+    *((name, "path") for name in ("custom", "features", "mat_triple", "webdataset", "parquet", "embeddings")),
     *(("model", "pretrained"), ("download", "local"), ("split", "file")),
 )
 """Settings that may name a file or folder of the user."""

@@ -21,6 +21,7 @@ from crosshash.config.user_files import check_content
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Pieces
+from crosshash.formats.vector_rows import VectorRows
 from crosshash.pairs.check import check_items
 from crosshash.pairs.info import DatasetInfo
 from crosshash.pairs.raw_record import Recorded, check_contents, check_raw, read_raw
@@ -104,8 +105,8 @@ def write_dataset(
     with atomic_path(Path("data") / plan.dataset) as folder:
         folder.mkdir()
         with TemporaryDirectory(dir=folder) as aside, workers(crew_size(source)) as crew:
-            images: Pieces | np.ndarray | None
-            if source.images is None or isinstance(source.images, np.ndarray):
+            images: Pieces | VectorRows | np.ndarray | None
+            if source.images is None or isinstance(source.images, np.ndarray | VectorRows):
                 images = source.images
             else:
                 before = source

@@ -13,8 +13,9 @@ import numpy as np
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Pieces
 from crosshash.formats.pixel_rows import PixelRows
+from crosshash.formats.vector_rows import VectorRows
 
-Images = tuple[Path, ...] | Pieces | PictureColumn | PixelRows | np.ndarray | None
+Images = tuple[Path, ...] | Pieces | PictureColumn | PixelRows | VectorRows | np.ndarray | None
 """Of each item a file, a part of one, a row of parquet files, pixels in a .mat file, a vector, or nothing."""
 
 
@@ -51,7 +52,7 @@ class RawItems:
     items: tuple[RawItem, ...]
     classes: tuple[str, ...]
     images: Images
-    text: np.ndarray | None = None
+    text: VectorRows | np.ndarray | None = None
     warnings: tuple[str, ...] = ()
     official: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     vocabulary: tuple[str, ...] | None = None

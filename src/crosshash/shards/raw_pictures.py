@@ -12,6 +12,7 @@ import numpy as np
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Piece, Pieces
 from crosshash.formats.pixel_rows import PixelRows
+from crosshash.formats.vector_rows import VectorRows
 from crosshash.pairs.raw_record import Recorded, refuse_changed
 from crosshash.pairs.source import Images, RawItems
 from crosshash.pairs.split import Split
@@ -90,7 +91,7 @@ def spool_pictures(
 
 
 def shard_items(
-    source: RawItems, split: Split, images: Pieces | np.ndarray | None
+    source: RawItems, split: Split, images: Pieces | VectorRows | np.ndarray | None
 ) -> dict[str, Iterator[Item]]:
     """Give the items of every part in the split's order; `images` holds a picture or a vector per row."""
     row_of = {item.id: row for row, item in enumerate(source.items)}
@@ -151,6 +152,6 @@ def _only(source: RawItems, rows: Sequence[int]) -> RawItems:
         images = tuple(images[row] for row in rows)
     elif isinstance(images, Pieces):
         images = images.only(rows)
-    if text is not None:
+    if isinstance(text, np.ndarray):  # vectors in files come with vectors of images
         text = text[rows]
     return replace(source, items=items, images=images, text=text)
