@@ -14,7 +14,8 @@ from hydra.errors import OverrideParseException
 from crosshash.errors import CrosshashError, listed
 
 PATHS = (
-    *((name, "path") for name in ("custom", "features", "mat_triple", "webdataset", "parquet", "embeddings")),
+    *((name, "path") for name in ("custom", "features", "mat_triple")),
+    *((name, "path") for name in ("webdataset", "parquet", "embeddings", "karpathy")),
     *(("model", "pretrained"), ("download", "local"), ("split", "file")),
 )
 """Settings that may name a file or folder of the user."""

@@ -39,13 +39,22 @@ class RawItem:
 
 
 @dataclass(frozen=True)
+class GivenSplit:
+    """Ids in the order of their source; `val_query` is None where it says nothing of validation queries."""
+
+    query: tuple[str, ...]
+    train: tuple[str, ...]
+    val_query: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class RawItems:
     """A data set before its split, in the order of its source.
 
     images: of each item a path, a part of a file, a row of parquet files, pixels in a .mat file or a vector
     (float32[N, D]), or None where only texts and labels are at hand; text: a number array [N, E], or None
     where captions are the text; classes: in the data set's own order; warnings: what the user should know,
-    one line each; official: ids of the queries and of the training items that the publisher fixed;
+    one line each; official: the split that the publisher fixed;
     vocabulary: the words that the publisher counts as text, else those of the training captions are taken.
     """
 
@@ -54,7 +63,7 @@ class RawItems:
     images: Images
     text: VectorRows | np.ndarray | None = None
     warnings: tuple[str, ...] = ()
-    official: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    official: GivenSplit | None = None
     vocabulary: tuple[str, ...] | None = None
 
 
