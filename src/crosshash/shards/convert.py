@@ -95,8 +95,7 @@ def write_tables(
     """
     _write_rows(folder, source, split, raw)
     write_split(folder, split)
-    trained = set(split.train)
-    by_id = {item.id: item for item in source.items if item.id in trained}
+    by_id = {item.id: item for item in source.items}
     train = [by_id[item] for item in split.train]
     labels = label_matrix([item.labels for item in train], source.classes)
     classes = np.array(source.classes, dtype=np.str_)
