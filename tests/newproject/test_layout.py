@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,13 @@ import pytest
 from crosshash.errors import CrosshashError
 from crosshash.newproject.layout import NAMES, default_settings, lay_out, put_under_control, source
 from tests.projects import ROOT, environment
+
+
+def said(folder: Path, *command: str) -> str:
+    """What a program prints."""
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_the_repository_is_such_a_project_itself() -> None:
@@ -20,21 +28,13 @@ def test_a_project_is_under_git_and_dvc_with_nothing_left_to_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))  # whose git knows no name and no address
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.delenv(f"GIT_{name}_EMAIL", raising=False)
     project = tmp_path / "my project"
     lay_out(project)
     put_under_control(project)
     assert {path.name for path in project.iterdir()} == {*NAMES, ".git", ".dvc"}
     assert not list(project.rglob("__pycache__"))
-    done = subprocess.run(
-        ["git", "status", "--short"], cwd=project, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == ""
-    told = subprocess.run(
-        ["dvc", "config", "--list"], cwd=project, env=environment(tmp_path), capture_output=True, text=True, check=True
-    )  # fmt: skip
-    assert "cache.type=reflink,hardlink,symlink,copy" in told.stdout
+    assert said(project, "git", "status", "--short") == ""
+    assert "cache.type=reflink,hardlink,symlink,copy" in said(project, "dvc", "config", "--list")
 
 
 @pytest.mark.parametrize("there", ["file", "folder"])
@@ -55,52 +55,22 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     assert (tmp_path / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
 
 
-def test_a_refusal_of_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CrosshashError, match="git is not installed, and a project needs it"):
         put_under_control(tmp_path)
 
 
 def test_the_wheel_holds_a_whole_project(tmp_path: Path) -> None:
-    """Built from a copy of the source, as pip does, without fetching anything."""
-    copy = tmp_path / "source"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (
-            not name.startswith(("tests/", "docs/", "benchmarks/", "findings/", "faults/"))
-            and (ROOT / name).exists()
-        ):
+    """Built from a copy of the source by what is installed, without fetching anything."""
+    copy, beside = tmp_path / "source", ("tests/", "docs/", "benchmarks/", "findings/", "faults/")
+    for name in said(ROOT, "git", "ls-files", "-co", "--exclude-standard").splitlines():
+        if not name.startswith(beside) and (ROOT / name).exists():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes((ROOT / name).read_bytes())
-    command = [
-        "python",
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        ".",
-    ]
-    subprocess.run(
-        [*command, "source"], cwd=tmp_path, env=environment(tmp_path), check=True, capture_output=True
-    )
+    said(copy, sys.executable, "setup.py", "--quiet", "bdist_wheel", "--dist-dir", str(tmp_path))
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("crosshash/project/")}
-    expected = set()
-    for name in NAMES:
-        paths = (
-            [ROOT / name]
-            if (ROOT / name).is_file()
-            else [one for one in (ROOT / name).rglob("*") if one.is_file()]
-        )
-        expected |= {
-            f"crosshash/project/{path.relative_to(ROOT).as_posix()}"
-            for path in paths
-            if path.suffix != ".pyc"
-        }
-    assert held == expected
+    files = [path for name in NAMES for path in (copy / name, *(copy / name).rglob("*")) if path.is_file()]
+    assert held == {f"crosshash/project/{path.relative_to(copy).as_posix()}" for path in files}
