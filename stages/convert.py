@@ -163,6 +163,9 @@ def log_counts(info: DatasetInfo) -> None:
     if unlabelled == total:
         log.info("no item has a label: scores go by each query's own partner; methods must learn without")
         unlabelled = 0
+    if captionless == total:
+        log.info("no item has a text: networks have to relate pictures and texts already (method: shared)")
+        captionless = 0
     if unlabelled or captionless:
         without = [
             f"{count} without {what}" for count, what in ((unlabelled, "label"), (captionless, "text"))

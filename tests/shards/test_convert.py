@@ -52,8 +52,12 @@ def test_text_vectors_stand_for_captions() -> None:
     found = [replace(item, captions=()) for item in items(6)]
     split = drawn(source_of(found, text=np.zeros((6, 2), dtype=np.float32)))
     assert split.rest() == ()
-    with pytest.raises(CrosshashError, match="0 of 6 items"):
-        drawn(source_of(found))
+
+
+def test_without_any_text_every_item_with_a_label_may_be_chosen() -> None:
+    """Pictures alone, which networks of one space relate to any text."""
+    found = [*(replace(item, captions=()) for item in items(6)), RawItem("unlabelled")]
+    assert drawn(source_of(found)).rest() == ("unlabelled",)
 
 
 def test_other_labels_and_captions_of_queries_move_nobody() -> None:

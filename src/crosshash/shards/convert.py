@@ -36,7 +36,8 @@ def choose_split(
 ) -> Split:
     """Settle the split: from `file`, else the publisher's own, else drawn by size.
 
-    Only items with a text and, where the data set has labels at all, with a label are queries or trained on.
+    Only items with a text and with a label, where the data set has texts or labels at all, are queries or
+    trained on.
     query, train: sizes instead of those of the protocol; with them the publisher's own split is not taken.
     left_out: ids of items dropped because of bad pictures, which a file may name.
 
@@ -44,8 +45,10 @@ def choose_split(
         CrosshashError: fewer such items than asked for, or `file` does not fit the data set.
     """
     any_label = any(item.labels for item in source.items)
+    any_text = any(_has_text(source, item) for item in source.items)
     may_be_chosen = {
-        item.id: _has_text(source, item) and bool(item.labels or not any_label) for item in source.items
+        item.id: (_has_text(source, item) or not any_text) and bool(item.labels or not any_label)
+        for item in source.items
     }
     ids = tuple(may_be_chosen)
     if file is not None:
