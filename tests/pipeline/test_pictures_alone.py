@@ -1,4 +1,4 @@
-"""Pictures without a text or a label through all stages, by networks that share a space: a text finds them."""
+"""Pictures without text or label through all stages, by networks of one space: a text finds them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_text_is_compared_with_every_picture_in_the_space_that_both_share(project: Path) -> None:
-    """By hand: both centred, the text by what stands for any, and the inner product with the items' signs."""
+    """By hand: both centred, the text by what stands for any, and the inner product with the items' signs.
+
+    Searches round the query to 63 levels: an order may differ where products are that near.
+    """
     hits = crosshash.load(project).search("a red circle", top=100)
     model = crosshash.load(project).encoder.model
     text = model.frozen["text"].embed(["a red circle", "a photo"], torch.device("cpu")).astype(np.float64)
@@ -63,9 +66,8 @@ def test_a_text_is_compared_with_every_picture_in_the_space_that_both_share(proj
     expected = dict(zip(kept["ids"].tolist(), signs @ query, strict=True))
     products = [expected[hit.id] for hit in hits]
     assert len(hits) == len(expected)
-    assert products == sorted(products, reverse=True) or np.allclose(
-        products, sorted(products, reverse=True), atol=np.abs(query).max() / 10
-    )
+    near = BITS * np.abs(query).max() / 126
+    np.testing.assert_allclose(products, sorted(products, reverse=True), rtol=0, atol=near)
 
 
 def test_nothing_is_scored_and_that_is_said(project: Path) -> None:
