@@ -51,7 +51,7 @@ def problems_of(**changes: Any) -> list[str]:  # noqa: ANN401
         ("ViT-B-32", "hf/someone/model", "openai"),
         ("auto", "hf/someone/model", None),
         ("auto", "auto", "own.safetensors"),  # of tiny-rn, trained elsewhere
-        ("local-dir:/data/model", "local-dir:/data/model", None),
+        ("hf-hub:someone/model", "hf-hub:someone/model", None),
     ],
 )
 def test_networks_and_weights_that_fit(image: str, text: str, pretrained: str | None) -> None:

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from crosshash.embeddings.frozen_encoders import CARD, load_encoders, read_card, save_encoders
+from crosshash.embeddings.frozen_encoders import (
+    CARD,
+    build_encoders,
+    load_encoders,
+    read_card,
+    save_encoders,
+)
 from crosshash.errors import CrosshashError
+from crosshash.models.towers import text_spec
 from tests.embeddings.cases import SPEC, encoders, picture
+from tests.models.hf_folders import network, save
 
 CPU = torch.device("cpu")
 
@@ -23,6 +32,17 @@ def test_networks_come_back_with_their_weights(tmp_path: Path) -> None:
     after = load_encoders(tmp_path / "encoders", card.digest)
     assert np.array_equal(after["image"].embed([picture(1)], CPU), before["image"].embed([picture(1)], CPU))
     assert np.array_equal(after["text"].embed(["a cat"], CPU), before["text"].embed(["a cat"], CPU))
+
+
+def test_a_folder_that_a_network_came_from_is_needed_no_more(tmp_path: Path) -> None:
+    folder = save(tmp_path / "bert", network())
+    spec = text_spec(f"hf/{folder}", "caption", "jpeg", None, [], 12, None)
+    before = build_encoders({"text": spec}, None)
+    save_encoders(tmp_path / "encoders", before)
+    shutil.rmtree(folder)
+    after = load_encoders(tmp_path / "encoders", read_card(tmp_path / "encoders").digest)
+    captions = ["two dog run", "a sofa"]
+    assert np.array_equal(after["text"].embed(captions, CPU), before["text"].embed(captions, CPU))
 
 
 def test_nothing_is_embedded_of_nothing() -> None:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from crosshash.config.packaged import LITE0, MINILM, PACKAGED, checked_file
+from crosshash.config.encoders.packaged import LITE0, MINILM, PACKAGED, checked_file
 from crosshash.models.encoders.hf_text import import_transformers
 from crosshash.models.towers import Tower, build_towers, image_spec, text_spec, with_fresh_weights
 from tests.models.built_encoders import BAG

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from crosshash.errors import CrosshashError
-from crosshash.models.encoders.clip import build_clip, clip_config
+from crosshash.models.encoders.clip import build_clip
+from crosshash.models.encoders.clip_settings import clip_config
 from crosshash.models.encoders.pixels import image_reader
 from crosshash.models.towers import TowerSpec, build_towers, image_spec, text_spec, with_fresh_weights
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from crosshash.artifacts import read_json, write_json
 from crosshash.errors import CrosshashError
 from crosshash.report.results import read_results
 from tests.report.runs import BITS
@@ -72,6 +73,16 @@ def test_curves_keep_finite_values_by_step(write_run: Callable[..., Path]) -> No
     curves = read_results(folder, "scenes", BITS).curves
     assert curves["loss"] == [(1, 0.5), (3, 0.25)]
     assert curves["val_i2t"] == [(1, 0.4), (2, 0.7), (3, 0.8)]
+
+
+def test_a_tokenizer_in_the_model_is_not_printed(write_run: Callable[..., Path]) -> None:
+    folder = write_run()
+    path = folder / "artifacts/model/model.json"
+    text = {"name": "hf/bert", "config": {"tokenizer": "[PAD]" * 4_000, "steps": ["a" * 1_000, "b" * 1_001]}}
+    write_json(path, read_json(path) | {"text": text})
+    shown = read_results(folder, "scenes", BITS).model["text"]
+    told = {"tokenizer": "(20,000 characters)", "steps": ["a" * 1_000, "(1,001 characters)"]}
+    assert shown == {"name": "hf/bert", "config": told}
 
 
 def test_scores_of_queries_stand_at_their_rows(write_run: Callable[..., Path]) -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from crosshash.config.hf_folder import PREFIX as HF
-from crosshash.config.hf_folder import hf_problem, is_hf
-from crosshash.config.packaged import LITE0, MINILM, PACKAGED, not_installed
+from crosshash.artifacts import read_json
+from crosshash.config.encoders.clip_folder import (
+    clip_folder_digest,
+    clip_folder_problem,
+    in_clip_folder,
+    lacks_transformers,
+)
+from crosshash.config.encoders.hf_folder import PREFIX as HF
+from crosshash.config.encoders.hf_folder import hf_digest, hf_problem, is_hf
+from crosshash.config.encoders.packaged import LITE0, MINILM, PACKAGED, not_installed
 from crosshash.config.stage_sections import ModelSection
 from crosshash.errors import CrosshashError, listed
 
@@ -18,8 +25,6 @@ if TYPE_CHECKING:
 
 CONFIGS = Path("configs")
 IMAGES_ALONE = ("timm/", "torchvision/", LITE0)
-ELSEWHERE = ("hf-hub:", "local-dir:")
-"""How names of open_clip begin that lead to a description kept elsewhere."""
 NOTHING = ("none", "nil", "no", "false", "random", "null", "")
 
 
@@ -30,7 +35,17 @@ def names_file(pretrained: str) -> bool:
 
 def brings_weights(name: str) -> bool:
     """Tell whether a network is one that has published weights always, whatever `model.pretrained` says."""
-    return name in PACKAGED or is_hf(name)
+    return name in PACKAGED or is_hf(name) or in_clip_folder(name)
+
+
+def folders_digest(image: str, text: str) -> str | None:
+    """Give a digest of the folders that networks are named by; None where there are none.
+
+    Raises:
+        CrosshashError: a file cannot be read.
+    """
+    found = [clip_folder_digest(image), clip_folder_digest(text), hf_digest(text)]
+    return " ".join(dict.fromkeys(one for one in found if one)) or None
 
 
 def for_image_alone(image: str, text: str) -> bool:
@@ -103,8 +118,9 @@ def _unknown(key: str, name: str, own: tuple[str, ...]) -> list[str]:
 def _unknown_to_open_clip(key: str, name: str, own: tuple[str, ...]) -> list[str]:
     small = LITE0 if key == "model.image" else MINILM
     known = (*own, *_open_clip_names(), small)
-    if name in known or name.startswith(ELSEWHERE):
-        return []
+    if name in known or in_clip_folder(name):
+        lack = clip_folder_problem(name) or lacks_transformers(name, _text_config(name))
+        return [f"{key}: {lack}"] if lack else []
     slashless = name.replace("/", "-")
     near = [slashless] if slashless in known else difflib.get_close_matches(name, known, 3)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -118,11 +134,24 @@ def _unknown_to_open_clip(key: str, name: str, own: tuple[str, ...]) -> list[str
 
 def _open_clip_names() -> list[str]:
     """List the models of open_clip, which describes each in a file, and those of the project."""
+    return sorted(path.stem for folder in _folders() for path in folder.glob("*.json"))
+
+
+def _folders() -> list[Path]:
+    """List the folders of descriptions, the project's own first."""
     library = importlib.util.find_spec("open_clip")
-    folders = [
-        Path(place) / "model_configs" for place in (library and library.submodule_search_locations) or ()
-    ]
-    return sorted(path.stem for folder in (*folders, CONFIGS) for path in folder.glob("*.json"))
+    places = (library and library.submodule_search_locations) or ()
+    return [CONFIGS, *(Path(place) / "model_configs" for place in places)]
+
+
+def _text_config(name: str) -> dict[str, Any]:
+    """Read what open_clip's own description of a model says of its texts; nothing where there is none."""
+    path = next(
+        (folder / f"{name}.json" for folder in _folders() if (folder / f"{name}.json").is_file()), None
+    )
+    described = read_json(path) if path else {}
+    text: dict[str, Any] = described.get("model_cfg", described).get("text_cfg", {})
+    return text
 
 
 def _misplaced(model: ModelSection) -> list[str]:

@@ -6,8 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from crosshash.config.hf_folder import hf_digest
-from crosshash.config.networks import check_networks, frozen_networks, names_file
+from crosshash.config.networks import check_networks, folders_digest, frozen_networks, names_file
 from crosshash.config.params import DATASETS, METHODS, CommonParams
 from crosshash.config.plans.base import Plan, Settings
 from crosshash.config.plans.centers import CentersPlan
@@ -106,7 +105,7 @@ def _embed(params: CommonParams, device: Literal["cpu", "cuda"]) -> EmbedPlan:
         pretrained=model.pretrained,
         pretrained_sha256=content_digest(weights) if weights else None,
         pooling=model.pooling if text else None,
-        text_sha256=hf_digest(model.text) if text else None,
+        folders_sha256=folders_digest(model.image if image else "", model.text if text else ""),
         device=device,
     )
 
@@ -146,7 +145,7 @@ def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> Trai
         refuse_pointer(weights)
     model = params.model.model_dump(exclude={"backbone"})
     model["pretrained_sha256"] = content_digest(weights) if weights else None
-    model["text_sha256"] = hf_digest(params.model.text)
+    model["folders_sha256"] = folders_digest(params.model.image, params.model.text)
     if model["layers"] == "auto":
         model["layers"] = layers
     return TrainPlan(

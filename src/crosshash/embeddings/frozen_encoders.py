@@ -124,7 +124,9 @@ def load_encoders(folder: Path, digest: str) -> dict[Modality, FrozenEncoder]:
         raise CrosshashError(
             f"{folder}: holds other networks than those that the model was trained on. Run `dvc repro`."
         )
-    found = {one: _still(card.specs[one], tower) for one, tower in build_each(card.specs, None).items()}
+    found = {
+        one: _still(card.specs[one], tower) for one, tower in build_each(card.specs, None, empty=True).items()
+    }
     for one, encoder in found.items():
         stored = read_stored(folder / f"{one}.safetensors", REMEDY)
         try:

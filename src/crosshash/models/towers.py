@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from crosshash.config.hf_folder import is_hf
+from crosshash.config.encoders.hf_folder import is_hf
 from crosshash.config.networks import IMAGES_ALONE, brings_weights, for_image_alone
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import Encoder, Widths
@@ -190,7 +190,7 @@ def build_each(
     """
     for_both = None if any(spec.kind == "image" for spec in specs.values()) else pretrained
     names = {spec.name: spec for spec in specs.values() if spec.kind == "clip"}
-    clip = {name: _build_clip(spec, for_both) for name, spec in names.items()}
+    clip = {name: _build_clip(spec, for_both, empty) for name, spec in names.items()}
     found = {}
     for modality, spec in specs.items():
         if spec.kind == "image":
@@ -220,11 +220,12 @@ def _check_kind(key: str, name: str, kind: str, otherwise: str) -> None:
 
 
 def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
-    from crosshash.models.encoders.clip import clip_config
+    from crosshash.models.encoders.clip_settings import clip_config, resize_of, with_preprocess
     from crosshash.models.weights.clip_weights import with_activation
 
-    config = with_activation(clip_config(name, CONFIGS), name, pretrained)
-    return TowerSpec("clip", name, config=config, resize="crop" if pretrained else "squash")
+    pretrained = None if brings_weights(name) else pretrained
+    config = with_activation(with_preprocess(clip_config(name, CONFIGS), name, pretrained), name, pretrained)
+    return TowerSpec("clip", name, config=config, resize=resize_of(config))
 
 
 def _image_only_spec(name: str, pretrained: str | None) -> TowerSpec:
@@ -285,11 +286,12 @@ def _plain_tower(spec: TowerSpec) -> Tower:
     return Tower(bag, spec.hidden, bag_reader(spec.vocabulary))
 
 
-def _build_clip(spec: TowerSpec, pretrained: str | None) -> ClipTowers:
+def _build_clip(spec: TowerSpec, pretrained: str | None, empty: bool) -> ClipTowers:
     from crosshash.models.encoders.clip import build_clip
     from crosshash.models.weights.clip_weights import load_weights
 
     towers = build_clip(spec.config or {}, spec.name, spec.resize)
-    if pretrained:
-        load_weights(towers, spec.name, pretrained)
+    own = brings_weights(spec.name)
+    if (own and not empty) or (pretrained and not own):
+        load_weights(towers, spec.name, None if own else pretrained)
     return towers

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from crosshash.config.packaged import LITE0, MINILM, PACKAGED
+from crosshash.config.encoders.packaged import LITE0, MINILM, PACKAGED
 from crosshash.errors import CrosshashError
 from crosshash.newproject.recognised import Recognised
 

@@ -27,6 +27,8 @@ from crosshash.retrieval.scoring.query_scores import read_query_scores
 
 PLOTS = ("pr", "pr_by_rank", "precision_at_n", "significance", "rerank")
 """Tables below plots/ that the evaluate stage writes; without rows where a run has nothing of the kind."""
+LONG = 1_000
+"""Characters that a setting may have to be shown."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
         centers=read_json(root / "artifacts/centers/statistics.json"),
         transform=read_json(root / "artifacts/transform_statistics.json"),
         index=read_json(root / "artifacts/index/statistics.json"),
-        model=model,
+        model=without_long_texts(model),
         info=read_info(data),
         query=codes["query"],
         retrieval=codes["retrieval"],
@@ -114,6 +116,15 @@ def read_results(root: Path, dataset: str, bits: int) -> Results:
         data=data,
         plans={path.name: settings_of(path) for path in sorted((root / "plan").glob("*.yaml"))},
     )
+
+
+def without_long_texts(value: Any) -> Any:  # noqa: ANN401 - plain values, as JSON has them
+    """Put a count in the place of texts that nobody reads, such as a tokenizer."""
+    if isinstance(value, dict):
+        return {key: without_long_texts(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [without_long_texts(one) for one in value]
+    return f"({len(value):,} characters)" if isinstance(value, str) and len(value) > LONG else value
 
 
 def _real(path: Path, query: CodeSet) -> dict[Modality, NDArray[np.int8]]:

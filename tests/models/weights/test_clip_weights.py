@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
-from crosshash.models.encoders.clip import clip_config, open_clip
+from crosshash.models.encoders.clip_settings import clip_config, open_clip
 from crosshash.models.towers import build_towers, image_spec
 from crosshash.models.weights.clip_weights import OPENAI_EXTRAS, convert_openai, with_activation
 from crosshash.models.weights.tensors import read_note, read_tensors, write_tensors
@@ -98,6 +98,18 @@ def test_a_file_that_does_not_say_leaves_it_to_the_name_with_a_warning(
     assert "does not say which activation" in caplog.text
     assert QUICK_NAME in caplog.text
     assert settle(QUICK_NAME, "silent.safetensors")["quick_gelu"] is True
+
+
+def test_a_file_of_a_model_that_never_had_quickgelu_is_taken_without_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """ViT-B-32 has tags of both kinds, MobileCLIP2-S0 of one."""
+    write_tensors(Path("silent.safetensors"), {})
+    with caplog.at_level(logging.WARNING):
+        assert not settle("MobileCLIP2-S0", "silent.safetensors").get("quick_gelu", False)
+        assert not caplog.records
+        settle("ViT-B-32", "silent.safetensors")
+    assert "ViT-B-32 uses GELU (with QuickGELU it is ViT-B-32-quickgelu)" in caplog.text
 
 
 def test_the_activation_makes_a_difference_to_the_codes(clip: nn.Module) -> None:

@@ -10,9 +10,9 @@ from crosshash.config.plans.base import Plan
 class EmbedPlan(Plan):
     """Names of the networks that are frozen, with their weights; None: it is trained, or there is none.
 
-    pretrained_sha256: of the weight file, None where `pretrained` names none; text_sha256: of the files of
-    the folder that `text` names. All is None where no network is frozen, so that other networks and devices
-    leave the stage alone.
+    pretrained_sha256: of the weight file, None where `pretrained` names none; folders_sha256: of the
+    folders that `image` and `text` name. All is None where no network is frozen, so that other networks and
+    devices leave the stage alone.
     """
 
     image: str | None = None
@@ -20,5 +20,5 @@ class EmbedPlan(Plan):
     pretrained: str | None = None
     pretrained_sha256: str | None = None
     pooling: Literal["auto", "mean", "cls", "last"] | None = None
-    text_sha256: str | None = None
+    folders_sha256: str | None = None
     device: Literal["cpu", "cuda"] | None = None

@@ -10,8 +10,8 @@ from crosshash.config.plans.base import Plan, Settings
 class ModelPlan(Plan):
     """Which networks; `auto` is settled by the kind of the data.
 
-    pretrained_sha256: of the weight file, None where `pretrained` names none. text_sha256: of the files of
-    the folder that `text` names, None where it names none.
+    pretrained_sha256: of the weight file, None where `pretrained` names none. folders_sha256: of the
+    folders that `image` and `text` name, None where they name none.
     """
 
     image: str
@@ -21,7 +21,7 @@ class ModelPlan(Plan):
     layers: int
     pretrained_sha256: str | None = None
     pooling: Literal["auto", "mean", "cls", "last"] = "auto"
-    text_sha256: str | None = None
+    folders_sha256: str | None = None
 
 
 class TrainPlan(Plan):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
+from crosshash.models.encoders.clip_settings import DEFAULT, PREPROCESS, Config, open_clip
+from crosshash.models.encoders.clip_tokens import text_reader
 from crosshash.models.encoders.levels import (
     Encoder,
     Levels,
@@ -25,17 +25,11 @@ from crosshash.models.encoders.levels import (
 )
 from crosshash.models.encoders.pixels import Resize, Scaling, image_reader
 from crosshash.models.encoders.timm_network import trunk_dims, trunk_levels
-from crosshash.models.encoders.torchvision_cure import import_torchvision
+from crosshash.models.weights.weight_files import first_line
 
-import_torchvision()
-import open_clip as open_clip  # noqa: E402 - the cure must come first
-from open_clip.modified_resnet import ModifiedResNet  # noqa: E402
-from open_clip.timm_model import TimmModel  # noqa: E402
-
-QUICK = "-quickgelu"
+ModifiedResNet, TimmModel = open_clip.modified_resnet.ModifiedResNet, open_clip.timm_model.TimmModel
 SCALES = ("logit_scale", "logit_bias")
 """Parameters of a CLIP model that belong to its contrastive loss, not to either tower."""
-Config = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -50,15 +44,15 @@ class ClipTowers:
 
 
 class ImageTower(Encoder):
-    """uint8[B, 3, S, S] pixels -> float[B, D], scaled by the mean and deviation of CLIP's training."""
+    """uint8[B, 3, S, S] pixels -> float[B, D], scaled by the mean and deviation of its training."""
 
     visual: Any
 
-    def __init__(self, visual: nn.Module, dim: int) -> None:
+    def __init__(self, visual: nn.Module, dim: int, scaling: Scaling) -> None:
         super().__init__()
         self.visual = visual
         self.dim = dim
-        self.scaling = Scaling(open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
+        self.scaling = scaling
 
     @property
     def level_dims(self) -> Widths:
@@ -114,7 +108,16 @@ class TextTower(Encoder):
 
     @property
     def level_dims(self) -> Widths:
-        """Widths of three depths and of the embedding."""
+        """Widths of three depths and of the embedding.
+
+        Raises:
+            CrosshashError: the network has no four depths to show.
+        """
+        if not hasattr(self._inner.transformer, "resblocks"):
+            raise CrosshashError(
+                "params.yaml: model.text: this network of open_clip's shows no four depths, which "
+                " this method looks at. Use another network, such as hf/<folder or name>."
+            )
         width = self._inner.transformer.width
         return width, width, width, self.dim
 
@@ -145,25 +148,6 @@ class TextTower(Encoder):
         return getattr(self.clip, "text", self.clip)
 
 
-def clip_config(name: str, configs: Path) -> Config:
-    """Give an open_clip model's config: `configs/<name>.json`, or one that open_clip knows.
-
-    Raises:
-        CrosshashError: no such model.
-    """
-    if (configs / f"{name}.json").is_file():
-        own: Config = read_json(configs / f"{name}.json")
-        return own
-    known: Config | None = open_clip.get_model_config(name)
-    if known is None:
-        own_names = sorted(path.stem for path in configs.glob("*.json"))
-        raise CrosshashError(
-            f"params.yaml: model: '{name}' is neither a file of {configs}/ ({', '.join(own_names)}) "
-            f"nor a model of open_clip (such as ViT-B-32). List those with open_clip.list_models()."
-        )
-    return known
-
-
 def build_clip(config: Config, name: str, resize: Resize) -> ClipTowers:
     """Build both towers from a config, with fresh weights.
 
@@ -177,27 +161,31 @@ def build_clip(config: Config, name: str, resize: Resize) -> ClipTowers:
             f"params.yaml: model: '{name}' mixes image and text, so that neither can be encoded alone. "
             "Use a model of two towers, such as ViT-B-32."
         )
-    kind = open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
-    clip = kind(**{key: value for key, value in config.items() if key != "custom_text"})
-    image = ImageTower(clip.visual, config["embed_dim"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
+    trained = config.get(PREPROCESS, DEFAULT)
+    clip = _whole(config)
+    image = ImageTower(clip.visual, config["embed_dim"], Scaling(trained["mean"], trained["std"]))
+    image.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
     text = TextTower(clip, config["embed_dim"])
-    size = config["vision_cfg"]["image_size"]
-    return ClipTowers(image, text, config["embed_dim"], image_reader(size, resize), text_reader(config, name))
+    read_image = image_reader(config["vision_cfg"]["image_size"], resize, trained["interpolation"])
+    return ClipTowers(image, text, config["embed_dim"], read_image, text_reader(config))
 
 
-def text_reader(config: Config, name: str) -> Callable[[str], np.ndarray]:
-    """Make the function that turns a caption into int64[L] tokens."""
-    text_config = config["text_cfg"]
-    if "hf_tokenizer_name" in text_config or "tokenizer_kwargs" in text_config:
-        tokenizer = open_clip.get_tokenizer(name)
-    else:
-        tokenizer = open_clip.SimpleTokenizer(context_length=text_config.get("context_length", 77))
-
-    def prepare(caption: str) -> np.ndarray:
-        tokens: np.ndarray = tokenizer([caption])[0].numpy()
-        return tokens
-
-    return prepare
+def _whole(config: Config) -> Any:  # noqa: ANN401 - open_clip has no types
+    """Build the whole model with fresh weights; parts of it would fetch their own otherwise."""
+    apart = config.get("custom_text") or "hf_model_name" in config["text_cfg"]
+    kind = open_clip.CustomTextCLIP if apart else open_clip.CLIP
+    vision, text = dict(config["vision_cfg"]), dict(config["text_cfg"])
+    if "timm_model_name" in vision:
+        vision["timm_model_pretrained"] = False
+    if "hf_model_name" in text:
+        text["hf_model_pretrained"] = False
+    rest = {key: value for key, value in config.items() if key not in ("custom_text", PREPROCESS)}
+    try:
+        return kind(**{**rest, "vision_cfg": vision, "text_cfg": text})
+    except OSError as error:  # transformers fetches the description of its part
+        raise CrosshashError(
+            f"params.yaml: model: '{text.get('hf_model_name')}' could not be fetched: {first_line(error)}"
+        ) from None
 
 
 def _residual_points(blocks: Sequence[Any], final_norm: nn.Module) -> list[nn.Module]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crosshash.config.hf_folder import REMEDY
+from crosshash.config.encoders.hf_folder import REMEDY
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import Encoder, Levels, Widths, evenly
 from crosshash.models.encoders.torchvision_cure import import_torchvision

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch.hub import download_url_to_file, get_dir
 
+from crosshash.config.encoders.packaged import LITE0, checked_file
 from crosshash.config.networks import names_file
-from crosshash.config.packaged import LITE0, checked_file
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.alexnet import CONFIG as ALEXNET_CONFIG
 from crosshash.models.encoders.alexnet import NAME as ALEXNET

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from crosshash.config.encoders.clip_folder import WEIGHTS, clip_folder, clip_weights
 from crosshash.config.networks import names_file
 from crosshash.errors import CrosshashError
-from crosshash.models.encoders.clip import QUICK, SCALES, ClipTowers, Config, open_clip
+from crosshash.models.encoders.clip import SCALES, ClipTowers
+from crosshash.models.encoders.clip_settings import QUICK, Config, from_hub, open_clip
+from crosshash.models.weights.clip_layouts import in_open_clip_names, transformers_quick_gelu
 from crosshash.models.weights.tensors import Tensors, read_note, write_tensors
 from crosshash.models.weights.weight_files import (
     REMEDY,
@@ -65,21 +69,27 @@ def weights_quick_gelu(name: str, pretrained: str) -> bool | None:
     if not names_file(pretrained):
         return bool(_tag_config(name, pretrained).get("quick_gelu", False))
     check_there(path)
-    if path.suffix != SUFFIX:
-        state = read_state(path)
-        return True if all(key in state for key in OPENAI_EXTRAS) else None
-    activation = read_note(path, REMEDY, NOTE)
-    return None if activation is None else activation == "quick_gelu"
+    activation = read_note(path, REMEDY, NOTE) if path.suffix == SUFFIX else None
+    if activation is not None:
+        return activation == "quick_gelu"
+    state = read_state(path)
+    if path.suffix != SUFFIX and all(key in state for key in OPENAI_EXTRAS):
+        return True
+    told = transformers_quick_gelu(path, state)
+    return False if told is None and _never_quick(name) else told
 
 
-def load_weights(towers: ClipTowers, name: str, pretrained: str) -> None:
+def load_weights(towers: ClipTowers, name: str, pretrained: str | None) -> None:
     """Load weights of a whole open_clip model into its two towers.
+
+    pretrained: a tag or a file; None for a model whose weights lie beside its config.
 
     Raises:
         CrosshashError: a missing file, an unknown tag, no network, or tensors of other names or shapes.
     """
-    path = Path(pretrained) if names_file(pretrained) else _download(name, pretrained)
-    state = {key: value for key, value in read_state(path).items() if key not in (*OPENAI_EXTRAS, *SCALES)}
+    path = weight_path(name, pretrained)
+    found = in_open_clip_names(read_state(path), hasattr(towers.text.clip, "text"), path)
+    state = {key: value for key, value in found.items() if key not in (*OPENAI_EXTRAS, *SCALES)}
     visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
     text = {key: value for key, value in state.items() if not key.startswith("visual.")}
     image_network, text_network = towers.image.visual, towers.text.clip
@@ -88,6 +98,23 @@ def load_weights(towers: ClipTowers, name: str, pretrained: str) -> None:
         ("", text_network, _without_made(text_network, text)),
     ]
     load_parts(parts, path, name)
+
+
+def weight_path(name: str, pretrained: str | None) -> Path:
+    """Give the file of weights: of a tag, of a folder, or the one that is named.
+
+    Raises:
+        CrosshashError: an unknown tag, no network, or a folder without weights.
+    """
+    if pretrained is not None:
+        return Path(pretrained) if names_file(pretrained) else _download(name, pretrained)
+    folder = clip_folder(name)
+    if folder is not None:
+        return clip_weights(folder) or folder / WEIGHTS[0]
+    for file in WEIGHTS[:-1]:
+        with suppress(CrosshashError):
+            return from_hub(name, file)
+    return from_hub(name, WEIGHTS[-1])
 
 
 def convert_openai(source: Path, target: Path) -> int:
@@ -114,6 +141,12 @@ def convert_openai(source: Path, target: Path) -> int:
     tensors = {key: value.clone() for key, value in state.items() if key not in OPENAI_EXTRAS}
     write_tensors(target, tensors, (NOTE, "quick_gelu"))
     return len(tensors)
+
+
+def _never_quick(name: str) -> bool:
+    """Tell whether there are published weights of a model, and none wants QuickGELU."""
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    return bool(tags) and not any(_tag_config(name, tag).get("quick_gelu", False) for tag in tags)
 
 
 def _tag_config(name: str, tag: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from crosshash.artifacts import read_json
-from crosshash.config.hf_folder import PREFIX, READ, files_digest, hf_problem, local_folder
-from crosshash.config.packaged import PACKAGED, checked_file
+from crosshash.config.encoders.hf_folder import PREFIX, READ, files_digest, hf_problem, local_folder
+from crosshash.config.encoders.packaged import PACKAGED, checked_file
 from crosshash.errors import CrosshashError, listed
 from crosshash.models.encoders.hf_text import POOLINGS, Config, HfTextEncoder, Pooling, import_transformers
 from crosshash.models.weights.weight_files import first_line

@@ -7,7 +7,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-from crosshash.config.packaged import MINILM, PACKAGED
+from crosshash.config.encoders.packaged import MINILM, PACKAGED
 from crosshash.config.user_files import content_digest
 from crosshash.errors import CrosshashError
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from crosshash.config.encoders.packaged import LITE0, MINILM, PACKAGED, Packaged, checked_file
 from crosshash.config.networks import check_networks
-from crosshash.config.packaged import LITE0, MINILM, PACKAGED, Packaged, checked_file
 from crosshash.errors import CrosshashError
 from tests.config.test_networks import section
 

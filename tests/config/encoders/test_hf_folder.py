@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crosshash.config.hf_folder import hf_digest, hf_problem, is_hf, local_folder
-from crosshash.config.packaged import MINILM
+from crosshash.config.encoders.hf_folder import hf_digest, hf_problem, is_hf, local_folder
+from crosshash.config.encoders.packaged import MINILM
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
 
