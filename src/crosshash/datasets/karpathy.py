@@ -1,4 +1,4 @@
-"""`karpathy`: COCO, Flickr30k or Flickr8k by the JSON of Karpathy's splits, which are used exactly."""
+"""`karpathy`: photos of COCO or Flickr by the JSON of Karpathy's splits, which are used exactly."""
 
 from __future__ import annotations
 
