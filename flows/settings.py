@@ -14,7 +14,8 @@ from hydra.errors import OverrideParseException
 from crosshash.errors import CrosshashError, listed
 
 PATHS = (
-    *(("custom", "path"), ("features", "path"), ("mat_triple", "path")),
+    *((name, "path") for name in ("custom", "features", "mat_triple")),
+    *((name, "path") for name in ("webdataset", "parquet", "embeddings", "karpathy")),
     *(("model", "pretrained"), ("download", "local"), ("split", "file")),
 )
 """Settings that may name a file or folder of the user."""

@@ -34,8 +34,8 @@ def train_twdh(
 
     Args:
         bits: length of the delivered hash code.
-        dataset: scenes, custom, features, mat_triple, coco2017, mirflickr25k, nuswide, nuswide10, iaprtc12 or
-            wikipedia.
+        dataset: scenes, custom, features, mat_triple, webdataset, parquet, embeddings, karpathy, coco2017,
+            mirflickr25k, nuswide, nuswide10, iaprtc12 or wikipedia.
         seed: of centres, transform, networks and order of training.
         overrides: further settings, such as `["twdh.quan_weight=0.1"]`.
 

@@ -19,6 +19,9 @@ from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.download import DownloadPlan
 from crosshash.config.user_files import check_content
 from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.formats.picture_column import PictureColumn
+from crosshash.formats.pieces import Pieces
+from crosshash.formats.vector_rows import VectorRows
 from crosshash.pairs.check import check_items
 from crosshash.pairs.info import DatasetInfo
 from crosshash.pairs.raw_record import Recorded, check_contents, check_raw, read_raw
@@ -26,7 +29,6 @@ from crosshash.pairs.source import Dataset, RawItems, SplitSizes, raw_folder
 from crosshash.pairs.split import Split
 from crosshash.shards.convert import choose_split, image_names, untrained_classes, write_tables
 from crosshash.shards.raw_pictures import crew_size, shard_items, spool_pictures
-from crosshash.shards.spool import Pieces
 from crosshash.shards.tar_files import write_shards
 from crosshash.workers.processes import workers
 
@@ -73,10 +75,17 @@ def check_room(plan: ConvertPlan, source: RawItems, raw: Path) -> None:
     Raises:
         CrosshashError: it has not.
     """
-    if not isinstance(source.images, tuple):
+    if isinstance(source.images, Pieces):
+        taken = source.images.size.tolist()
+    elif isinstance(source.images, tuple):
+        sizes = {file.name: file.size for file in read_raw(_record(plan))}
+        taken = [sizes.get(name, 0) for name in image_names(source, raw)]
+    elif isinstance(source.images, PictureColumn):
+        files = sum(path.stat().st_size for path in source.images.files)
+        taken = [files // max(len(source.images), 1)] * len(source.images)
+    else:
         return
-    sizes = {file.name: file.size for file in read_raw(_record(plan))}
-    pictures = sum(min(sizes.get(name, 0), plan.max_side**2) for name in image_names(source, raw))
+    pictures = sum(min(size, plan.max_side**2) for size in taken)
     check_space(
         Path("data") / plan.dataset,
         2 * pictures,
@@ -96,8 +105,8 @@ def write_dataset(
     with atomic_path(Path("data") / plan.dataset) as folder:
         folder.mkdir()
         with TemporaryDirectory(dir=folder) as aside, workers(crew_size(source)) as crew:
-            images: Pieces | np.ndarray | None
-            if source.images is None or isinstance(source.images, np.ndarray):
+            images: Pieces | VectorRows | np.ndarray | None
+            if source.images is None or isinstance(source.images, np.ndarray | VectorRows):
                 images = source.images
             else:
                 before = source
@@ -154,6 +163,9 @@ def log_counts(info: DatasetInfo) -> None:
     if unlabelled == total:
         log.info("no item has a label: scores go by each query's own partner; methods must learn without")
         unlabelled = 0
+    if captionless == total:
+        log.info("no item has a text: networks have to relate pictures and texts already (method: shared)")
+        captionless = 0
     if unlabelled or captionless:
         without = [
             f"{count} without {what}" for count, what in ((unlabelled, "label"), (captionless, "text"))

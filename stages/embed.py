@@ -12,7 +12,7 @@ import torch
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.embed import EmbedPlan
 from crosshash.config.user_files import check_content
-from crosshash.embeddings.embed_shards import embed_shards, first_texts
+from crosshash.embeddings.embed_shards import embed_shards, first_texts, neutral_text
 from crosshash.embeddings.frozen_encoders import build_encoders, save_encoders
 from crosshash.embeddings.vectors import write_embeddings
 from crosshash.errors import run_stage
@@ -46,7 +46,10 @@ def main(dataset: str) -> None:
     files = [FOLDER / "embed.yaml", data / "shards/index.json"]
     with locked(work_folder(files, torch.__version__), "embedding") as state:
         blocks = embed_shards(data, state, encoders, torch.device(plan.device))
-        write_embeddings(EMBEDDINGS, first_texts(data, info.text_kind == "vector"), blocks)
+        first = first_texts(data, info.text_kind == "vector")
+        alone = "text" in encoders and not first.any()
+        neutral = neutral_text(encoders, torch.device(plan.device)) if alone else None
+        write_embeddings(EMBEDDINGS, first, blocks, neutral)
         save_encoders(ENCODERS, encoders)
         remove(state)
 

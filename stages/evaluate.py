@@ -131,6 +131,7 @@ def _long_map(query: CodeSet, retrieval: CodeSet, plan: EvaluatePlan) -> dict[st
     return {
         task: round(task_map(query, retrieval, task, plan.ties, plan.undefined), DIGITS)
         for task in CROSS_MODAL
+        if retrieval.has_text.any()
     }
 
 

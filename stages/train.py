@@ -36,7 +36,7 @@ from crosshash.shards.training_batches import Reading
 from crosshash.training.closed_form import solve
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
-from crosshash.training.inputs import read_inputs, settle_specs
+from crosshash.training.inputs import check_texts, read_inputs, settle_specs
 from crosshash.training.learning_curves import Curves
 from crosshash.training.optimizers import Rates
 from crosshash.training.selection import validation
@@ -62,6 +62,7 @@ def main(dataset: str) -> None:
     info = read_info(data)
     inputs = read_inputs(data, CENTERS, SHORT, plan.supervised)
     encoders, embeddings = read_card(ENCODERS), read_embeddings(EMBEDDINGS)
+    check_texts(info, plan.method, encoders)
     image, text = settle_specs(plan, info, data, encoders)
     pretrained = None if "image" in encoders.specs else plan.model.pretrained
     fresh = with_fresh_weights(image, text, pretrained)

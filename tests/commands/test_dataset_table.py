@@ -102,10 +102,10 @@ def test_recorded_files_that_are_gone_or_changed_are_absent(
 def test_a_folder_that_the_system_cannot_look_into_is_told(tmp_path: Path) -> None:
     """No file system takes a name of 300 letters: the system refuses it, whoever asks."""
     name = "x" * 300
-    entries = listed(write_params(tmp_path, custom={"path": name}), tmp_path / "raw")
-    assert {name for name, entry in entries.items() if entry.problem} == {"custom"}
-    assert entries["custom"].state == "error"
-    assert entries["custom"].problem == f"{tmp_path / name}: cannot be read (File name too long)."
+    entries = listed(write_params(tmp_path, mat_triple={"path": name}), tmp_path / "raw")
+    assert {name for name, entry in entries.items() if entry.problem} == {"mat_triple"}
+    assert entries["mat_triple"].state == "error"
+    assert entries["mat_triple"].problem == f"{tmp_path / name}: cannot be read (File name too long)."
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everywhere")
@@ -162,19 +162,19 @@ def test_a_damaged_receipt_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "problem"),
     [
-        ({"path": "own/none"}, "custom.path"),
-        ({}, "params.yaml: custom.path: Field required"),
-        ({"path": "own/custom", "pth": 1}, "params.yaml: custom.pth: Extra inputs are not permitted"),
-        (None, "params.yaml: custom"),
+        ({"path": "own/none"}, "mat_triple.path"),
+        ({}, "params.yaml: mat_triple.path: Field required"),
+        ({"path": "own/mat_triple", "pth": 1}, "params.yaml: mat_triple.pth: Extra inputs are not permitted"),
+        (None, "params.yaml: mat_triple"),
     ],
 )
 def test_wrong_settings_of_one_data_set_leave_the_others(
     tmp_path: Path, section: object, problem: str
 ) -> None:
-    entries = listed(write_params(tmp_path, custom=section), tmp_path / "raw")
-    assert entries["custom"].state == "error"
-    assert problem in str(entries["custom"].problem)
-    assert {name for name, entry in entries.items() if entry.problem} == {"custom"}
+    entries = listed(write_params(tmp_path, mat_triple=section), tmp_path / "raw")
+    assert entries["mat_triple"].state == "error"
+    assert problem in str(entries["mat_triple"].problem)
+    assert {name for name, entry in entries.items() if entry.problem} == {"mat_triple"}
 
 
 def test_a_damaged_conversion_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,13 @@ def picture(seed: int, size: tuple[int, int] = (12, 9)) -> Image.Image:
     """A smooth RGB picture that differs from seed to seed."""
     coarse = np.random.default_rng(seed).integers(0, 256, (2, 2, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR)
+
+
+def encoded(seed: int, kind: str = "JPEG") -> bytes:
+    """The content of a file with `picture(seed)`."""
+    buffer = io.BytesIO()
+    picture(seed).save(buffer, kind)
+    return buffer.getvalue()
 
 
 def write_folder(folder: Path, rows: Iterable[Row]) -> Path:

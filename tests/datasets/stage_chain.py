@@ -25,6 +25,10 @@ SMALL = (
 )
 
 
+OWN = ("custom", "features", "mat_triple", "webdataset", "parquet", "embeddings", "karpathy")
+"""Data sets that read a folder of the user's."""
+
+
 def prepare(root: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, *settings: str) -> Path:
     """Settings as in params.yaml but for these; run plan, download and convert in `root`, raw files beside.
 
@@ -32,7 +36,7 @@ def prepare(root: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, *settings
     """
     root.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "params.yaml", root)
-    unused = [f"{name}.path={root}" for name in ("custom", "features", "mat_triple")]
+    unused = [f"{name}.path={root}" for name in OWN]
     override(root, f"dataset={dataset}", *unused, *SMALL, *settings)
     monkeypatch.chdir(root)
     monkeypatch.setenv("CROSSHASH_RAW", str(root / "raw"))

@@ -77,7 +77,7 @@ def test_the_split_is_that_of_the_lists(original: Path) -> None:
     for kind in ("images", "features"):
         source = read(original, kind)
         assert source.official is not None
-        query, train = source.official
+        query, train = source.official.query, source.official.train
         assert query == tuple(section.text for section in sections(1))
         assert train == tuple(section.text for section in sections(0))
         assert tuple(item.id for item in source.items) == train + query

@@ -10,7 +10,7 @@ import scipy.io
 from crosshash.artifacts import read_json, read_npz
 from crosshash.errors import CrosshashError
 from crosshash.pairs.info import read_info
-from crosshash.pairs.source import PixelRows, RawItem, RawItems, SplitSizes
+from crosshash.pairs.source import GivenSplit, PixelRows, RawItem, RawItems, SplitSizes
 from crosshash.pairs.split import Split
 from crosshash.shards.convert import choose_split, untrained_classes, write_tables
 from tests.pairs.pair_rows import read_pairs
@@ -52,8 +52,12 @@ def test_text_vectors_stand_for_captions() -> None:
     found = [replace(item, captions=()) for item in items(6)]
     split = drawn(source_of(found, text=np.zeros((6, 2), dtype=np.float32)))
     assert split.rest() == ()
-    with pytest.raises(CrosshashError, match="0 of 6 items"):
-        drawn(source_of(found))
+
+
+def test_without_any_text_every_item_with_a_label_may_be_chosen() -> None:
+    """Pictures alone, which networks of one space relate to any text."""
+    found = [*(replace(item, captions=()) for item in items(6)), RawItem("unlabelled")]
+    assert drawn(source_of(found)).rest() == ("unlabelled",)
 
 
 def test_other_labels_and_captions_of_queries_move_nobody() -> None:
@@ -73,19 +77,28 @@ def test_sizes_of_params_come_before_those_of_the_protocol() -> None:
     assert (len(split.query), len(split.train)) == (2, 10)
 
 
-OFFICIAL = (("7", "3"), ("0", "5", "2", "9", "4", "6", "8", "1"))
+OFFICIAL = GivenSplit(("7", "3"), ("0", "5", "2", "9", "4", "6", "8", "1"))
 
 
 def test_the_publishers_split_is_taken_unless_sizes_are_asked_for() -> None:
     """Of 8 training items a quarter, 2, become validation queries; the others keep their order."""
     source = replace(source_of([*items(10), RawItem("x", ("t",), ("odd",))]), official=OFFICIAL)
     split = drawn(source, val=0.25)
-    assert split.query == OFFICIAL[0]
+    assert split.query == OFFICIAL.query
     assert len(split.val_query) == 2
-    assert split.train == tuple(item for item in OFFICIAL[1] if item not in split.val_query)
+    assert split.train == tuple(item for item in OFFICIAL.train if item not in split.val_query)
     assert split.rest() == ("x",)
     assert len(choose_split(source, SIZES, 3, None, 0, 0).query) == 3
     assert len(choose_split(source, SIZES, None, 3, 0, 0).train) == 3
+
+
+def test_the_publishers_validation_queries_are_taken_whatever_split_val_says() -> None:
+    source = replace(source_of(items(6)), official=GivenSplit(("0",), ("3", "1"), ("5", "2", "gone")))
+    split = drawn(source, val=0.5)
+    assert (split.query, split.train, split.val_query) == (("0",), ("3", "1"), ("5", "2"))
+    assert split.rest() == ("4",)
+    none = drawn(replace(source, official=GivenSplit(("0",), ("3", "1"), ())), val=0.5)
+    assert (none.train, none.val_query) == (("3", "1"), ())
 
 
 def test_official_items_that_are_gone_or_cannot_be_chosen_are_left_out() -> None:
@@ -99,7 +112,7 @@ def test_official_items_that_are_gone_or_cannot_be_chosen_are_left_out() -> None
 
 
 def test_an_official_split_of_which_nothing_is_there() -> None:
-    source = replace(source_of(items(3)), official=(("7",), ("0", "1")))
+    source = replace(source_of(items(3)), official=GivenSplit(("7",), ("0", "1")))
     with pytest.raises(
         CrosshashError, match=r"0 queries and 2 training items .*split\.query and split\.train"
     ):
@@ -109,7 +122,7 @@ def test_an_official_split_of_which_nothing_is_there() -> None:
 def test_a_file_comes_before_the_publishers_split(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text('{"query": [4, 2], "train": ["1", "7", "5"]}')
-    source = replace(source_of(items(8)), official=(("0",), ("1",)))
+    source = replace(source_of(items(8)), official=GivenSplit(("0",), ("1",)))
     split = choose_split(source, SIZES, None, None, 0, 0, str(path))
     assert (split.query, split.train, split.val_query) == (("4", "2"), ("1", "7", "5"), ())
     assert set(split.rest()) == {"0", "3", "6"}

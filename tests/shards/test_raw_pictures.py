@@ -13,11 +13,11 @@ from PIL import Image
 
 from crosshash.datasets.readers.image_folder import read_image_folder
 from crosshash.errors import CrosshashError
+from crosshash.formats.pieces import Piece
 from crosshash.pairs.raw_record import Recorded, describe_files, write_raw
 from crosshash.pairs.source import PixelRows, RawItem, RawItems, SplitSizes
 from crosshash.shards.convert import choose_split
 from crosshash.shards.raw_pictures import crew_size, shard_items, spool_pictures
-from crosshash.shards.spool import Piece
 from crosshash.workers.processes import workers
 from tests.datasets.folders import plain_rows, write_folder
 

@@ -14,8 +14,8 @@ import pytest
 
 from crosshash.artifacts import read_json, write_json
 from crosshash.errors import CrosshashError
+from crosshash.formats.pieces import Piece
 from crosshash.shards.item_files import Item
-from crosshash.shards.spool import Piece
 from crosshash.shards.tar_files import read_items, read_shard, shard_names, write_shards
 from crosshash.workers.processes import workers
 from tests.stages.stage_runs import files_of

@@ -15,6 +15,8 @@ from crosshash.centers.transform import ridge_transform, write_transform
 from crosshash.config.plans.encode import EncodePlan
 from crosshash.config.plans.infer import InferPlan
 from crosshash.config.plans.train import ModelPlan, TrainPlan
+from crosshash.embeddings.frozen_encoders import save_encoders
+from crosshash.embeddings.vectors import write_embeddings
 from crosshash.pairs.info import DatasetInfo, write_info
 from crosshash.pairs.labels import label_matrix
 from crosshash.pairs.table import Pair, write_pairs
@@ -71,6 +73,8 @@ def write_set(parts: dict[str, list[Item]], labelled: bool = True) -> None:
     write_centers(Path("artifacts/centers/short.npz"), short)
     write_transform(Path("artifacts/transform.npz"), ridge_transform(long, short, 1.0, True))
     write_npz(Path("artifacts/transform_training.npz"), {"used": np.array(False)})
+    save_encoders(Path("artifacts/encoders"), {})
+    write_embeddings(Path("artifacts/embeddings"), np.zeros(1, np.int64), [])
 
 
 def write_plans(**changes: Any) -> None:  # noqa: ANN401

@@ -45,7 +45,7 @@ def few_pictures(items: int) -> str:
 
 def _of_pictures(params: CommonParams) -> bool:
     """Say whether the images are known to be pictures; of a .mat triple that shows when it is read."""
-    if params.dataset in ("features", "mat_triple"):
+    if params.dataset in ("features", "mat_triple", "embeddings"):
         return False
     return getattr(params.dataset_section, "source", "images") != "features"
 

@@ -53,7 +53,7 @@ def read(raw: Path, path: str) -> RawItems:
     place = folder(raw, path)
     source = _read_folder(place) if Path(path).is_dir() else _read_file(Path(path))
     vectors = {"image": np.asarray(source.images)}
-    if source.text is not None:
+    if isinstance(source.text, np.ndarray):
         vectors["text"] = source.text
     constant = tuple(
         f"array '{key}': {count} of {array.shape[1]} columns are the same in every row; they are kept"

@@ -21,7 +21,7 @@ from crosshash.datasets.readers.unread import unread_variables
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.mat import read_mat
 from crosshash.formats.text_lines import text_lines
-from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
+from crosshash.pairs.source import GivenSplit, RawFile, RawItem, RawItems, SplitSizes
 
 SIZES = SplitSizes(query=693, train=2_173)
 
@@ -90,7 +90,7 @@ def read(raw: Path, local: str | None, source: Literal["images", "features"]) ->
     train, test = _read_list(train_list), _read_list(test_list)
     documents = (*train, *test)
     _refuse_repeated(documents, train_list, test_list)
-    official = (_ids(test), _ids(train))
+    official = GivenSplit(_ids(test), _ids(train))
     if source == "features":
         vectors = find_wanted(place, FEATURES)
         image, text = _read_features(vectors, len(train), len(test))

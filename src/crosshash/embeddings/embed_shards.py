@@ -22,6 +22,9 @@ from crosshash.workers.cores import cores
 from crosshash.workers.progress import tracked
 from crosshash.workers.threads import in_threads
 
+NEUTRAL = "a photo"
+"""Where no item has a text, this one's vector is the middle that text queries are centred by."""
+
 Encoders = Mapping[Modality, FrozenEncoder]
 
 
@@ -32,6 +35,11 @@ def first_texts(data: Path, vectors: bool) -> NDArray[np.int64]:
     if not vectors:
         counts = table["captions"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def neutral_text(encoders: Encoders, device: torch.device) -> Array:
+    """Embed the text that stands for any, float16[1, E]: for data sets without a single text of their own."""
+    return encoders["text"].embed([NEUTRAL], device)
 
 
 def embed_shards(data: Path, state: Path, encoders: Encoders, device: torch.device) -> Iterator[Block]:

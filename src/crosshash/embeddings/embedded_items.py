@@ -73,11 +73,13 @@ def open_embedded(
         return open_batches(data, part, count, reading, memory_mb)
     rows = embeddings.order[part]
     table = read_columns(data, ["captions", "labels"]).take(pyarrow.array(rows))
+    counts = np.diff(embeddings.first_text)[rows]
     texts: Column = Captions(table["captions"].combine_chunks().flatten(), prepare_text)
-    if embeddings.text is not None:
+    if embeddings.text is not None and not embeddings.first_text.any():  # the one text that stands for any
+        texts, counts = Vectors(embeddings.text, np.zeros_like(rows)), np.ones_like(rows)
+    elif embeddings.text is not None:
         texts = Vectors(embeddings.text, text_rows(embeddings.first_text, rows))
     labels = label_matrix(table["labels"].to_pylist(), reading.classes)
-    counts = np.diff(embeddings.first_text)[rows]
     return MemoryBatches(Vectors(embeddings.image, rows), texts, counts, labels, reading)
 
 

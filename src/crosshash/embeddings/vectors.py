@@ -31,6 +31,8 @@ Array = NDArray[Any]
 class Embeddings:
     """Vectors of N items: image float[N, D], text float[M, E], mapped into memory; None: none are kept.
 
+    Where no item has a text, there is one text vector, which stands for any.
+
     order: rows of the pair table by part, int64, in the order of the shards. first_text: int64[N + 1], row
     `first_text[n]` of the text vectors is the first of item n's.
     """
@@ -55,10 +57,12 @@ class Block:
     vectors: Mapping[Modality, Array]
 
 
-def write_embeddings(folder: Path, first_text: NDArray[np.int64], blocks: Iterable[Block]) -> None:
+def write_embeddings(
+    folder: Path, first_text: NDArray[np.int64], blocks: Iterable[Block], neutral: Array | None = None
+) -> None:
     """Put the blocks of all shards together in one folder, complete or not at all.
 
-    first_text: as in `Embeddings`.
+    first_text: as in `Embeddings`. neutral: float[1, E], the one text vector where no item has a text.
 
     Raises:
         CrosshashError: items are missing, or the disk is full.
@@ -73,11 +77,16 @@ def write_embeddings(folder: Path, first_text: NDArray[np.int64], blocks: Iterab
             order[block.part].append(block.rows)
             places = {"image": block.rows, "text": text_rows(first_text, block.rows)}
             for one, vectors in block.vectors.items():
+                if one == "text" and neutral is not None:
+                    continue
                 if one not in arrays:
                     count = len(there) if one == "image" else int(first_text[-1])
                     shape = (count, vectors.shape[1])
                     arrays[one] = new_array(temporary / f"{one}.npy", vectors.dtype, shape)
                 arrays[one][places[one]] = vectors
+        if neutral is not None:
+            arrays["text"] = new_array(temporary / "text.npy", neutral.dtype, neutral.shape)
+            arrays["text"][:] = neutral
         if arrays and not there.all():
             raise CrosshashError(
                 f"{np.count_nonzero(~there)} of {len(there)} items are in no shard, row {there.argmin()} for "

@@ -13,6 +13,7 @@ from crosshash.experiments.files import PARAMS
 from crosshash.experiments.revisions import Listed, Revision, list_experiments
 from crosshash.experiments.runs import Run, read_run
 from crosshash.experiments.settings import row_settings
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL
 
 REASONS = {
     "failed": "failed; `dvc queue logs {name}` says why",
@@ -56,6 +57,8 @@ def _read(project: Path, one: Listed) -> Run | LeftOut | None:
         return LeftOut(one.name, str(error).removeprefix(f"{one.name}: "))
     if run.unfinished:
         return LeftOut(one.name, f"not finished: {run.unfinished}")
+    if not any(task in run.metrics for task in CROSS_MODAL):
+        return LeftOut(one.name, "has no scores between image and text: no item has a text")
     if not run.settings:
         return LeftOut(one.name, f"has no {PARAMS}, so nothing says which settings it had")
     return run

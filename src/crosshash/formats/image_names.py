@@ -76,10 +76,11 @@ def _count_files(folder: Path, names: Sequence[str]) -> int:
     return sum(os.path.isfile(folder / name) for name in names_on_disk(folder, names))
 
 
-def leads_out(folder: Path, names: Sequence[str]) -> list[bool]:
+def leads_out(folder: Path, names: Sequence[str], by_links: bool = False) -> list[bool]:
     """Say of each name whether it leads out of the folder: absolute, by `..`, or by a link.
 
-    One with a null byte leads nowhere, and counts as leading out.
+    One with a null byte leads nowhere, and counts as leading out. by_links: a link to a file may lead
+    anywhere, one to a folder may not.
     """
     root = os.path.realpath(folder)
     inside: dict[PurePosixPath, bool] = {}
@@ -88,7 +89,7 @@ def leads_out(folder: Path, names: Sequence[str]) -> list[bool]:
         if "\0" in str(name):
             result.append(True)
             continue
-        place = name if os.path.islink(folder / name) else name.parent
+        place = name if os.path.islink(folder / name) and not by_links else name.parent
         if place not in inside:
             inside[place] = _is_inside(root, place)
         result.append(_is_absolute(str(name)) or not inside[place])

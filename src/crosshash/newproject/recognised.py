@@ -64,10 +64,10 @@ def recognise(folder: Path, defaults: Callable[[str], Settings]) -> Recognised:
 
 def _kind(folder: Path) -> tuple[str, Settings, str]:
     """Choose a data set by what stands in the folder; pictures with or without anything beside come last."""
-    if (folder / "pairs.csv").is_file():
-        return "custom", {}, "pairs.csv lists its pictures"
     if (folder / "features.npz").is_file():
         return "features", {}, "features.npz holds vectors"
+    if (folder / "pairs.csv").is_file():
+        return "custom", {}, "pairs.csv lists its pictures"
     if (folder / "img_emb").is_dir():
         return "embeddings", {}, "img_emb holds vectors in parts, as clip-retrieval writes them"
     if any(folder.glob("dataset_*.json")):

@@ -10,7 +10,13 @@ from typing import Protocol
 
 import numpy as np
 
+from crosshash.formats.picture_column import PictureColumn
+from crosshash.formats.pieces import Pieces
 from crosshash.formats.pixel_rows import PixelRows
+from crosshash.formats.vector_rows import VectorRows
+
+Images = tuple[Path, ...] | Pieces | PictureColumn | PixelRows | VectorRows | np.ndarray | None
+"""Of each item a file, a part of one, a row of parquet files, pixels in a .mat file, a vector, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -33,22 +39,31 @@ class RawItem:
 
 
 @dataclass(frozen=True)
+class GivenSplit:
+    """Ids in the order of their source; `val_query` is None where it says nothing of validation queries."""
+
+    query: tuple[str, ...]
+    train: tuple[str, ...]
+    val_query: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class RawItems:
     """A data set before its split, in the order of its source.
 
-    images: one path per item, pixels in a .mat file, float32[N, D], or None where only texts and labels are
-    at hand; text: a number array [N, E], or None where captions are the text; classes: in the data set's own
-    order; warnings: what the user should know, one line each; official: ids of the queries and of the
-    training items that the publisher fixed; vocabulary: the words that the publisher counts as text, else
-    those of the training captions are taken.
+    images: of each item a path, a part of a file, a row of parquet files, pixels in a .mat file or a vector
+    (float32[N, D]), or None where only texts and labels are at hand; text: a number array [N, E], or None
+    where captions are the text; classes: in the data set's own order; warnings: what the user should know,
+    one line each; official: the split that the publisher fixed;
+    vocabulary: the words that the publisher counts as text, else those of the training captions are taken.
     """
 
     items: tuple[RawItem, ...]
     classes: tuple[str, ...]
-    images: tuple[Path, ...] | PixelRows | np.ndarray | None
-    text: np.ndarray | None = None
+    images: Images
+    text: VectorRows | np.ndarray | None = None
     warnings: tuple[str, ...] = ()
-    official: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    official: GivenSplit | None = None
     vocabulary: tuple[str, ...] | None = None
 
 

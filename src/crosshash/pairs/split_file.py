@@ -13,6 +13,7 @@ from pathlib import Path
 from crosshash.artifacts import CHECKSUM
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.spelling import composed
+from crosshash.pairs.source import GivenSplit
 from crosshash.pairs.table import PARTS
 
 COLUMNS = ("id", "part")
@@ -24,15 +25,6 @@ REMEDY = (
     "Ids are those of the column id of pairs.parquet. Mend the file, or set split.file to null in "
     "params.yaml to have a split drawn."
 )
-
-
-@dataclass(frozen=True)
-class GivenSplit:
-    """Ids in the order of the file; `val_query` is None where the file says nothing of validation queries."""
-
-    query: tuple[str, ...]
-    train: tuple[str, ...]
-    val_query: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

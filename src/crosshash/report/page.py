@@ -55,8 +55,9 @@ def render_page(
     extremes: best and worst queries that are shown for a task, so many of each; queries: further ones,
     evenly spaced; top: nearest items of each.
     """
-    examples = {task: example_searches(results, task, extremes, queries, top) for task in SHOWN_TASKS}
+    compared = all(task in results.metrics for task in SHOWN_TASKS)
     context = {
+        "compared": compared,
         "results": results,
         "metrics": results.metrics,
         "method": METHODS.get(method, method),
@@ -66,16 +67,24 @@ def render_page(
         "seed": _seed(results),
         "shown_tasks": SHOWN_TASKS,
         "published": published_tables(method),
+        "top": top,
+        **(_compared(results, method, extremes, queries, top) if compared else {}),
+    }
+    return _environment().get_template("page.html").render(context)
+
+
+def _compared(results: Results, method: str, extremes: int, queries: int, top: int) -> dict[str, Any]:
+    """Gather what tells of searches between images and texts; pictures alone have none to look at."""
+    examples = {task: example_searches(results, task, extremes, queries, top) for task in SHOWN_TASKS}
+    return {
         "search": drawings.search_settings(results),
         "setting_names": SETTING_NAMES,
         "beyond_all": BEYOND_ALL,
         "all_classes": ALL_CLASSES,
         "examples": examples,
         "shown": shown_items(results, (one for many in examples.values() for one in many.all)),
-        "top": top,
         **_measured(results, method),
     }
-    return _environment().get_template("page.html").render(context)
 
 
 def _measured(results: Results, method: str) -> dict[str, Any]:

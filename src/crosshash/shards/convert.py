@@ -11,9 +11,10 @@ import numpy as np
 
 from crosshash.artifacts import write_json, write_npz
 from crosshash.errors import CrosshashError
+from crosshash.formats.vector_rows import VectorRows
 from crosshash.pairs.info import DatasetInfo, write_info
 from crosshash.pairs.labels import label_matrix, mean_labels, sharing_chance
-from crosshash.pairs.source import RawItem, RawItems, SplitSizes
+from crosshash.pairs.source import GivenSplit, RawItem, RawItems, SplitSizes
 from crosshash.pairs.split import Split, given_split, make_split, write_split
 from crosshash.pairs.split_file import read_split_file
 from crosshash.pairs.table import PARTS, Pair, write_pairs
@@ -35,7 +36,8 @@ def choose_split(
 ) -> Split:
     """Settle the split: from `file`, else the publisher's own, else drawn by size.
 
-    Only items with a text and, where the data set has labels at all, with a label are queries or trained on.
+    Only items with a text and with a label, where the data set has texts or labels at all, are queries or
+    trained on.
     query, train: sizes instead of those of the protocol; with them the publisher's own split is not taken.
     left_out: ids of items dropped because of bad pictures, which a file may name.
 
@@ -43,8 +45,10 @@ def choose_split(
         CrosshashError: fewer such items than asked for, or `file` does not fit the data set.
     """
     any_label = any(item.labels for item in source.items)
+    any_text = any(_has_text(source, item) for item in source.items)
     may_be_chosen = {
-        item.id: _has_text(source, item) and bool(item.labels or not any_label) for item in source.items
+        item.id: (_has_text(source, item) or not any_text) and bool(item.labels or not any_label)
+        for item in source.items
     }
     ids = tuple(may_be_chosen)
     if file is not None:
@@ -56,13 +60,13 @@ def choose_split(
     return make_split(ids, list(may_be_chosen.values()), sizes, val, seed)
 
 
-def _published_split(
-    official: tuple[Sequence[str], Sequence[str]], may_be_chosen: Mapping[str, bool], val: float, seed: int
-) -> Split:
+def _published_split(official: GivenSplit, may_be_chosen: Mapping[str, bool], val: float, seed: int) -> Split:
     """Take the publisher's lists without the items that are not there or cannot be chosen."""
-    query, train = ([item for item in part if may_be_chosen.get(item)] for part in official)
+    parts = (official.query, official.train, official.val_query or ())
+    query, train, val_query = ([item for item in part if may_be_chosen.get(item)] for part in parts)
     if query and train:
-        return given_split(tuple(may_be_chosen), query, train, None, val, seed)
+        given = None if official.val_query is None else val_query
+        return given_split(tuple(may_be_chosen), query, train, given, val, seed)
     raise CrosshashError(
         f"{len(query)} queries and {len(train)} training items of the publisher's split have a text and a "
         "label; at least 1 of each is needed. Set split.query and split.train in params.yaml, or mend the "
@@ -92,14 +96,8 @@ def write_tables(
 
     raw: the folder of the raw files, below which images are named.
     """
-    part_of = _parts(split)
-    pairs = [
-        Pair(item.id, image, item.captions, item.labels, part_of[item.id])
-        for item, image in zip(source.items, image_names(source, raw), strict=True)
-    ]
-    write_pairs(folder, pairs)
+    _write_rows(folder, source, split, raw)
     write_split(folder, split)
-    write_mat_triple(folder, pairs, source.classes)
     by_id = {item.id: item for item in source.items}
     train = [by_id[item] for item in split.train]
     labels = label_matrix([item.labels for item in train], source.classes)
@@ -110,9 +108,22 @@ def write_tables(
         words = most_frequent_words((caption for item in train for caption in item.captions), vocabulary)
         _tell_unspaced(source)
     write_json(folder / "vocabulary.json", {"words": words})
-    info = _describe(dataset, source, Counter(pair.part for pair in pairs))
+    info = _describe(dataset, source, {part: len(ids) for part, ids in _ids_by_part(split).items()})
     write_info(folder, info)
     return info
+
+
+def _write_rows(folder: Path, source: RawItems, split: Split, raw: Path) -> None:
+    """Write the pair table and the .mat triple, which have a row per item."""
+    pairs = _pairs(source, split, raw)
+    write_pairs(folder, pairs)
+    write_mat_triple(folder, pairs, source.classes)
+
+
+def _pairs(source: RawItems, split: Split, raw: Path) -> list[Pair]:
+    part_of = _parts(split)
+    named = zip(source.items, image_names(source, raw), strict=True)
+    return [Pair(item.id, image, item.captions, item.labels, part_of[item.id]) for item, image in named]
 
 
 def _tell_unspaced(source: RawItems) -> None:
@@ -144,7 +155,7 @@ def _describe(dataset: str, source: RawItems, sizes: Mapping[str, int]) -> Datas
     counts = {part: sizes.get(part, 0) for part in PARTS}
     counts["unlabelled"] = sum(not item.labels for item in source.items)
     counts["captionless"] = sum(not _has_text(source, item) for item in source.items)
-    vectors = source.images if isinstance(source.images, np.ndarray) else None
+    vectors = source.images if isinstance(source.images, np.ndarray | VectorRows) else None
     labels = [item.labels for item in source.items]
     return DatasetInfo(
         dataset=dataset,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from crosshash.checksums import DIGITS
-from crosshash.shards.spool import Piece
+from crosshash.formats.pieces import Piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from crosshash.formats.picture_column import PictureColumn
+from crosshash.formats.pieces import Piece, Pieces
 from crosshash.formats.pixel_rows import PixelRows
+from crosshash.formats.vector_rows import VectorRows
 from crosshash.pairs.raw_record import Recorded, refuse_changed
-from crosshash.pairs.source import RawItems
+from crosshash.pairs.source import Images, RawItems
 from crosshash.pairs.split import Split
 from crosshash.pairs.table import PARTS
 from crosshash.shards.checked_images import BadImageError, ChangedImageError, Check
 from crosshash.shards.item_files import Item
-from crosshash.shards.spool import Piece, Pieces, spool_files, spool_pixels
+from crosshash.shards.spool import Picture, spool_files, spool_pixels
 from crosshash.workers.cores import cores
 from crosshash.workers.processes import Worker, in_processes
 from crosshash.workers.progress import tracked
@@ -49,7 +52,7 @@ def _can_be_shared_out(source: RawItems) -> bool:
         from crosshash.formats.mat import is_mat73  # with scipy, for this kind alone
 
         return is_mat73(source.images.path)
-    return isinstance(source.images, tuple)
+    return isinstance(source.images, tuple | Pieces | PictureColumn)
 
 
 def spool_pictures(
@@ -88,7 +91,7 @@ def spool_pictures(
 
 
 def shard_items(
-    source: RawItems, split: Split, images: Pieces | np.ndarray | None
+    source: RawItems, split: Split, images: Pieces | VectorRows | np.ndarray | None
 ) -> dict[str, Iterator[Item]]:
     """Give the items of every part in the split's order; `images` holds a picture or a vector per row."""
     row_of = {item.id: row for row, item in enumerate(source.items)}
@@ -113,15 +116,24 @@ def _prepared(
     sha256: Mapping[str, str],
 ) -> Iterator[list[Outcome]]:
     """Set pictures aside in chunks, in order."""
-    starts = range(0, len(source.items), CHUNK)
     if isinstance(source.images, PixelRows):
+        starts = range(0, source.images.count, CHUNK)
         rows = (range(start, min(start + CHUNK, source.images.count)) for start in starts)
         work = partial(spool_pixels, pixels=source.images, folder=folder, max_side=max_side)
         return in_processes(crew, work, rows)
-    assert isinstance(source.images, tuple)  # noqa: S101 - vectors and nothing are no pictures
-    files = [(path, sha256.get(str(path))) for path in source.images]
-    parts = (files[start : start + CHUNK] for start in starts)
-    return in_processes(crew, partial(spool_files, folder=folder, max_side=max_side, check=check), parts)
+    work = partial(spool_files, folder=folder, max_side=max_side, check=check)
+    return in_processes(crew, work, _chunks(source.images, sha256))
+
+
+def _chunks(images: Images, sha256: Mapping[str, str]) -> Iterator[list[Picture]]:
+    """Deal pictures out, in order."""
+    if isinstance(images, PictureColumn):
+        yield from map(list, images.chunks(CHUNK))
+        return
+    assert isinstance(images, tuple | Pieces)  # noqa: S101 - vectors and nothing are no pictures
+    for start in range(0, len(images), CHUNK):
+        part = (images[row] for row in range(start, min(start + CHUNK, len(images))))
+        yield [one if isinstance(one, Piece) else (one, sha256.get(str(one))) for one in part]
 
 
 def _name(source: RawItems, row: int) -> str:
@@ -138,6 +150,8 @@ def _only(source: RawItems, rows: Sequence[int]) -> RawItems:
     images, text = source.images, source.text
     if isinstance(images, tuple):
         images = tuple(images[row] for row in rows)
-    if text is not None:
+    elif isinstance(images, Pieces):
+        images = images.only(rows)
+    if isinstance(text, np.ndarray):  # vectors in files come with vectors of images
         text = text[rows]
     return replace(source, items=items, images=images, text=text)

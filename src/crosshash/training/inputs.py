@@ -14,6 +14,7 @@ from crosshash.embeddings.frozen_encoders import EncodersCard
 from crosshash.errors import CrosshashError
 from crosshash.models.towers import TowerSpec, image_spec, over_frozen, text_spec
 from crosshash.pairs.info import DatasetInfo
+from crosshash.pairs.table import PARTS
 from crosshash.protocols import TrainingInputs
 
 LABELS = "train_labels.npz"
@@ -40,6 +41,22 @@ def read_inputs(data: Path, centers: Path, short: Path, supervised: bool) -> Tra
         path.get("matrix"),
         path.get("centers"),
         path.get("tie_bits"),
+    )
+
+
+def check_texts(info: DatasetInfo, method: str, encoders: EncodersCard) -> None:
+    """Refuse a data set of pictures alone, unless a frozen network relates them to texts already.
+
+    Raises:
+        CrosshashError: no item has a text, and the method or the networks need texts to learn from.
+    """
+    items = sum(info.counts[part] for part in PARTS)
+    if info.counts["captionless"] < items or (method == "shared" and "text" in encoders.specs):
+        return
+    raise CrosshashError(
+        f"no item of data set {info.dataset} has a text, and {method} learns from pairs of picture and text. "
+        "Pictures alone take method: shared with both networks of one open_clip model with published "
+        "weights (`crosshash preset clip`), or put texts beside some of them: docs/data.md."
     )
 
 

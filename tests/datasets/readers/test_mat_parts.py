@@ -117,7 +117,7 @@ def test_the_names_of_ucch(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "iapr-tc12-rand.mat", arrays)
     found = mat_triple.read(Path("raw"), path=str(tmp_path))
     assert found.official is not None
-    assert [len(part) for part in found.official] == [3, 5]
+    assert (len(found.official.query), len(found.official.train)) == (3, 5)
     np.testing.assert_array_equal(
         found.images, np.concatenate([arrays["VDatabase"], arrays["VTest"]], dtype="f4")
     )

@@ -395,3 +395,26 @@ def test_sets_that_are_stored_in_different_ways_are_refused() -> None:
             evaluate(query, one, bootstrap=0, real=real)
     with pytest.raises(CrosshashError, match="codes are of 32 bits, those of vectors of 48"):
         replace(retrieval, vector_code=VectorCode("none", 3))
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_sets_without_any_text_are_scored_among_images_or_not_at_all(labelled: bool) -> None:
+    """One set, its texts taken away: what is left scores as before, and nothing is made up for the rest."""
+    query, retrieval = small_sets()
+    whole = evaluate(query, retrieval, bootstrap=20)
+    bare = [
+        replace(
+            one,
+            has_text=np.zeros(len(one), bool),
+            has_labels=one.has_labels & labelled,
+            labels=one.labels * labelled,
+        )
+        for one in (query, retrieval)
+    ]
+    report = evaluate(bare[0], bare[1], bootstrap=20)
+    assert list(report.tasks) == (["i2i"] if labelled else [])
+    assert report.partner == {}
+    if labelled:
+        assert report.tasks["i2i"].scores() == whole.tasks["i2i"].scores()
+    else:
+        assert report.warning == "no item has a text or a label: nothing tells how good searches are"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,8 +10,10 @@ from crosshash.config.section import Section
 
 
 class DatasetSection(Section):
-    """A folder with pairs.csv and images."""
+    """A folder of pictures, with pairs.csv or without."""
 
     published: ClassVar[bool] = False
 
     path: Annotated[str, Field(min_length=1)]
+    layout: Literal["auto", "pairs", "texts", "classes", "pictures"]
+    follow_links: bool

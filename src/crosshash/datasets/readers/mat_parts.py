@@ -18,7 +18,7 @@ from crosshash.datasets.readers.unread import unread_variables
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.feature_file import finite_vectors, numbered_classes, some_of
 from crosshash.formats.mat import read_mat
-from crosshash.pairs.source import RawItem, RawItems
+from crosshash.pairs.source import GivenSplit, RawItem, RawItems
 
 KEYS = (
     (("I_tr", "T_tr", "L_tr"), ("I_te", "T_te", "L_te")),
@@ -79,7 +79,7 @@ def read_mat_parts(path: Path) -> RawItems:
         np.concatenate([train.images, query.images]),
         np.concatenate([train.texts, query.texts]),
         (*train.turned, *query.turned, *unread_variables(path, (*sides[0], *sides[1]))),
-        official=(tuple(ids[count:]), tuple(ids[:count])),
+        official=GivenSplit(tuple(ids[count:]), tuple(ids[:count])),
     )
 
 

@@ -42,7 +42,8 @@ def evaluate(
 ) -> RetrievalReport:
     """Score all four tasks by labels, or i2t and t2i by the own partner where a side has no labelled item.
 
-    i2t and t2i are scored by the own partner beside labels too.
+    i2t and t2i are scored by the own partner beside labels too. Without any text on a side only i2i is
+    scored, and without labels nothing.
 
     real: real codes int8[Q, K] of the queries by modality; with them every task is also scored by asymmetric
     distance, and the difference to Hamming distance on the same queries. Items that are stored as vectors
@@ -64,9 +65,11 @@ def evaluate(
     first = None if retrieval.vector_code is None else real
     second = real if first is None else None
     labelled = have_labels(query, retrieval)
+    texts = bool(query.has_text.any() and retrieval.has_text.any())
     tasks: dict[str, TaskReport] = {}
     if labelled:
-        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline, first) for task in TASKS}
+        known = TASKS if texts else ("i2i",)
+        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline, first) for task in known}
         n_undefined = max(scores.n_undefined for scores, _ in found.values())
         pairs = int(query.has_labels.sum()) * int(retrieval.has_labels.sum())
         base_rate = found["i2i"][0].relevant_pairs / pairs
@@ -75,8 +78,8 @@ def evaluate(
         {task: report.with_intervals(bootstrap, _draws(seed, task)) for task, report in reports.items()}
         for reports in (
             tasks,
-            _by_partner(query, retrieval, ties, first),
-            _by_partner(query, retrieval, ties, second) if second else {},
+            _by_partner(query, retrieval, ties, first) if texts else {},
+            _by_partner(query, retrieval, ties, second) if texts and second else {},
         )
     )
     tasks = tasks or partner

@@ -27,8 +27,8 @@ class Metrics(BaseModel):
     n_captionless: NonNegativeInt
     base_rate: FiniteFloat | None
     warning: str | None = None
-    i2t: Scores
-    t2i: Scores
+    i2t: Scores = {}
+    t2i: Scores = {}
     i2i: Scores = {}
     t2t: Scores = {}
 
@@ -65,12 +65,15 @@ def warning_of(path: Path, method: str, dataset: str, bits: int) -> str | None:
 
 
 def _unlike_tasks(metrics: dict[str, Any]) -> list[str]:
-    """Name tasks that lack measures of the first, or have others."""
-    first = set(metrics["i2t"])
-    if not first:
-        return ["i2t: no measure"]
+    """Name tasks that lack measures of the first, or have others; a run that scores nothing has none."""
+    tasks = [task for task in TASKS if task in metrics]
+    if not tasks and metrics.get("warning"):
+        return []
+    if not tasks or not metrics[tasks[0]]:
+        return [f"{tasks[0] if tasks else 'i2t'}: no measure"]
+    first = set(metrics[tasks[0]])
     return [
-        f"{task}: has not the measures of i2t ({', '.join(sorted(first ^ set(metrics[task])))})"
-        for task in TASKS
-        if task in metrics and set(metrics[task]) != first
+        f"{task}: has not the measures of {tasks[0]} ({', '.join(sorted(first ^ set(metrics[task])))})"
+        for task in tasks
+        if set(metrics[task]) != first
     ]

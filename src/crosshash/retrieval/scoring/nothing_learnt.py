@@ -17,10 +17,13 @@ def nothing_learnt(tasks: Mapping[str, TaskReport], retrieval: CodeSet, ties: Ti
 
     A score is if the interval of its mean reaches down to what a random order of the items scores; under
     `optimistic` and `pessimistic`, which move scores of equal codes, only the codes tell. Of few queries the
-    interval is wide whatever was learnt, and that is what is said. Else None.
+    interval is wide whatever was learnt, and that is what is said. Without any task, that nothing is scored.
+    Else None.
     """
+    if not tasks:
+        return "no item has a text or a label: nothing tells how good searches are"
     fair = ties in ("expected", "by_id")
-    blind = [task for task in CROSS_MODAL if fair and _reaches_chance(tasks[task])]
+    blind = [task for task in CROSS_MODAL if task in tasks and fair and _reaches_chance(tasks[task])]
     if not blind and not any(_all_alike(retrieval, modality) for modality in MODALITIES):
         return None
     codes = " and ".join(_distinct(retrieval, modality) for modality in MODALITIES)

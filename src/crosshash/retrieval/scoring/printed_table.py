@@ -33,7 +33,7 @@ def score_table(metrics: Mapping[str, Any]) -> Table:
         caption=escape(", ".join(facts)),  # AP@50[min] is no markup
     )
     everything = metrics.get("measures") or {task: _of_metrics(scores) for task, scores in tasks.items()}
-    for name in next(iter(everything.values())):
+    for name in next(iter(everything.values()), {}):
         found = [everything[task][name] for task in tasks]
         mark = " *" if name == metrics.get("headline") else ""
         table.add_row(escape(name) + mark, *(f"{part['mean']:.4f}" for part in found))

@@ -55,7 +55,9 @@ def query_table(report: RetrievalReport) -> pd.DataFrame:
         pd.DataFrame({"task": task, "id": part.ids.astype(object), **part.values, **_beside(report, task)})
         for task, part in report.tasks.items()
     ]
-    table = pd.concat(parts, ignore_index=True)
+    table = (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"task": [], "id": []}, dtype=object)
+    )
     columns = dict.fromkeys(["task", "id", *(str(measure) for measure in MEASURES), *table.columns])
     return table.reindex(columns=list(columns)).round(QUERY_DIGITS)
 

@@ -1,0 +1,24 @@
+"""The section `parquet` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from crosshash.config.section import Section
+
+Name = Annotated[str, Field(min_length=1)]
+
+
+class DatasetSection(Section):
+    """A folder of parquet files, and which of their columns mean what."""
+
+    published: ClassVar[bool] = False
+
+    path: Name
+    files: Name
+    image: Name
+    caption: Name | None
+    labels: Name | None
+    id: Name | None
