@@ -7,6 +7,7 @@ import pytest
 
 from crosshash.codes.bit_index import MEASURES, most_significant
 from crosshash.codes.hashcodes import HashCodes, pack
+from crosshash.inference import bit_choice
 from crosshash.inference.bit_choice import choose_bits
 from crosshash.retrieval.codefiles.codeset import CodeSet
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
@@ -86,3 +87,13 @@ def test_without_a_score_auto_is_alignment(
     assert (found.chosen, found.validation) == ("alignment", None)
     assert np.array_equal(found.index, most_significant(significances()["alignment"], 4))
     assert reason in caplog.text
+
+
+def test_no_more_training_items_are_searched_than_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores are those of the first 20 alone, and others than those of all 60."""
+    monkeypatch.setattr(bit_choice, "VALIDATED", 20)
+    val, train = encoded(15, 0), encoded(60, 1)
+    first = choose_bits(significances(), "auto", 6, val, train.take(np.arange(20)))
+    assert choose_bits(significances(), "auto", 6, val, train).validation == first.validation
+    monkeypatch.setattr(bit_choice, "VALIDATED", 60)
+    assert choose_bits(significances(), "auto", 6, val, train).validation != first.validation

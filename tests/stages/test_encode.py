@@ -314,7 +314,8 @@ def test_a_failure_leaves_the_codes_before_it() -> None:
         run()
     assert outputs() == before
     assert sorted(path.name for path in Path("artifacts").iterdir()) == [
-        "centers", "codes", "model", "outputs", "transform.npz", "transform_training.npz",
+        "centers", "codes", "embeddings", "encoders", "model", "outputs", "transform.npz",
+        "transform_training.npz",
     ]  # fmt: skip
 
 

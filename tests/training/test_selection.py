@@ -57,7 +57,7 @@ def test_of_a_large_training_set_the_first_batches_are_searched(
     monkeypatch: pytest.MonkeyPatch, most: int, searched: int
 ) -> None:
     """30 items in batches of 8: whole batches, until there are at least as many as wanted."""
-    monkeypatch.setattr(selection, "DATABASE", most)
+    monkeypatch.setattr(selection, "VALIDATED", most)
     rows = [row for batch in selection._first(batches(30)) for row in batch.index.tolist()]
     assert rows == list(range(searched))
 

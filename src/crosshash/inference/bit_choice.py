@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crosshash.codes.bit_index import BitIndex, Index, Scores, most_significant
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, VALIDATED, CodeSet
 from crosshash.retrieval.scoring.scores import DIGITS
 from crosshash.retrieval.scoring.significance import subset_maps
 
@@ -26,10 +26,9 @@ def choose_bits(
 ) -> BitIndex:
     """Choose the `bits` bits to deliver, by the measure `wanted`, or by that of the best cut code (`auto`).
 
-    significances: float64[K] by measure; val, train: trained codes. The validation queries search the
-    training items, and the best cut
-    code is the one with the highest mean of i2t and t2i mAP; where that cannot be scored, `auto` is
-    `alignment`.
+    significances: float64[K] by measure; val, train: trained codes. The validation queries search the first
+    training items, and the best cut code is the one with the highest mean of i2t and t2i mAP; where that
+    cannot be scored, `auto` is `alignment`.
     """
     length = len(next(iter(significances.values())))
     if bits == length:
@@ -51,7 +50,7 @@ def choose_bits(
 
 def _scores(indexes: dict[str, Index], val: CodeSet, train: CodeSet) -> Scores | None:
     """Score the cut codes, both ways; None where no validation query has anything to find."""
-    maps = {}
+    maps, train = {}, train.take(np.arange(min(VALIDATED, len(train))))
     for task in CROSS_MODAL:
         try:
             maps[task] = subset_maps(val, train, task, indexes.values(), "expected", "skip")

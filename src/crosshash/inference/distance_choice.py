@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from crosshash.codes.real_codes import Distance
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet, Modality
+from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, VALIDATED, CodeSet, Modality
 from crosshash.retrieval.scoring.evaluation import task_map
 from crosshash.retrieval.scoring.scores import DIGITS
-
-DATABASE = 10_000
-"""Training items that the validation queries search at most: the first."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ def choose_distance(
     if val is None:
         return DistanceChoice("asymmetric", None)
     scores: dict[str, dict[str, float]] = {}
-    first = train.take(np.arange(min(DATABASE, len(train))))
+    first = train.take(np.arange(min(VALIDATED, len(train))))
     for distance, levels in (("hamming", None), ("asymmetric", real)):
         try:
             scores[distance] = {

@@ -13,9 +13,9 @@ from torch import Tensor
 from crosshash.codes.hashcodes import pack
 from crosshash.models.method import Method, encoding
 from crosshash.protocols import Batches, PairBatch
+from crosshash.retrieval.codefiles.codeset import VALIDATED
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 
-DATABASE = 10_000  # items searched at most: the first of the training set, whose order is drawn by seed
 logger = logging.getLogger(__name__)
 
 
@@ -61,8 +61,8 @@ def _packed(soft: Tensor) -> np.ndarray:
 
 
 def _first(train: Batches) -> Iterable[PairBatch]:
-    """Batches in order up to DATABASE items."""
+    """Batches in order up to VALIDATED items."""
     batches = train.in_order()
     first = next(iter(batches))
-    wanted = -(-DATABASE // len(first.index)) - 1
+    wanted = -(-VALIDATED // len(first.index)) - 1
     return chain([first], islice(batches, wanted))

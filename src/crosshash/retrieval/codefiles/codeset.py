@@ -26,6 +26,9 @@ TASKS: dict[str, tuple[Modality, Modality]] = {
 CROSS_MODAL = ("i2t", "t2i")
 """The tasks in which one modality asks and the other answers."""
 
+VALIDATED = 10_000
+"""Training items that validation queries search at most: the first, an order that is drawn by seed."""
+
 KEYS = ("image", "text", "labels", "ids", "bits", "classes", "has_text", "has_labels")
 
 
