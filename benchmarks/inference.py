@@ -25,7 +25,8 @@ from crosshash.config.plans.infer import InferPlan
 from crosshash.embeddings.vectors import Embeddings
 from crosshash.inference.encoding import encode_items, run_networks
 from crosshash.inference.model_folder import Model, ModelCard, build_method
-from crosshash.models.towers import build_towers, image_spec, text_spec
+from crosshash.models.tower_specs import image_spec, text_spec
+from crosshash.models.towers import build_towers
 from crosshash.pairs.table import PARTS
 from crosshash.shards.prepared import PreparedItem, item_reader, prepared
 from crosshash.shards.tar_files import read_items

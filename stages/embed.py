@@ -17,7 +17,7 @@ from crosshash.embeddings.frozen_encoders import build_encoders, save_encoders
 from crosshash.embeddings.vectors import write_embeddings
 from crosshash.errors import run_stage
 from crosshash.inference.device import make_deterministic
-from crosshash.models.towers import TowerSpec, image_spec, text_spec
+from crosshash.models.tower_specs import TowerSpec, image_spec, text_spec
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.retrieval.codefiles.codeset import Modality
 from crosshash.workers.unfinished import locked, remove, work_folder

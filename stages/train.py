@@ -27,7 +27,8 @@ from crosshash.inference.device import make_deterministic
 from crosshash.inference.model_folder import CARD, ModelCard, build_method, save_model
 from crosshash.models.closed_form import ClosedFormMethod
 from crosshash.models.method import TrainedMethod
-from crosshash.models.towers import Tower, build_towers, with_fresh_weights
+from crosshash.models.tower_specs import with_fresh_weights
+from crosshash.models.towers import Tower, build_towers
 from crosshash.models.weights.tensors import Tensors
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.protocols import Batches

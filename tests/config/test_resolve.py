@@ -171,6 +171,12 @@ def test_networks_of_published_weights_are_frozen_on_the_cpu(
     assert (plan.image, plan.text) == frozen
 
 
+def test_a_rate_that_falls_exponentially_needs_an_end(plans: Plans) -> None:
+    with pytest.raises(CrosshashError, match=r"train.schedule: exponential needs a train.lr_end above 0"):
+        plans(train__schedule="exponential")
+    plans(train__schedule="exponential", train__lr_end=1e-4)
+
+
 def test_random_weights_cannot_be_frozen(plans: Plans) -> None:
     with pytest.raises(CrosshashError, match=r"model.backbone: frozen, but no network has published"):
         plans(model__backbone="frozen")

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from crosshash.embeddings.frozen_encoders import FrozenEncoder
-from crosshash.models.towers import TowerSpec, build_each
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_each
 from crosshash.pairs.table import Pair, write_pairs
 from crosshash.shards.item_files import Item
 from crosshash.shards.tar_files import write_shards

@@ -15,7 +15,7 @@ from crosshash.embeddings.frozen_encoders import (
     save_encoders,
 )
 from crosshash.errors import CrosshashError
-from crosshash.models.towers import text_spec
+from crosshash.models.tower_specs import text_spec
 from tests.embeddings.cases import SPEC, encoders, picture
 from tests.models.hf_folders import network, save
 

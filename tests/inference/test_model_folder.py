@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import Model, ModelCard, build_method, load_model, save_model
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from tests.methods.cases import BITS, IMAGE, TEXT, inputs
 
 ROOT = Path(__file__).resolve().parents[2]

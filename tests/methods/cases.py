@@ -16,7 +16,8 @@ from crosshash.config.params import Params
 from crosshash.config.resolve import resolve
 from crosshash.inference.model_folder import ModelCard, build_method
 from crosshash.methods.twdh import Twdh, build
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.protocols import PairBatch, TrainingInputs
 from crosshash.seeding import stream
 

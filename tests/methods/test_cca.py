@@ -9,7 +9,8 @@ import torch
 
 from crosshash.errors import CrosshashError
 from crosshash.methods.cca import Cca, build
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.protocols import PairBatch
 
 BITS = 3

@@ -20,14 +20,8 @@ from crosshash.inference.model_folder import ModelCard, build_method
 from crosshash.models.encoders.alexnet import AlexNetEncoder
 from crosshash.models.encoders.clip import ImageTower
 from crosshash.models.encoders.timm_network import TimmEncoder
-from crosshash.models.towers import (
-    Tower,
-    TowerSpec,
-    build_towers,
-    image_spec,
-    text_spec,
-    with_fresh_weights,
-)
+from crosshash.models.tower_specs import TowerSpec, image_spec, text_spec, with_fresh_weights
+from crosshash.models.towers import Tower, build_towers
 from crosshash.protocols import PairBatch, TrainingInputs
 from crosshash.training.optimizers import make_optimizer, set_rates
 from stages.train import rates_of

@@ -8,7 +8,8 @@ import torch
 
 from crosshash.errors import CrosshashError
 from crosshash.methods.ridge import Ridge, build
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.protocols import PairBatch
 
 IMAGE, TEXT = TowerSpec("mlp", "mlp", 4, 6), TowerSpec("mlp", "mlp", 4, 5)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from crosshash.errors import CrosshashError
 from crosshash.methods import scahn as scahn_module
 from crosshash.methods.scahn import LEVELS, LevelCodes, Scahn, build
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.protocols import BitScalable, PairBatch, TrainingInputs
 from tests.methods.cases import BITS, DIM, HIDDEN, WORDS, batch, inputs
 

@@ -11,7 +11,8 @@ from crosshash.centers.center_book import CenterBook
 from crosshash.centers.transform import apply_transform
 from crosshash.codes.hashcodes import pack
 from crosshash.methods.twdh import Twdh, build, targets
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.protocols import PairBatch, TrainingInputs
 from tests.methods.cases import BITS, CLASSES, IMAGE, SHORT, TEXT, batch, inputs, method
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crosshash.models.towers import Tower, TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import Tower, build_towers
 
 CONFIG = json.loads((Path(__file__).resolve().parents[2] / "configs" / "tiny-rn.json").read_text())
 WORDS = tuple(f"word{number}" for number in range(60))

@@ -10,7 +10,8 @@ import torch
 from crosshash.config.encoders.clip_folder import clip_folder_digest
 from crosshash.config.networks import check_networks, folders_digest
 from crosshash.errors import CrosshashError
-from crosshash.models.towers import Tower, TowerSpec, build_towers, image_spec, text_spec, with_fresh_weights
+from crosshash.models.tower_specs import TowerSpec, image_spec, text_spec, with_fresh_weights
+from crosshash.models.towers import Tower, build_towers
 from tests.config.test_networks import section
 from tests.models.clip_folders import (
     FILE,

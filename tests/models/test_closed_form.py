@@ -12,7 +12,8 @@ from crosshash.methods.cca import build
 from crosshash.models import closed_form
 from crosshash.models.closed_form import ClosedFormMethod, Known
 from crosshash.models.frozen import feature_width
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.projections.covariance import Matrix
 from tests.methods.cases import CLIP, HIDDEN, IMAGE, TEXT, WORDS, pairs
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from crosshash.config.encoders.packaged import LITE0, MINILM, PACKAGED, checked_file
 from crosshash.models.encoders.hf_text import import_transformers
-from crosshash.models.towers import Tower, build_towers, image_spec, text_spec, with_fresh_weights
+from crosshash.models.tower_specs import image_spec, text_spec, with_fresh_weights
+from crosshash.models.towers import Tower, build_towers
 from tests.models.built_encoders import BAG
 
 pytestmark = pytest.mark.skipif(any(one.path is None for one in PACKAGED.values()), reason="crosshash[small]")

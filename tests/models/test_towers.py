@@ -13,7 +13,8 @@ from crosshash.errors import CrosshashError
 from crosshash.models.encoders.clip import build_clip
 from crosshash.models.encoders.clip_settings import clip_config
 from crosshash.models.encoders.pixels import image_reader
-from crosshash.models.towers import TowerSpec, build_towers, image_spec, text_spec, with_fresh_weights
+from crosshash.models.tower_specs import TowerSpec, image_spec, text_spec, with_fresh_weights
+from crosshash.models.towers import build_towers
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ["a", "red", "circle"]

@@ -16,7 +16,8 @@ from crosshash.artifacts import read_json
 from crosshash.centers.center_book import write_centers
 from crosshash.centers.transform import write_transform
 from crosshash.inference.model_folder import ModelCard, build_method, card_of, save_model
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.pairs.table import Pair, write_pairs
 from crosshash.search import Searcher
 from stages import encode, index, infer

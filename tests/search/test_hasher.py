@@ -16,7 +16,8 @@ from crosshash.codes.hamming import distances as hamming
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.inference.model_folder import ModelCard, build_method, save_model
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.search import Hasher, load
 from tests.search.conftest import run_again
 from tests.stages.vector_set import BITS, SHORT, WORDS, book, write_set

@@ -20,7 +20,8 @@ from crosshash.codes.hashcodes import pack, unpack
 from crosshash.codes.quantiser import Codebook
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import ModelCard, build_method, load_model, save_model
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.retrieval.codefiles.codeset import check_fit, read_code_set
 from stages import encode, infer
 from tests.stages.vector_set import (

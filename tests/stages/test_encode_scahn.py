@@ -18,7 +18,8 @@ from crosshash.codes.bit_index import MEASURES, BitIndex, read_bit_index, write_
 from crosshash.codes.hashcodes import unpack
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import ModelCard, build_method, save_model
-from crosshash.models.towers import TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.search import load
 from stages import encode, infer
 from tests.stages.vector_set import BITS, WORDS, make_items, write_plans, write_set

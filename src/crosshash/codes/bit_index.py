@@ -79,6 +79,18 @@ def read_bit_index(folder: Path) -> BitIndex | None:
     return BitIndex(index, arrays, choice["significance"], choice["validation"])
 
 
+def read_kept_bits(folder: Path, trained_bits: int) -> Index:
+    """Read which bits of a code of so many are delivered.
+
+    Raises:
+        CrosshashError: as `read_bit_index`, or the codes were cut from those of another model.
+    """
+    chosen = read_bit_index(folder)
+    if chosen is None or chosen.trained_bits != trained_bits:
+        raise CrosshashError(f"{folder}: codes of another model. Run `dvc repro encode`.")
+    return chosen.index
+
+
 def _chooses(index: NDArray[np.generic], shape: tuple[int, ...]) -> bool:
     """Say whether the index names different bits of a code of this length."""
     if len(shape) != 1 or index.dtype != np.int64 or index.ndim != 1 or not len(index):

@@ -35,6 +35,7 @@ def resolve(params: CommonParams) -> dict[str, Plan]:
     _check_paths(params)
     check_networks(params.model)
     _check_split(params)
+    params.train.check_schedule()
     params = follow_protocol(params)
     place = _place(params)
     train_bits = params.method_section.trained_bits(params.bits)
@@ -133,10 +134,6 @@ def _transform(params: CommonParams) -> TransformPlan:
 
 def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> TrainPlan:
     train = params.train.model_dump()
-    if params.train.schedule == "exponential" and not params.train.lr_end:
-        raise CrosshashError(
-            "params.yaml: train.schedule: exponential needs a train.lr_end above 0, such as 3.16e-5."
-        )
     if not params.method_section.supervised:
         train["select"] = "last"  # the best epoch would be chosen by labels
     layers = 4 if params.method_section.four_levels else 1

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from crosshash.config.section import Count, NonNegative, Positive, Real, Section
+from crosshash.errors import CrosshashError
 
 Share = Count | Annotated[Real, Field(gt=0, lt=1)]
 Fraction = Annotated[Real, Field(ge=0, lt=1)]
@@ -93,6 +94,17 @@ class TrainSection(Section):
     caption: Literal["random", "first"]
     select: Literal["best", "last"]
     memory_mb: Positive
+
+    def check_schedule(self) -> None:
+        """Refuse a rate that falls exponentially to nothing.
+
+        Raises:
+            CrosshashError: it has no end to fall to.
+        """
+        if self.schedule == "exponential" and not self.lr_end:
+            raise CrosshashError(
+                "params.yaml: train.schedule: exponential needs a train.lr_end above 0, such as 3.16e-5."
+            )
 
 
 class InferSection(Section):

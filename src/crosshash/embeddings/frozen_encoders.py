@@ -21,7 +21,8 @@ from crosshash.artifacts import atomic_path, read_json, write_json
 from crosshash.checksums import digest_of
 from crosshash.codes.real_codes import to_half
 from crosshash.errors import CrosshashError
-from crosshash.models.towers import Tower, TowerSpec, build_each
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import Tower, build_each
 from crosshash.models.weights.tensors import read_stored, write_tensors
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 

@@ -19,7 +19,8 @@ from crosshash.config.plans.base import Settings
 from crosshash.embeddings.frozen_encoders import FrozenEncoder, load_encoders
 from crosshash.errors import CrosshashError
 from crosshash.models.method import Method
-from crosshash.models.towers import Tower, TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import Tower, build_towers
 from crosshash.models.weights.tensors import Tensors, read_stored, write_tensors
 from crosshash.protocols import BitScalable, Prepare, Quantising, TrainingInputs
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality

@@ -1,75 +1,22 @@
-"""The two networks of a model, chosen by name or by the kind of the data, rebuilt from their description."""
+"""The two networks of a model, built from their description."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from crosshash.config.encoders.hf_folder import is_hf
-from crosshash.config.networks import IMAGES_ALONE, brings_weights, for_image_alone
-from crosshash.errors import CrosshashError
+from crosshash.config.networks import brings_weights
 from crosshash.models.encoders.levels import Encoder, Widths
 from crosshash.models.encoders.multiscale import MultiscaleBag
-from crosshash.models.encoders.pixels import Resize, image_reader
+from crosshash.models.encoders.pixels import image_reader
 from crosshash.models.encoders.vectors import VectorEncoder, bag_reader, vector_reader
+from crosshash.models.tower_specs import MULTISCALE, TowerSpec
 from crosshash.protocols import Prepare
 from crosshash.retrieval.codefiles.codeset import Modality
 
 if TYPE_CHECKING:
     from crosshash.models.encoders.clip import ClipTowers
-
-CONFIGS = Path("configs")
-OFFLINE = "tiny-rn"
-MULTISCALE = "bow-multiscale"
-CAPTIONS = f"bow, {MULTISCALE}, small/minilm, hf/<folder or name> or an open_clip model"
-PICTURES = "an open_clip model, timm/<network>, torchvision/alexnet or small/efficientnet-lite0"
-
-
-@dataclass(frozen=True)
-class TowerSpec:
-    """All that is needed to build one network again, without weights: what `model.json` keeps.
-
-    kind: `clip` (config of open_clip), `image` (images alone; config: size, mean, deviation), `mlp` (vectors
-    of `dim` numbers), `bow` (a vocabulary) or `hf` (config: transformers' own, tokenizer, pooling). layers:
-    hidden layers of `mlp` and `bow`.
-    """
-
-    kind: Literal["clip", "image", "mlp", "bow", "hf"]
-    name: str
-    hidden: int = 0
-    dim: int = 0
-    config: dict[str, Any] | None = None
-    resize: Resize = "squash"
-    vocabulary: tuple[str, ...] = ()
-    layers: int = 1
-    over: TowerSpec | None = None
-
-    @classmethod
-    def of_json(cls, raw: dict[str, Any]) -> TowerSpec:
-        """Take plain values.
-
-        Raises:
-            KeyError, TypeError: they were written by another version.
-        """
-        over = raw.get("over")
-        return cls(
-            **{
-                **raw,
-                "vocabulary": tuple(raw["vocabulary"]),
-                "over": None if over is None else cls.of_json(over),
-            }
-        )
-
-    @property
-    def reads_vectors(self) -> bool:
-        """Whether raw values are vectors, not pictures or captions."""
-        return self.kind == "mlp" and self.over is None
-
-    def as_json(self) -> dict[str, Any]:
-        """Give plain values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -92,76 +39,6 @@ class Tower:
             CrosshashError: the network has no four depths to show.
         """
         return self.network.level_dims
-
-
-def image_spec(
-    name: str, kind: str, dim: int | None, hidden: int, pretrained: str | None, layers: int = 1
-) -> TowerSpec:
-    """Settle the image network for data of a kind (`jpeg` or `vector`).
-
-    Raises:
-        CrosshashError: a network for pictures on vectors, or the other way round, or no images at all.
-    """
-    if kind == "none":
-        raise CrosshashError(
-            "this data set has no pictures: it was converted from label and tag files alone. Hash centres "
-            "and the transform work, training needs images. Put them, or vectors of them, beside these files "
-            "in the folder of download.local or mat_triple.path in params.yaml, by a name that its "
-            "page in docs lists."
-        )
-    settled = {"jpeg": OFFLINE, "vector": "mlp"}[kind] if name == "auto" else name
-    _check_kind("model.image", settled, kind, f"pictures: use auto, {PICTURES}")
-    if settled == "mlp":
-        return TowerSpec("mlp", settled, hidden, dim or 0, layers=layers)
-    return _image_only_spec(settled, pretrained) if image_only(settled) else _clip_spec(settled, pretrained)
-
-
-def text_spec(
-    name: str,
-    kind: str,
-    image_kind: str,
-    dim: int | None,
-    vocabulary: list[str],
-    hidden: int,
-    pretrained: str | None,
-    layers: int = 1,
-    pooling: str = "auto",
-) -> TowerSpec:
-    """Settle the text network: vectors take `mlp`, captions `bow` beside image vectors, else open_clip's.
-
-    Raises:
-        CrosshashError: a network for captions on vectors, or the other way round, or an empty vocabulary.
-    """
-    auto = "mlp" if kind == "vector" else "bow" if image_kind == "vector" else OFFLINE
-    settled = auto if name == "auto" else name
-    _check_kind("model.text", settled, kind, f"captions: use auto, {CAPTIONS}")
-    if settled == "mlp":
-        return TowerSpec("mlp", settled, hidden, dim or 0, layers=layers)
-    if settled in ("bow", MULTISCALE):
-        if not vocabulary:
-            raise CrosshashError(
-                f"params.yaml: model.text: {settled}: the training captions hold no word. "
-                "Use an open_clip model."
-            )
-        return TowerSpec("bow", settled, hidden, vocabulary=tuple(vocabulary), layers=layers)
-    if image_only(settled):
-        raise CrosshashError(
-            f"params.yaml: model.text: '{settled}' reads pictures, not captions: use auto, {CAPTIONS}."
-        )
-    return _hf_spec(settled, pooling) if is_hf(settled) else _clip_spec(settled, pretrained)
-
-
-def image_only(name: str) -> bool:
-    """Tell whether a network is one for images alone, so that published weights leave the text's fresh."""
-    return name.startswith(IMAGES_ALONE)
-
-
-def with_fresh_weights(image: TowerSpec, text: TowerSpec, pretrained: str | None) -> tuple[bool, bool]:
-    """Tell which of the two networks, image and text, `build_towers` leaves at random weights."""
-    image_given = brings_weights(image.name) or pretrained is not None
-    for_text = pretrained is not None and not for_image_alone(image.name, text.name) and text.kind == "clip"
-    text_given = brings_weights(text.name) or for_text
-    return not image_given or image.kind == "mlp", not text_given or text.kind == "mlp"
 
 
 def build_towers(
@@ -204,39 +81,6 @@ def build_each(
     return found
 
 
-def over_frozen(spec: TowerSpec, dim: int, hidden: int, layers: int) -> TowerSpec:
-    """Describe the network that reads what a frozen one gives, vectors of `dim` numbers."""
-    return TowerSpec("mlp", spec.name, hidden, dim, layers=layers, over=spec)
-
-
-def _check_kind(key: str, name: str, kind: str, otherwise: str) -> None:
-    """Refuse `mlp` on other data than vectors, and another network on vectors.
-
-    otherwise: what the data set has where it has no vectors, in words.
-    """
-    if (name == "mlp") != (kind == "vector"):
-        held = "vectors: use mlp or auto" if kind == "vector" else otherwise
-        raise CrosshashError(f"params.yaml: {key}: '{name}' cannot be used, for this data set has {held}.")
-
-
-def _clip_spec(name: str, pretrained: str | None) -> TowerSpec:
-    from crosshash.models.encoders.clip_settings import clip_config, resize_of, with_preprocess
-    from crosshash.models.weights.clip_weights import with_activation
-
-    pretrained = None if brings_weights(name) else pretrained
-    config = with_activation(with_preprocess(clip_config(name, CONFIGS), name, pretrained), name, pretrained)
-    return TowerSpec("clip", name, config=config, resize=resize_of(config))
-
-
-def _image_only_spec(name: str, pretrained: str | None) -> TowerSpec:
-    from crosshash.models.encoders.image_networks import image_config
-
-    config = image_config(name, pretrained)
-    return TowerSpec(
-        "image", name, config=config, resize="crop" if pretrained or brings_weights(name) else "squash"
-    )
-
-
 def _image_only_tower(spec: TowerSpec, pretrained: str | None, empty: bool) -> Tower:
     from crosshash.models.encoders.image_networks import build_image_network, load_image_weights
 
@@ -246,12 +90,6 @@ def _image_only_tower(spec: TowerSpec, pretrained: str | None, empty: bool) -> T
         load_image_weights(network, spec.name, pretrained)
     read = image_reader(config["image_size"], spec.resize, share=config.get("share", 1.0))
     return Tower(network, network.dim, read)
-
-
-def _hf_spec(name: str, pooling: str) -> TowerSpec:
-    from crosshash.models.weights.hf_files import hf_config
-
-    return TowerSpec("hf", name, config=hf_config(name, pooling))
 
 
 def _hf_tower(spec: TowerSpec, empty: bool) -> Tower:

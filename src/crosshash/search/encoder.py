@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from crosshash.centers.transform import read_transform
-from crosshash.codes.bit_index import Index, read_bit_index
+from crosshash.codes.bit_index import Index, read_kept_bits
 from crosshash.codes.encoder_digest import describe_encoder
 from crosshash.codes.hashcodes import pack
 from crosshash.codes.real_codes import query_levels
@@ -25,7 +25,7 @@ from crosshash.inference.encoding import Encoder as Network
 from crosshash.inference.encoding import soft_codes
 from crosshash.inference.model_folder import Model, digest_on_disk, load_model
 from crosshash.inference.packing import delivered
-from crosshash.models.towers import TowerSpec
+from crosshash.models.tower_specs import TowerSpec
 from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
 from crosshash.retrieval.codefiles.codeset import Modality
@@ -88,7 +88,11 @@ class Encoder:
     def is_on_disk(self) -> bool:
         """Say whether the folder still holds what was loaded from it."""
         try:
-            kept = None if self.kept is None else _kept_bits(self.artifacts / "codes", self.model)
+            kept = (
+                None
+                if self.kept is None
+                else read_kept_bits(self.artifacts / "codes", self.model.card.train_bits)
+            )
             matrix = read_transform(self.artifacts / "transform.npz")
             found = describe_encoder(digest_on_disk(self.artifacts / "model"), matrix, kept, self.bits)
         except CrosshashError:
@@ -231,21 +235,13 @@ def load_encoder(project: Path, device: str = "cpu") -> Encoder:
     model = load_model(artifacts / "model", artifacts / "encoders")
     for network in (model.method, *(encoder.tower.network for encoder in model.frozen.values())):
         network.to(device)
-    kept = _kept_bits(artifacts / "codes", model) if isinstance(model.method, BitScalable) else None
+    kept = (
+        read_kept_bits(artifacts / "codes", model.card.train_bits)
+        if isinstance(model.method, BitScalable)
+        else None
+    )
     matrix = read_transform(artifacts / "transform.npz")
     return Encoder(model, artifacts, matrix, kept, _max_side(project / "plan"), torch.device(device))
-
-
-def _kept_bits(codes: Path, model: Model) -> Index:
-    """Read which bits are delivered.
-
-    Raises:
-        CrosshashError: the codes were cut from those of another model.
-    """
-    chosen = read_bit_index(codes)
-    if chosen is None or chosen.trained_bits != model.card.train_bits:
-        raise CrosshashError(f"{codes}: codes of another model. Run `dvc repro encode`.")
-    return chosen.index
 
 
 def _max_side(plans: Path) -> int:

@@ -12,7 +12,7 @@ from crosshash.config.networks import for_image_alone
 from crosshash.config.plans.train import TrainPlan
 from crosshash.embeddings.frozen_encoders import EncodersCard
 from crosshash.errors import CrosshashError
-from crosshash.models.towers import TowerSpec, image_spec, over_frozen, text_spec
+from crosshash.models.tower_specs import TowerSpec, image_spec, over_frozen, text_spec
 from crosshash.pairs.info import DatasetInfo
 from crosshash.pairs.table import PARTS
 from crosshash.protocols import TrainingInputs

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import evenly
-from crosshash.models.towers import Tower, TowerSpec, build_towers, text_spec, with_fresh_weights
+from crosshash.models.tower_specs import TowerSpec, text_spec, with_fresh_weights
+from crosshash.models.towers import Tower, build_towers
 from tests.models.hf_folders import CAPTIONS, modules, network, save, tokenizer
 
 IMAGE = TowerSpec("mlp", "mlp", 4, 3)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.image_networks import build_image_network, image_config, load_image_weights
-from crosshash.models.towers import Tower, TowerSpec, build_towers, image_spec, text_spec
+from crosshash.models.tower_specs import TowerSpec, image_spec, text_spec
+from crosshash.models.towers import Tower, build_towers
 from crosshash.models.weights.tensors import write_tensors
 from tests.models.built_encoders import BAG
 

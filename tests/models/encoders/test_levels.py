@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import evenly, tapped, token_mean
-from crosshash.models.towers import Tower, TowerSpec, build_towers
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import Tower, build_towers
 from tests.models.built_encoders import ALL, BAG, build, clip, inputs, timm
 
 

@@ -13,7 +13,8 @@ import torch
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.clip import _whole
 from crosshash.models.encoders.clip_settings import clip_config
-from crosshash.models.towers import Tower, build_towers, image_spec
+from crosshash.models.tower_specs import image_spec
+from crosshash.models.towers import Tower, build_towers
 from crosshash.models.weights.clip_layouts import in_open_clip_names
 from crosshash.models.weights.tensors import read_tensors, write_tensors
 from tests.models.clip_folders import MOBILECLIP2, OPENAI, SIGLIP2, TEXT, VIT, whole

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.clip_settings import clip_config, open_clip
-from crosshash.models.towers import build_towers, image_spec
+from crosshash.models.tower_specs import image_spec
+from crosshash.models.towers import build_towers
 from crosshash.models.weights.clip_weights import OPENAI_EXTRAS, convert_openai, with_activation
 from crosshash.models.weights.tensors import read_note, read_tensors, write_tensors
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import ModelCard, build_method, load_model, save_model
-from crosshash.models.towers import TowerSpec, build_towers, text_spec
+from crosshash.models.tower_specs import TowerSpec, text_spec
+from crosshash.models.towers import build_towers
 from crosshash.models.weights.tensors import read_tensors, write_tensors
 from tests.models.hf_folders import modules, network, save, transformers
 
