@@ -6,6 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError
 from crosshash.shards.checked_images import FORMATS, BadImageError, prepare_bytes, prepare_picture
 
@@ -14,10 +16,23 @@ Picture = str | Path | bytes | Image.Image
 
 MAX_PIXELS = 50_000_000
 """Pixels of a picture that is opened, at most: decoded they take 150 MB."""
+MAX_SIDE = 512
+"""To which pictures are shrunk where no plan says otherwise."""
 
 
 class BadPicture(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
     """What was given as a picture is none, or one that is not opened; its text says why."""
+
+
+def longest_side(plans: Path) -> int:
+    """Give the side to which the pictures of a run were shrunk, as its plans tell.
+
+    Raises:
+        CrosshashError: the plan is damaged, or of another version.
+    """
+    if not (plans / "convert.yaml").is_file():
+        return MAX_SIDE
+    return read_plan("convert", ConvertPlan, plans).max_side
 
 
 def clean_picture(picture: Picture, max_side: int) -> bytes:

@@ -18,8 +18,6 @@ from crosshash.codes.encoder_digest import describe_encoder
 from crosshash.codes.hashcodes import pack
 from crosshash.codes.real_codes import query_levels
 from crosshash.codes.vector_code import VectorCode
-from crosshash.config.plans.base import read_plan
-from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.encoding import Encoder as Network
 from crosshash.inference.encoding import soft_codes
@@ -29,12 +27,11 @@ from crosshash.models.tower_specs import TowerSpec
 from crosshash.pairs.vocabulary import folded
 from crosshash.protocols import BitScalable, Prepare, Quantising
 from crosshash.retrieval.codefiles.codeset import Modality
-from crosshash.search.decoding import Picture, clean_picture
+from crosshash.search.decoding import Picture, clean_picture, longest_side
 from crosshash.search.words import knows_any, unknown_words
 from crosshash.workers.threads import in_threads
 
 BATCH = 256
-MAX_SIDE = 512  # to which pictures are shrunk where no plan says otherwise
 
 Vectors = NDArray[np.floating]
 
@@ -241,13 +238,7 @@ def load_encoder(project: Path, device: str = "cpu") -> Encoder:
         else None
     )
     matrix = read_transform(artifacts / "transform.npz")
-    return Encoder(model, artifacts, matrix, kept, _max_side(project / "plan"), torch.device(device))
-
-
-def _max_side(plans: Path) -> int:
-    if not (plans / "convert.yaml").is_file():
-        return MAX_SIDE
-    return read_plan("convert", ConvertPlan, plans).max_side
+    return Encoder(model, artifacts, matrix, kept, longest_side(project / "plan"), torch.device(device))
 
 
 def _check_some(given: Sequence[object] | Vectors) -> None:
