@@ -32,6 +32,8 @@ from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.index import IndexPlan
 from crosshash.datasets import scenes
+from crosshash.embeddings.frozen_encoders import load_encoders, read_card, save_encoders
+from crosshash.embeddings.vectors import Block, read_embeddings, write_embeddings
 from crosshash.errors import CrosshashError
 from crosshash.experiments.files import read_metrics, read_scores
 from crosshash.experiments.revisions import Folder
@@ -55,6 +57,7 @@ from crosshash.training.checkpoint import Progress, load_checkpoint, save_checkp
 from crosshash.training.inputs import read_vocabulary
 from stages import convert
 from tests.datasets.folders import write_folder
+from tests.embeddings.cases import encoders
 from tests.index.codes import clustered
 from tests.pairs.pair_rows import read_pairs
 
@@ -116,6 +119,10 @@ def collection(_: Path) -> object:
     return hits, searcher.index.items.table, searcher.index.statistics, searcher.picture("0.jpg")
 
 
+def frozen(path: Path) -> object:
+    return load_encoders(path.parent, Path("own/digest").read_text())
+
+
 def receipt(path: Path) -> object:
     return read_receipt(path.parent, "a.zip")
 
@@ -149,6 +156,11 @@ READERS: list[tuple[str, Callable[[Path], object]]] = [
     ("artifacts/transform_statistics.json", results),
     ("artifacts/model/model.json", lambda path: load_model(path.parent)),
     ("artifacts/model/model.safetensors", lambda path: load_model(path.parent)),
+    ("own/encoders/encoders.json", frozen),
+    ("own/encoders/text.safetensors", frozen),
+    ("own/embeddings/embeddings.json", lambda path: read_embeddings(path.parent)),
+    ("own/embeddings/image.npy", lambda path: read_embeddings(path.parent)),
+    ("own/embeddings/items.npz", lambda path: read_embeddings(path.parent)),
     ("artifacts/codes/query.npz", read_code_set),
     ("artifacts/codes/targets.npz", read_npz),
     ("artifacts/codes/encoder.json", read_json),
@@ -190,6 +202,10 @@ def every_kind(trained: Path, folder: Path) -> Iterator[None]:
         write_receipt(folder / "own", "a.zip", Receipt("here", 7, "ab", (RawFile("a.txt", 7, "cd"),)))
         state = {"weight": torch.arange(500.0), "bias": torch.ones(3)}
         best = {"weight": torch.zeros(9)}
+        blocks = [Block("train", np.arange(3), {"image": np.ones((3, 200), np.float16)})]
+        write_embeddings(folder / "own/embeddings", np.arange(4), blocks)
+        save_encoders(folder / "own/encoders", encoders())  # type: ignore[arg-type]
+        (folder / "own/digest").write_text(read_card(folder / "own/encoders").digest)
         save_checkpoint(folder / "own", state, best, [], Progress(2, ({"loss": 0.3},), 2, 0.5))
         yield
 

@@ -75,6 +75,8 @@ def quantising(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) 
     method.codebook.normal_()
     method.known.random_(0, 8)
     save_model(project / "artifacts" / "model", card, method.state_dict())
+    for name in ("encoders", "embeddings"):
+        (project / "artifacts" / name).symlink_to(trained_project / "artifacts" / name)
     (project / "artifacts" / "centers").mkdir()
     write_centers(project / "artifacts" / "centers" / "short.npz", None)
     write_transform(project / "artifacts" / "transform.npz", None)
