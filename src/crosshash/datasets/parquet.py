@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from crosshash.datasets.containers.named_files import named_files
+from crosshash.datasets.containers.parquet_columns import read_schema, type_of
+from crosshash.datasets.containers.parquet_items import ParquetItems
 from crosshash.datasets.readers.given_folder import given_folder
-from crosshash.datasets.readers.named_files import named_files
-from crosshash.datasets.readers.parquet_columns import read_schema, type_of
-from crosshash.datasets.readers.parquet_items import ParquetItems
 from crosshash.datasets.readers.unread import unread_files
 from crosshash.errors import CrosshashError
 from crosshash.formats.picture_column import PictureColumn

@@ -8,8 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from crosshash.datasets.readers.loose_values import in_order, labels_of, texts_of
-from crosshash.datasets.readers.parquet_columns import class_names, parts_of, read_schema, type_of, value_at
+from crosshash.datasets.containers.loose_values import in_order, labels_of, texts_of
+from crosshash.datasets.containers.parquet_columns import (
+    class_names,
+    parts_of,
+    read_schema,
+    type_of,
+    value_at,
+)
 from crosshash.errors import CrosshashError
 from crosshash.formats.picture_column import column_batches, parquet_named
 from crosshash.formats.spelling import composed
