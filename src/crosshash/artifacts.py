@@ -141,9 +141,10 @@ def write_json(path: Path, value: object, durable: bool = False) -> None:
     """Write JSON atomically: two-space indent, NaN refused, final newline; an object gets its checksum."""
     if isinstance(value, dict):
         value = value | {CHECKSUM: [BLANK]}
-    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
     with atomic_path(path, durable) as temporary:
-        temporary.write_text(f"{text}\n", encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:  # piece by piece: a split names every item
+            json.dump(value, file, indent=2, allow_nan=False, ensure_ascii=False)
+            file.write("\n")
         if isinstance(value, dict):
             seal(temporary)
 

@@ -154,6 +154,15 @@ def test_a_cut_file(tmp_path: Path, size: int) -> None:
         read(tmp_path)
 
 
+def test_a_damaged_header(tmp_path: Path) -> None:
+    """numpy 2 raises an error of the module tokenize where a bracket of the header is not closed."""
+    write_part(tmp_path, 0, 2)
+    path = tmp_path / "img_emb/img_emb_0.npy"
+    path.write_bytes(path.read_bytes().replace(b"(2, 3)", b"(2, 3 "))
+    with pytest.raises(CrosshashError, match=r"img_emb_0\.npy: cannot be read as \.npy .*cut or damaged"):
+        read(tmp_path)
+
+
 def test_parts_that_are_not_there(tmp_path: Path) -> None:
     for part in range(3):
         write_part(tmp_path, part, 2)

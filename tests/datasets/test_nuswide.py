@@ -191,6 +191,16 @@ def cut(name: str) -> Spoil:
     )
 
 
+def exchanged(name: str) -> Spoil:
+    """Put the second line first, as in a list of the images that is in another order."""
+
+    def spoil(folder: Path) -> None:
+        first, second, *others = (folder / name).read_bytes().splitlines(keepends=True)
+        (folder / name).write_bytes(b"".join([second, first, *others]))
+
+    return spoil
+
+
 def emptied(name: str) -> Spoil:
     return lambda folder: (folder / name).write_bytes(b"")
 
@@ -220,6 +230,9 @@ ZEROS = b"0\t" * 19
         ("common", set_line(COMMON, 3, ZEROS + b"10"), "line 3: has values other than 0 and 1"),
         ("common", emptied(WORD_LIST), r"TagList1k\.txt: is empty"),
         ("common", set_line(WORD_LIST, 2, b"nature"), r"TagList1k\.txt: 1 .*\n.*'nature' stands twice\nTake"),
+        ("common", set_line(ALL, 3, b"7 caf\xe9"), r"Tags\.txt: 1 .*\n.*line 3: photo 7, but image 3 is sea"),
+        ("common", exchanged(LIST), r"Tags\.txt: 2 line.*\n.*line 1: photo \d+, but image 1.*\n.*line 2"),
+        ("common", cut(ALL), r"All_Tags\.txt: 119 lines for 120 images"),
         ("all", set_line(ALL, 3, b"7 sky"), r"Tags\.txt: 1 .*\n.*line 3: photo 7, but image 3 is sea-horse/"),
         ("all", set_line(ALL, 3, b"7 caf\xe9"), r"Tags\.txt: line 3, byte 6 \(0xe9\) is not UTF-8.*iconv"),
         ("all", cut(ALL), r"All_Tags\.txt: 119 lines for 120 images"),

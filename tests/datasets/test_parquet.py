@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -150,9 +151,7 @@ def test_names_of_pictures_alone(tmp_path: Path) -> None:
         encoded(1),
     ]
     write(tmp_path / "none/a.parquet", {"caption": caption}, images=images[:2] + images[:1])
-    with pytest.raises(
-        CrosshashError, match=r"a\.parquet: 'image\.bytes' is empty in every row: .*embed_table"
-    ):
+    with pytest.raises(CrosshashError, match=r"the first 3 rows of 'image' hold no bytes, .*embed_table"):
         read(tmp_path / "none")
 
 
@@ -252,3 +251,16 @@ def test_through_convert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert item.image == encoded(int(name))
         assert item.captions == (f"text {name}",)
         assert item.labels == (NAMES[int(name) % 2],)
+
+
+def test_texts_that_are_not_utf8(tmp_path: Path) -> None:
+    """Arrow reads them as they are; they fail when they are taken out, names of pictures as well."""
+    offsets, data = pa.py_buffer(np.array([0, 4], np.int32)), pa.py_buffer(b"caf\xe9")
+    wrong = pa.StringArray.from_buffers(1, offsets, data)
+    write(tmp_path / "a.parquet", {"caption": wrong})
+    with pytest.raises(CrosshashError, match=r"a\.parquet: cannot be read as parquet \('utf-8' codec"):
+        read(tmp_path)
+    named = pa.StructArray.from_arrays([pa.array([encoded(0)]), wrong], ["bytes", "path"])
+    pq.write_table(pa.table({"image": named}), tmp_path / "a.parquet")
+    with pytest.raises(CrosshashError, match=r"a\.parquet: cannot be read as parquet \('utf-8' codec"):
+        read(tmp_path, caption=None)

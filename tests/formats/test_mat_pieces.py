@@ -57,3 +57,13 @@ def test_more_cells_than_are_packed_at_once(tmp_path: Path) -> None:
     write_variable(tmp_path / "caption.mat", "caption", char_cells(cells))
     found = scipy.io.loadmat(tmp_path / "caption.mat")["caption"]
     assert [cell[0] for cell in found[0]] == [cell[0] for cell in cells]
+
+
+@pytest.mark.parametrize(("letters", "rows"), [(1, 1), (21, 2), (14, 100)])
+def test_many_texts_are_laid_out_in_parts(monkeypatch: pytest.MonkeyPatch, letters: int, rows: int) -> None:
+    """7 texts: 1, 3 or 2 letters of each at a time, taken from 1, 2 or all of them together."""
+    texts = ["", "a", "\u00e9clair", "\U0001f600 grin", "x" * 20, "seven", "last one"]
+    usual = b"".join(char_matrix(texts).pieces)
+    monkeypatch.setattr("crosshash.formats.mat_pieces.LETTERS", letters)
+    monkeypatch.setattr("crosshash.formats.mat_pieces.ROWS", rows)
+    assert b"".join(char_matrix(texts).pieces) == usual

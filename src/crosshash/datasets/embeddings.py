@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crosshash.datasets.containers.parquet_items import ParquetItems
 from crosshash.datasets.readers.given_folder import given_folder
-from crosshash.datasets.readers.parquet_items import ParquetItems
 from crosshash.datasets.readers.unread import unread_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.vector_rows import VectorRows

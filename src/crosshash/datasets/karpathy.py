@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from crosshash.datasets.containers.loose_values import texts_of
+from crosshash.datasets.containers.named_files import named_files
 from crosshash.datasets.readers.given_folder import given_folder
-from crosshash.datasets.readers.loose_values import texts_of
-from crosshash.datasets.readers.named_files import named_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.image_names import leads_out
 from crosshash.formats.json_lists import stream_lists

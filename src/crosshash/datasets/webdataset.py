@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crosshash.datasets.containers.loose_values import in_order, labels_of, texts_of
+from crosshash.datasets.containers.named_files import named_files
+from crosshash.datasets.containers.tar_samples import Sample, read_samples
 from crosshash.datasets.readers.given_folder import given_folder
-from crosshash.datasets.readers.loose_values import in_order, labels_of, texts_of
-from crosshash.datasets.readers.named_files import named_files
-from crosshash.datasets.readers.tar_samples import Sample, read_samples
 from crosshash.datasets.readers.unread import unread_files
 from crosshash.errors import CrosshashError
 from crosshash.formats.pieces import Piece, Pieces

@@ -19,7 +19,9 @@ from crosshash.checksums import BLANK, seal
 
 LARGEST = 2**31 - 1  # bytes of a variable of this version; readers count them in 32 bits
 HEADER = f"MATLAB 5.0 MAT-file, {BLANK}".encode().ljust(116) + bytes(8) + b"\0\1IM"
-COLUMNS = 16  # letters of every text laid out at a time
+COLUMNS = 16  # letters of every text laid out at a time, at most
+LETTERS = 1 << 22  # of all texts together
+ROWS = 1 << 16  # texts laid out at a time
 LEVEL = 3  # of zlib; in 2.5 times the time its usual 6 makes captions an eighth smaller
 CELLS = 256  # cells packed at a time
 HEAD = struct.Struct("<8I2i")
@@ -102,10 +104,15 @@ def _element_size(size: int) -> int:
 
 def _columns(texts: Sequence[str], width: int) -> Iterator[bytes]:
     """Yield the first letters of all texts, then the second ones, as MATLAB keeps a matrix."""
-    for start in range(0, width, COLUMNS):
-        block = np.array([text[start : start + COLUMNS].ljust(COLUMNS) for text in texts], f"<U{COLUMNS}")
-        letters = block.view(np.uint32).reshape(len(texts), COLUMNS)
-        for column in range(min(COLUMNS, width - start)):
+    wide = max(1, min(COLUMNS, LETTERS // len(texts)))
+    block = np.empty(len(texts), f"<U{wide}")
+    for start in range(0, width, wide):
+        for row in range(0, len(texts), ROWS):
+            block[row : row + ROWS] = [
+                text[start : start + wide].ljust(wide) for text in texts[row : row + ROWS]
+            ]
+        letters = block.view(np.uint32).reshape(len(texts), wide)
+        for column in range(min(wide, width - start)):
             yield letters[:, column].tobytes().decode("utf-32-le").encode()
 
 

@@ -35,16 +35,9 @@ class PictureColumn:
         """
         for path in self.files:
             for batch in column_batches(path, [self.column], size):
-                column = batch.column(0)
-                names = [None] * len(column)
-                if pa.types.is_struct(column.type):
-                    if column.type.get_field_index("path") >= 0:
-                        names = _field(column, "path").to_pylist()
-                    column = _field(column, "bytes")
-                yield [
-                    _missing(name) if data is None else data
-                    for data, name in zip(column.to_pylist(), names, strict=True)
-                ]
+                with parquet_named(path):  # names are decoded as they are taken
+                    pictures = _pictures(batch.column(0))
+                yield pictures
 
 
 def column_batches(path: Path, columns: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
@@ -68,6 +61,16 @@ def parquet_named(path: Path) -> Iterator[None]:
             f"{path}: cannot be read as parquet ({first}); it is missing, cut or damaged. Fetch or write it "
             "again."
         ) from None
+
+
+def _pictures(column: pa.Array) -> list[bytes | str]:
+    names = [None] * len(column)
+    if pa.types.is_struct(column.type):
+        if column.type.get_field_index("path") >= 0:
+            names = _field(column, "path").to_pylist()
+        column = _field(column, "bytes")
+    found = zip(column.to_pylist(), names, strict=True)
+    return [_missing(name) if data is None else data for data, name in found]
 
 
 def _field(column: pa.StructArray, name: str) -> pa.Array:

@@ -69,7 +69,7 @@ def _opened(path: Path) -> np.ndarray:
     """Map a file into memory, which takes none until it is read."""
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # damaged headers make numpy raise nearly anything, of tokenize too
         raise CrosshashError(
             f"{path}: cannot be read as .npy ({error}); it is cut or damaged. Fetch or write it again."
         ) from None

@@ -98,8 +98,7 @@ def write_tables(
     """
     _write_rows(folder, source, split, raw)
     write_split(folder, split)
-    by_id = {item.id: item for item in source.items}
-    train = [by_id[item] for item in split.train]
+    train = _training_items(source, split)
     labels = label_matrix([item.labels for item in train], source.classes)
     classes = np.array(source.classes, dtype=np.str_)
     write_npz(folder / "train_labels.npz", {"classes": classes, "labels": labels})
@@ -118,6 +117,11 @@ def _write_rows(folder: Path, source: RawItems, split: Split, raw: Path) -> None
     pairs = _pairs(source, split, raw)
     write_pairs(folder, pairs)
     write_mat_triple(folder, pairs, source.classes)
+
+
+def _training_items(source: RawItems, split: Split) -> list[RawItem]:
+    by_id = {item.id: item for item in source.items}
+    return [by_id[item] for item in split.train]
 
 
 def _pairs(source: RawItems, split: Split, raw: Path) -> list[Pair]:

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
 from crosshash.acquire.tree import first_there
-from crosshash.datasets.readers.nuswide_tags import all_captions, common_captions, read_words, refuse_lines
+from crosshash.datasets.readers.nuswide_tags import (
+    all_captions,
+    check_photos,
+    common_captions,
+    read_words,
+    refuse_lines,
+)
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.text_lines import byte_lines, text_lines
 from crosshash.pairs.source import RawFile, RawItem, RawItems
@@ -71,6 +77,7 @@ def read_nuswide(folder: Path, concepts: Sequence[str], tags: Tags) -> RawItems:
     kept: NDArray[np.bool_] = np.any(labels, axis=1)
     vocabulary = read_words(find_wanted(folder, TAG_LIST))
     if tags == "common":
+        check_photos(find_wanted(folder, ALL_TAGS), names)
         captions = common_captions(find_wanted(folder, COMMON_TAGS), vocabulary, kept)
     else:
         captions = all_captions(find_wanted(folder, ALL_TAGS), names, kept)

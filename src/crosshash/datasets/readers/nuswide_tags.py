@@ -65,12 +65,32 @@ def all_captions(path: Path, names: Sequence[str], kept: NDArray[np.bool_]) -> l
     lines = ((number, line) for number, line in enumerate(text_lines(path), 1) if line)
     for row, (number, line) in enumerate(lines):
         photo, *tags = line.split()
-        if row < len(names) and photo != names[row].rpartition("_")[2].removesuffix(".jpg"):
+        if row < len(names) and photo != _photo(names[row]):
             problems.append(f"line {number}: photo {photo}, but image {row + 1} is {names[row]}")
         elif row < len(names) and kept[row]:
             captions.append(_caption(tags))
     _refuse_tags(path, problems, row + 1, len(names))
     return captions
+
+
+def check_photos(path: Path, names: Sequence[str]) -> None:
+    """Compare the photo ids of All_Tags.txt with the images: the other files name none.
+
+    Raises:
+        CrosshashError: another number of lines, or another order than that of the images.
+    """
+    problems = []
+    row = -1
+    for row, (number, line) in enumerate(_filled(path)):
+        photo = line.split(None, 1)[0].decode(errors="replace")
+        if row < len(names) and photo != _photo(names[row]):
+            problems.append(f"line {number}: photo {photo}, but image {row + 1} is {names[row]}")
+    _refuse_tags(path, problems, row + 1, len(names))
+
+
+def _photo(name: str) -> str:
+    """Give the id of an image's photo."""
+    return name.rpartition("_")[2].removesuffix(".jpg")
 
 
 def _filled(path: Path) -> Iterator[tuple[int, bytes]]:

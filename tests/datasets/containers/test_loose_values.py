@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crosshash.datasets.readers.loose_values import in_order, labels_of, texts_of
+from crosshash.datasets.containers.loose_values import in_order, labels_of, texts_of
 
 NAMES = ("zebra", "ant", "cat; tame")
 

@@ -29,21 +29,6 @@ def read_schema(path: Path) -> tuple[pa.Schema, int]:
         return file.schema_arrow, file.metadata.num_rows
 
 
-def all_null(path: Path, name: str) -> bool:
-    """Say whether a column or field is null in every row, by what the file says of itself.
-
-    Raises:
-        CrosshashError: it is no parquet file.
-    """
-    with parquet_named(path), pq.ParquetFile(path) as file:
-        about = file.metadata
-        columns = [number for number in range(about.num_columns) if about.schema.column(number).path == name]
-        groups = [about.row_group(number) for number in range(about.num_row_groups)]
-        said = [group.column(column).statistics for group in groups for column in columns]
-    nulls = sum(one.null_count or 0 for one in said if one)
-    return bool(nulls and nulls == about.num_rows)
-
-
 def type_of(path: Path, schema: pa.Schema, key: str, name: str) -> pa.DataType:
     """Give the type of a column, or of a field `column.field` in it; key: the setting that names it.
 

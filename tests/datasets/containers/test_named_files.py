@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crosshash.datasets.readers.named_files import named_files
+from crosshash.datasets.containers.named_files import named_files
 from crosshash.errors import CrosshashError
 
 NAMES = (

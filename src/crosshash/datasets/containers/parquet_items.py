@@ -8,10 +8,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from crosshash.datasets.readers.loose_values import in_order, labels_of, texts_of
-from crosshash.datasets.readers.parquet_columns import class_names, parts_of, read_schema, type_of, value_at
+from crosshash.datasets.containers.loose_values import in_order, labels_of, texts_of
+from crosshash.datasets.containers.parquet_columns import (
+    class_names,
+    parts_of,
+    read_schema,
+    type_of,
+    value_at,
+)
 from crosshash.errors import CrosshashError
-from crosshash.formats.picture_column import column_batches
+from crosshash.formats.picture_column import column_batches, parquet_named
 from crosshash.formats.spelling import composed
 from crosshash.pairs.source import RawItem
 
@@ -43,8 +49,9 @@ class ParquetItems:
         labels = self.columns.get("labels")
         classes = class_names(schema, parts_of(schema, labels)) if labels is not None else ()
         self._names.update(dict.fromkeys(classes))
-        for row, values in enumerate(self._rows(path, schema, count)):
-            self.items.append(self._item(path, f"{place}/{row}", row, values, classes))
+        with parquet_named(path):  # texts are decoded as they are taken
+            for row, values in enumerate(self._rows(path, schema, count)):
+                self.items.append(self._item(path, f"{place}/{row}", row, values, classes))
         return count
 
     def classes(self) -> tuple[str, ...]:
