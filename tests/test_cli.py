@@ -97,7 +97,7 @@ def test_data_sets_with_wrong_settings_are_told_below_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CROSSHASH_RAW", str(tmp_path / "raw"))
-    (tmp_path / "params.yaml").write_text("custom: {path: none}\n")
+    (tmp_path / "params.yaml").write_text("custom: {path: none, layout: auto, follow_links: false}\n")
     done = run("data", "--project", tmp_path)
     assert done.exit_code == 0, done.output
     assert f"custom: params.yaml: custom.path: '{tmp_path / 'none'}' is not there." in done.stdout

@@ -70,8 +70,8 @@ def test_the_file_of_the_project_is_accepted(load: Load) -> None:
         ({"seed": -1}, "seed: must be greater than or equal to 0 (found -1)"),
         (
             {"method": "dcmh"},
-            "method: must be 'cca', 'dcmht', 'djsrh', 'hq', 'ridge', 'scahn', 'shared', 'twdh' or 'ucch' "
-            "(found 'dcmh'; did you mean dcmht?)",
+            "method: must be 'cca', 'dcmht', 'djsrh', 'hq', 'ridge', 'scahn', 'shared', 'twdh', 'ucch' or "
+            "'auto' (found 'dcmh'; did you mean dcmht?)",
         ),
         ({"dataset": "scene"}, "dataset: must be 'coco2017', 'custom', "),
         ({"dataset": "mirflickr"}, "dataset: must be "),
