@@ -12,7 +12,8 @@ import torch
 import yaml
 
 import crosshash
-from crosshash.models.encoders.clip import clip_config, open_clip
+from crosshash.models.encoders.clip import open_clip
+from crosshash.models.encoders.clip_settings import clip_config
 from tests.conftest import ROOT, STAGES, run_stages, small_project
 
 BITS = 16
