@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from crosshash.config.encoders.packaged import PACKAGED
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.encode import EncodePlan
 from crosshash.config.plans.train import TrainPlan
@@ -110,6 +111,17 @@ def test_what_random_weights_will_not_give_is_told_beforehand(
     for key in ("image", "text"):
         replace(f"  {key}: auto ", f"  {key}: ViT-B-32 ")
     replace("pretrained: null ", "pretrained: openai ")
+    main()
+    assert caplog.messages == []
+
+
+@pytest.mark.skipif(any(one.path is None for one in PACKAGED.values()), reason="crosshash[small]")
+def test_networks_that_bring_their_weights_are_not_called_random(caplog: pytest.LogCaptureFixture) -> None:
+    """Preset small leaves model.pretrained at null."""
+    replace("method: twdh ", "method: cca ")
+    replace("train: null ", "train: 120 ")
+    replace("  image: auto ", "  image: small/efficientnet-lite0 ")
+    replace("  text: auto ", "  text: small/minilm ")
     main()
     assert caplog.messages == []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crosshash.config.networks import brings_weights
+
 if TYPE_CHECKING:
     from crosshash.config.params import CommonParams
 
@@ -13,7 +15,8 @@ FEW_PICTURES = 500
 
 def warnings_of(params: CommonParams) -> list[str]:
     """Say what may be expected of the settings that nobody would want."""
-    if params.model.pretrained is not None or not _of_pictures(params):
+    named = params.model.pretrained is not None or brings_weights(params.model.image)
+    if named or not _of_pictures(params):
         return []
     found = []
     if params.method_section.frozen:
