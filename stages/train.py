@@ -198,7 +198,8 @@ def trained_state(method: TrainedMethod, fitted: Fitted) -> Tensors:
 def save(card: ModelCard, state: Tensors) -> None:
     """Write the model that is kept."""
     save_model(MODEL, replace(card, curves=folder_digest(CURVES / PLOTS)), state)
-    log.info("kept %s %d in %s", "penalty" if "penalty" in card.settings else "epoch", card.best_epoch, MODEL)
+    kept = f"penalty {card.settings['penalty']:g}" if "penalty" in card.settings else f"epoch {card.best_epoch}"
+    log.info("kept %s in %s", kept, MODEL)
 
 
 if __name__ == "__main__":

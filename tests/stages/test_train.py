@@ -193,8 +193,11 @@ def closed_form(**changes: object) -> None:
     } | changes)  # fmt: skip
 
 
-def test_a_closed_form_leaves_a_model_its_penalty_and_curves_over_the_penalties() -> None:
+def test_a_closed_form_leaves_a_model_its_penalty_and_curves_over_the_penalties(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     closed_form()
+    caplog.set_level("INFO")
     files = trained()
     curves = {Path(name).stem for name in files if name.endswith(".tsv")}
     assert curves == {"quantisation", "val_correlation", "val_i2t", "val_t2i"}
@@ -206,6 +209,7 @@ def test_a_closed_form_leaves_a_model_its_penalty_and_curves_over_the_penalties(
         "quantiser": "itq",
         "penalty": (0.01, 0.1, 0.3, 1, 3, 10, 30)[card.best_epoch - 1],
     }
+    assert f"kept penalty {card.settings['penalty']:g} in {train.MODEL}" in caplog.messages
     assert not Path("state").exists()
     assert trained() == files
 
