@@ -34,7 +34,8 @@ def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, .
     caption is none, labels are split at `;`, a repeated caption or label of an item counts once. Labels that
     look the same are one, and so are names of images, with slashes or backslashes. Columns other than image,
     caption and labels are ignored. captions_alone: the image cell may be empty where there is a caption,
-    which is then an item without id, and there need be no column of labels.
+    which is then an item without id. There need be no column of labels if there is none besides the other
+    two, which might hold labels under another name; under `captions_alone` whatever else there is.
 
     Raises:
         CrosshashError: the file is missing, empty, not UTF-8, lacks a column, or has rows that do not fit;
@@ -42,7 +43,8 @@ def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, .
     """
     rows = _rows(path)
     header = [name.strip() for name in next(rows, (1, []))[1]]
-    cells = _columns(path, header, COLUMNS[:2] if captions_alone else COLUMNS)
+    unlabelled = captions_alone or set(header) == set(COLUMNS[:2])
+    cells = _columns(path, header, COLUMNS[:2] if unlabelled else COLUMNS)
     gathered: dict[tuple[str, str], Gathered] = {}
     problems = []
     for number, row in rows:
