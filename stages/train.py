@@ -198,7 +198,9 @@ def trained_state(method: TrainedMethod, fitted: Fitted) -> Tensors:
 def save(card: ModelCard, state: Tensors) -> None:
     """Write the model that is kept."""
     save_model(MODEL, replace(card, curves=folder_digest(CURVES / PLOTS)), state)
-    kept = f"penalty {card.settings['penalty']:g}" if "penalty" in card.settings else f"epoch {card.best_epoch}"
+    kept = (
+        f"penalty {card.settings['penalty']:g}" if "penalty" in card.settings else f"epoch {card.best_epoch}"
+    )
     log.info("kept %s in %s", kept, MODEL)
 
 
