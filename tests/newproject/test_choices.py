@@ -50,11 +50,15 @@ def test_pictures_with_some_captions_and_no_label_take_the_closed_form() -> None
 @pytest.mark.parametrize(
     ("captions", "labels", "method", "bits", "batch"),
     [
+        (12, 0, "cca", 8, None),
         (20, 0, "cca", 8, None),
         (40, 0, "cca", 16, None),
         (999, 0, "cca", 16, None),
         (1_000, 499, "cca", 64, None),
         (1_000, 500, "twdh", None, None),
+        (12, 12, "twdh", None, 8),
+        (39, 39, "twdh", None, 8),
+        (40, 40, "twdh", None, 16),
         (149, 149, "twdh", None, 16),
         (150, 150, "twdh", None, None),
     ],
@@ -64,6 +68,24 @@ def test_method_and_length_follow_labels_and_pairs(
 ) -> None:
     settings = chosen(found(captions, captions, labels))
     assert (settings["method"], settings.get("bits"), settings.get("train.batch")) == (method, bits, batch)
+
+
+def test_labels_of_items_without_a_text_teach_nothing() -> None:
+    """Rows 0 to 99 have a text, rows 0 to 299 a label; then the other way round, no row has both."""
+    assert chosen(found(300, 100, 300))["method"] == "twdh"
+    rows = tuple(RawItem(str(row), ("a cat",) * (row < 100), ("cat",) * (row >= 100)) for row in range(300))
+    apart = Recognised("custom", {"path": "/my/photos"}, "", RawItems(rows, ("cat",), (Path("1.jpg"),) * 300))
+    assert (apart.labelled, apart.captioned, apart.labelled_pairs) == (200, 100, 0)
+    assert chosen(apart)["method"] == "cca"
+
+
+def test_fewer_texts_than_a_code_needs_are_as_good_as_none() -> None:
+    settings = chosen(found(50, 11, 11), clip=True)
+    assert (settings["preset"], settings["method"]) == ("clip", "shared")
+    with pytest.raises(CrosshashError, match=r"holds pictures and only 11 texts.*Put a .txt beside"):
+        chosen(found(50, 11, 0), small=True, clip=False)
+    with pytest.raises(CrosshashError, match="holds vectors and only 11 texts; give 12 pairs or more"):
+        chosen(found(11, 11, 0, vectors=True))
 
 
 def test_networks_are_those_that_can_be_loaded() -> None:

@@ -13,8 +13,10 @@ from crosshash.newproject.recognised import Recognised
 
 CLIP_FILE = ("timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors")
 """Where the hub keeps the published weights of open_clip's ViT-B-32, tag openai (open_clip 3.3)."""
-MANY, FEW, HARDLY = 1_000, 150, 40
-"""Pairs from which longer codes find more than they cost; below which batches, and even codes, are short."""
+MANY, FEW, HARDLY, LEAST = 1_000, 150, 40, 12
+"""Pairs from which longer codes find more than they cost; below which batches, then codes too, are short; too
+few to learn from: an eighth of them ask, and 8 bits take nine that are trained on.
+"""
 SMALL, CLIP = "small", "clip"
 """Presets of networks with published weights."""
 
@@ -56,7 +58,7 @@ def choose(
     small, clip: say whether these networks can be loaded.
 
     Raises:
-        CrosshashError: pictures without any text, and no networks here that relate both without examples.
+        CrosshashError: hardly any texts, and no networks here that relate both without examples.
     """
     count, texts, labels = len(found.items.items), found.captioned, found.labelled
     yield Choice(
@@ -65,7 +67,7 @@ def choose(
     for key, value in found.settings.items():
         yield Choice(f"{found.dataset}.{key}", value, "")
     yield from _networks(found, small, clip)
-    yield from _method(texts, labels)
+    yield from _method(texts, found.labelled_pairs)
     if labels:
         yield Choice("split.missing_class", "warn", "a label of few items may have none to train on")
     if found.pictures:
@@ -74,17 +76,23 @@ def choose(
 
 def _networks(found: Recognised, small: Callable[[], bool], clip: Callable[[], bool]) -> Iterator[Choice]:
     """Choose networks with published weights, as few photos need them."""
+    texts, place = found.captioned, found.settings["path"]
+    told = f"only {texts} texts" if texts else "no texts"
     if not found.pictures:
+        if texts < LEAST:
+            raise CrosshashError(
+                f"{place}: holds vectors and {told}; give {LEAST} pairs or more to learn from."
+            )
         return
-    if not found.captioned:
+    if texts < LEAST:
         if not clip():
             raise CrosshashError(
-                f"{found.settings['path']}: holds pictures and no texts. A text then finds pictures only by "
+                f"{place}: holds pictures and {told}. A text then finds pictures only by "
                 "networks whose spaces are one, such as ViT-B-32 with published weights; these are not on "
                 "this machine, and the hub does not answer. Put a .txt beside some pictures (a few hundred "
                 "will do), or run this where it does."
             )
-        yield Choice("preset", CLIP, "no picture has a text, and these networks relate both already")
+        yield Choice("preset", CLIP, f"{told} to learn from, and these networks relate both already")
     elif small():
         yield Choice("preset", SMALL, "pretrained networks that are installed here and run anywhere")
     elif clip():
@@ -94,16 +102,16 @@ def _networks(found: Recognised, small: Callable[[], bool], clip: Callable[[], b
 
 
 def _method(texts: int, labels: int) -> Iterator[Choice]:
-    """Choose method and length."""
-    if not texts:
+    """Choose method and length; labels: of items with a text."""
+    if texts < LEAST:
         yield Choice("method", "shared", "needs neither labels nor texts")
         yield Choice("bits", 64, "8 bytes an item")
     elif 2 * labels >= texts:
         yield Choice("method", "twdh", "most items have labels, and it finds most with them")
         if texts < FEW:
-            yield Choice("train.batch", 16, "few items")
+            yield Choice("train.batch", 16 if texts >= HARDLY else 8, "few items")
     else:
-        reason = f"only {labels} items have labels" if labels else "no labels"
+        reason = f"only {labels} items with a text have labels" if labels else "no labels"
         yield Choice("method", "cca", f"{reason}; it learns from pairs of picture and text, in seconds")
         bits = 64 if texts >= MANY else 16 if texts >= HARDLY else 8
         yield Choice("bits", bits, f"as much as {texts} pairs give")

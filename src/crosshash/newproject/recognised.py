@@ -45,6 +45,13 @@ class Recognised:
             return len(self.items.items)
         return sum(bool(item.captions) for item in self.items.items)
 
+    @property
+    def labelled_pairs(self) -> int:
+        """Items with a text and a label: what methods that need labels learn from."""
+        return sum(
+            bool(item.labels and (item.captions or self.items.text is not None)) for item in self.items.items
+        )
+
 
 def recognise(folder: Path, defaults: Callable[[str], Settings]) -> Recognised:
     """Say what a folder holds, and read its items.
