@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from crosshash.errors import CrosshashError
-from crosshash.newproject.layout import NAMES, default_settings, lay_out, put_under_control, source
+from crosshash.newproject.layout import (
+    NAMES,
+    check_place,
+    default_settings,
+    lay_out,
+    put_under_control,
+    source,
+)
 from tests.projects import ROOT, environment
 
 
@@ -48,6 +55,17 @@ def test_what_is_there_already_is_left_alone(tmp_path: Path, there: str) -> None
     with pytest.raises(CrosshashError, match="target: is there already and not empty"):
         lay_out(target)
     assert [path.name for path in target.rglob("*")] in ([], ["notes.txt"])
+
+
+def test_no_project_lies_among_the_pictures_that_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    check_place(tmp_path / "photos 2", tmp_path / "photos")
+    monkeypatch.chdir(tmp_path / "photos")
+    for folder in (Path("project"), tmp_path / "photos/new/project", Path(".")):
+        with pytest.raises(CrosshashError, match=r"lies in --images \.,.* Name a folder outside of it"):
+            check_place(folder, Path("."))
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:

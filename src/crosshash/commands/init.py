@@ -18,11 +18,12 @@ def init(
 ) -> None:
     """Lay out a project that runs by `dvc repro`, with settings for your own data."""
     from crosshash.newproject.choices import choose
-    from crosshash.newproject.layout import default_settings, lay_out, put_under_control, source
+    from crosshash.newproject.layout import check_place, default_settings, lay_out, put_under_control, source
     from crosshash.newproject.recognised import recognise
     from crosshash.newproject.settings import described, write_choices
 
     with told():
+        check_place(folder, images)
         choices = []
         if images is not None:
             choices = list(choose(recognise(images, default_settings(source()))))

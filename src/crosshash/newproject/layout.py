@@ -35,14 +35,29 @@ def source() -> Path:
     raise CrosshashError(f"{package}: the files of a project are missing there. Install crosshash again.")
 
 
+def check_place(folder: Path, images: Path | None = None) -> None:
+    """Refuse places where no project can lie, before the pictures are looked through, which may take long.
+
+    Raises:
+        CrosshashError: the folder holds something already, or lies in that of the pictures, whose stages
+            would read what they write.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CrosshashError(f"{folder}: is there already and not empty. Name a new folder.")
+    if images is not None and folder.resolve().is_relative_to(images.resolve()):
+        raise CrosshashError(
+            f"{folder}: lies in --images {images}, so that the project's own files would count among your "
+            "data. Name a folder outside of it."
+        )
+
+
 def lay_out(folder: Path) -> None:
     """Fill an empty or new folder with the files of a project.
 
     Raises:
         CrosshashError: the folder holds something already, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CrosshashError(f"{folder}: is there already and not empty. Name a new folder.")
+    check_place(folder)
     origin, compiled = source(), shutil.ignore_patterns("__pycache__", "*.pyc")
     try:
         folder.mkdir(parents=True, exist_ok=True)
