@@ -50,6 +50,18 @@ def test_without_a_table_the_pictures_of_all_folders_are_listed(tmp_path: Path) 
     assert all(item.picture == tmp_path / item.id and not item.captions for item in found)
 
 
+def test_texts_beside_pictures_are_their_captions(tmp_path: Path) -> None:
+    """As init reads them: a line each, whatever the case of the ending."""
+    (tmp_path / "in").mkdir()
+    for name in ("a.jpg", "in/b.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "a.txt").write_text("one\n\ntwo\none\n")
+    (tmp_path / "in/b.TXT").write_text("three\n")
+    assert {item.id: item.captions for item in read_additions(tmp_path)} == {
+        "a.jpg": ("one", "two"), "c.jpg": (), "in/b.jpg": ("three",),
+    }  # fmt: skip
+
+
 def test_what_holds_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(CrosshashError, match=r"holds neither pairs\.csv nor a picture"):
         read_additions(tmp_path)

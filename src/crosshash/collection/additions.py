@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crosshash.datasets.readers.image_folder import image_paths
 from crosshash.datasets.readers.pairs_csv import NAME, read_pairs_csv
+from crosshash.datasets.readers.picture_folder import TEXT, captions_in
 from crosshash.errors import CrosshashError
 from crosshash.formats.image_names import names_on_disk
 from crosshash.formats.spelling import composed
@@ -66,15 +67,17 @@ def _from_csv(folder: Path) -> list[Addition]:
 
 
 def _from_pictures(folder: Path) -> list[Addition]:
-    """List pictures by name, also in folders below; not those that are hidden."""
+    """List pictures by name, also in folders below, with the texts beside them; not those that are hidden."""
     names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     seen = [name for name in names if not any(part.startswith(".") for part in name.parts)]
     shown = [name for name in seen if name.suffix.lower() in SUFFIXES]
     _tell_passed_over([name for name in seen if name.suffix.lower() not in SUFFIXES and _is_picture(name)])
     ids = [composed(name.as_posix()) for name in shown]
+    texts = {name.with_suffix(""): folder / name for name in seen if name.suffix.lower() == TEXT}
+    beside = (texts.get(name.with_suffix("")) for name in shown)
     return [
-        Addition(item, folder / name, (), ())
-        for item, name in zip(ids, names_on_disk(folder, ids), strict=True)
+        Addition(item, folder / name, captions_in(text) if text else (), ())
+        for item, name, text in zip(ids, names_on_disk(folder, ids), beside, strict=True)
     ]
 
 

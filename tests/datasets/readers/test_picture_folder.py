@@ -85,6 +85,13 @@ def test_pictures_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
     assert source.classes == ()
 
 
+def test_endings_of_texts_in_capitals(tmp_path: Path) -> None:
+    place = write(tmp_path / "photos", "a.JPG")
+    (place / "a.TXT").write_text("one\n")
+    assert [item.captions for item in read(place).items] == [("one",)]
+    assert files(place) == ["a.JPG", "a.TXT"]
+
+
 def test_texts_are_left_where_pictures_alone_are_wanted(tmp_path: Path) -> None:
     write(tmp_path, "cat/1.jpg")
     (tmp_path / "cat/1.txt").write_text("a cat")

@@ -28,12 +28,12 @@ Layout = Literal["texts", "classes", "pictures"]
 class Found:
     """What lies in a folder, names relative to it, sorted.
 
-    texts: those of .txt files without their ending; others: endings of all other files; unentered: folders
-    that are links.
+    texts: .txt files (.TXT too) by their names without the ending; others: endings of all other files;
+    unentered: folders that are links.
     """
 
     pictures: list[str] = field(default_factory=list)
-    texts: set[str] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
     unentered: list[str] = field(default_factory=list)
 
@@ -51,7 +51,7 @@ def find_pictures(folder: Path, follow_links: bool) -> Found:
         if ending.lower() in PICTURES:
             found.pictures.append(name)
         elif ending.lower() == TEXT:
-            found.texts.add(stem)
+            found.texts[stem] = name
         else:
             found.others[ending.lower() or "none"] += 1
     if not found.pictures:
@@ -80,7 +80,7 @@ def recognised(found: Found) -> Layout:
 def picture_folder_files(found: Found, layout: Layout) -> list[str]:
     """List the files that are read: pictures and, unless these are all, the texts beside them."""
     stems = {_stem(name) for name in found.pictures}
-    texts = [] if layout == "pictures" else [f"{stem}{TEXT}" for stem in found.texts & stems]
+    texts = [] if layout == "pictures" else [found.texts[stem] for stem in sorted(found.texts.keys() & stems)]
     return [*found.pictures, *texts]
 
 
@@ -112,6 +112,15 @@ def read_picture_folder(folder: Path, found: Found, layout: Layout) -> RawItems:
     )
 
 
+def captions_in(path: Path) -> tuple[str, ...]:
+    """Give the captions of a .txt, a line each; empty and repeated ones do not count.
+
+    Raises:
+        CrosshashError: it is not UTF-8.
+    """
+    return tuple(dict.fromkeys(filter(None, text_lines(path))))
+
+
 def _files(folder: Path, found: Found) -> Iterator[str]:
     """Yield the names of files. Folders that are links are not entered: DVC does not look behind them."""
     for place, folders, files in os.walk(folder, onerror=_raise):
@@ -138,9 +147,7 @@ def _top(name: str) -> str:
 
 def _captions(folder: Path, name: str, found: Found) -> tuple[str, ...]:
     stem = _stem(name)
-    if stem not in found.texts:
-        return ()
-    return tuple(dict.fromkeys(filter(None, text_lines(folder / f"{stem}{TEXT}"))))
+    return captions_in(folder / found.texts[stem]) if stem in found.texts else ()
 
 
 def _check_classes(folder: Path, found: Found) -> None:
@@ -164,9 +171,9 @@ def _told(found: Found, layout: Layout, named: int) -> Iterator[str]:
     """Say what was made of the folder, and what was left out."""
     if named:
         yield f"{named} pictures have no text beside them: the name of their folder is their caption"
-    alone = sorted(found.texts - {_stem(name) for name in found.pictures})
+    alone = sorted(found.texts.keys() - {_stem(name) for name in found.pictures})
     if alone and layout != "pictures":
-        yield f"{len(alone)} .txt files have no picture of their name, the first {alone[0]}{TEXT}"
+        yield f"{len(alone)} .txt files have no picture of their name, the first {found.texts[alone[0]]}"
     if found.others:
         endings = ", ".join(f"{ending} ({count})" for ending, count in sorted(found.others.items()))
         yield f"files that are not read, by ending: {endings}"
