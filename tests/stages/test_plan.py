@@ -124,6 +124,10 @@ def test_networks_that_bring_their_weights_are_not_called_random(caplog: pytest.
     replace("  text: auto ", "  text: small/minilm ")
     main()
     assert caplog.messages == []
+    replace("  backbone: auto ", "  backbone: tuned ")
+    main()
+    (message,) = caplog.messages
+    assert "model.backbone: tuned, but cca trains no network" in message
 
 
 def test_vectors_need_no_network_that_sees(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,6 +15,19 @@ FEW_PICTURES = 500
 
 def warnings_of(params: CommonParams) -> list[str]:
     """Say what may be expected of the settings that nobody would want."""
+    return [*_of_backbone(params), *_of_weights(params)]
+
+
+def _of_backbone(params: CommonParams) -> list[str]:
+    if params.model.backbone != "tuned" or not params.method_section.frozen:
+        return []
+    return [
+        f"model.backbone: tuned, but {params.method} trains no network: they stay as they are, and run again "
+        "for every model. Choose auto, or a method that is trained."
+    ]
+
+
+def _of_weights(params: CommonParams) -> list[str]:
     named = params.model.pretrained is not None or brings_weights(params.model.image)
     if named or not _of_pictures(params):
         return []
