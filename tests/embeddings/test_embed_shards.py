@@ -54,7 +54,9 @@ def test_the_bytes_are_the_same_for_any_number_of_cores(
         assert path.read_bytes() == (tmp_path / "3" / path.name).read_bytes()
 
 
-def test_shards_that_are_done_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_that_are_done_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     write_set(tmp_path / "set")
     for name in ("state", "whole"):
         (tmp_path / name).mkdir()
@@ -74,8 +76,13 @@ def test_shards_that_are_done_are_not_read_again(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "out").exists()
     done = {path.name.removesuffix(".npz") for path in (tmp_path / "state").iterdir()}
     assert done == set(read[:2])
-    embedded(tmp_path / "set", tmp_path / "state", tmp_path / "out")
-    assert not done & set(read[3:])
+    first, second = (tmp_path / "state" / f"{name}.npz" for name in read[:2])
+    second.write_bytes(second.read_bytes()[:-9] + b"x" + second.read_bytes()[-8:])  # damaged meanwhile
+    with caplog.at_level("INFO"):
+        embedded(tmp_path / "set", tmp_path / "state", tmp_path / "out")
+    assert first.name.removesuffix(".npz") not in read[3:]
+    assert second.name.removesuffix(".npz") in read[3:]
+    assert "goes on after 1 of " in caplog.text
     for path in (tmp_path / "expected").iterdir():
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
 

@@ -81,6 +81,14 @@ def test_without_validation_pairs_the_middle_penalty_is_taken() -> None:
     assert list(rows[0]) == ["quantisation"]
 
 
+@pytest.mark.parametrize(("pairs", "tried"), [(4, 1), (5, 7)])
+def test_of_too_few_validation_pairs_the_largest_penalty_is_taken(pairs: int, tried: int) -> None:
+    few = PairBatch(VAL.image[:pairs], VAL.text[:pairs], VAL.labels[:pairs], VAL.index[:pairs])
+    found, rows, model = solved(cca, val=few)
+    assert len(rows) == tried
+    assert tried == 7 or found.penalty == max(model.penalties)
+
+
 def test_labels_have_no_say_in_a_method_without() -> None:
     generator = np.random.default_rng(0)
     mixed = torch.from_numpy(generator.permutation(len(VAL.labels)))

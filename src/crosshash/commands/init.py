@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from crosshash.commands.options import told
+from crosshash.errors import CrosshashError
 
 
 def init(
@@ -18,7 +19,14 @@ def init(
 ) -> None:
     """Lay out a project that runs by `dvc repro`, with settings for your own data."""
     from crosshash.newproject.choices import choose
-    from crosshash.newproject.layout import check_place, default_settings, lay_out, put_under_control, source
+    from crosshash.newproject.layout import (
+        check_place,
+        default_settings,
+        lay_out,
+        put_under_control,
+        source,
+        take_away,
+    )
     from crosshash.newproject.recognised import recognise
     from crosshash.newproject.settings import described, write_choices
 
@@ -28,9 +36,13 @@ def init(
         if images is not None:
             choices = list(choose(recognise(images, default_settings(source()))))
         lay_out(folder)
-        if choices:
-            write_choices(folder, choices)
-        put_under_control(folder)
+        try:
+            if choices:
+                write_choices(folder, choices)
+            put_under_control(folder)
+        except CrosshashError:
+            take_away(folder)
+            raise
         for line in described(choices):
             print(line)
         print(f"\n{folder}: ready. Next:\n  cd {folder}\n  dvc repro\n  crosshash serve")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_npz, write_npz
+from crosshash.checksums import AlteredError, check
 from crosshash.embeddings.frozen_encoders import BATCH, FrozenEncoder
 from crosshash.embeddings.vectors import Array, Block
 from crosshash.pairs.table import PARTS, read_columns
@@ -25,6 +27,7 @@ from crosshash.workers.threads import in_threads
 NEUTRAL = "a photo"
 """Where no item has a text, this one's vector is the middle that text queries are centred by."""
 
+log = logging.getLogger(__name__)
 Encoders = Mapping[Modality, FrozenEncoder]
 
 
@@ -51,6 +54,9 @@ def embed_shards(data: Path, state: Path, encoders: Encoders, device: torch.devi
         CrosshashError: a shard is missing or damaged, or a network gives values that are no numbers.
     """
     shards = [(part, name, count) for part in PARTS for name, count in shard_names(data, part)]
+    done = sum(_is_whole(state / f"{name}.npz") for _, name, _ in shards)
+    if done:
+        log.info("goes on after %d of %d shards", done, len(shards))
     torch.set_num_threads(1)
     steps = (
         step for _, name, count in shards for step in _embedded(data, state, name, count, encoders, device)
@@ -83,7 +89,7 @@ def _embedded(
 ) -> Iterator[None]:
     """Embed a shard, unless that is done, with a sign of life for each item."""
     path = state / f"{name}.npz"
-    if path.is_file():
+    if _is_whole(path):
         yield from [None] * count
         return
     items, rows = read_shard(data, name), []
@@ -95,6 +101,16 @@ def _embedded(
         yield from [None] * len(part)
     vectors: dict[str, Array] = {one: np.concatenate([block[one] for block in blocks]) for one in blocks[0]}
     write_npz(path, {"rows": np.concatenate(rows)} | vectors, packed=False)
+
+
+def _is_whole(path: Path) -> bool:
+    """Say whether a shard is done; what has become damaged since is made again."""
+    try:
+        with path.open("rb") as file:
+            check(file)
+    except (FileNotFoundError, AlteredError):
+        return False
+    return True
 
 
 def _with_rows(

@@ -70,6 +70,15 @@ def lay_out(folder: Path) -> None:
         raise CrosshashError(f"{folder}: cannot be written ({error.strerror}).") from None
 
 
+def take_away(folder: Path) -> None:
+    """Empty a folder again that `lay_out` has filled, so that it can be tried anew."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def default_settings(project: Path) -> Callable[[str], Settings]:
     """Give what params.yaml says of each data set, by its name."""
     params = load_params(project / "params.yaml")

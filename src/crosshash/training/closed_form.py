@@ -26,6 +26,8 @@ from crosshash.training.checkpoint import Epoch, cpu_copy
 
 Values = NDArray[np.float32]
 Labels = NDArray[np.uint8]
+FEW_PAIRS = 5
+"""Validation pairs below which their correlation chooses no penalty."""
 CORRELATION = "val_correlation"
 """Between the values before the sign of validation images and texts: what chooses where labels do not."""
 
@@ -77,11 +79,15 @@ def choose(
     """Solve for each penalty, and keep the one of the best scores of validation pairs, `asked`.
 
     A supervised method is chosen by mAP, where labels allow one, another by how alike the values of the two
-    halves of a pair are, for pairs that were not looked at. Without such pairs the middle one is taken.
-    Where vectors are stored, scores are those of the values themselves; words are fitted to the ones chosen.
+    halves of a pair are, for pairs that were not looked at. Without such pairs the middle one is taken; of
+    fewer than FEW_PAIRS their likeness says nothing, and so few go with small training sets, for which the
+    largest is best (docs/cca.md). Where vectors are stored, scores are those of the values themselves; words
+    are fitted to the ones chosen.
     """
     best, best_value = None, -np.inf
     tried = method.tried if asked is not None else method.tried[len(method.tried) // 2 :][:1]
+    if asked is not None and not supervised and len(asked["image"]) < FEW_PAIRS:
+        tried = method.tried[-1:]
     for number, penalty in enumerate(tried, start=1):
         cost = method.solve(seen, penalty, stream(seed, "rotation"))
         row = {"quantisation": cost} if method.vector_code() is None else {}
