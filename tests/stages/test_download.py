@@ -69,7 +69,7 @@ def test_a_failure_keeps_the_former_record(tmp_path: Path, monkeypatch: pytest.M
     write_plans(tmp_path, "custom", {"path": str(folder)})
     run(tmp_path, monkeypatch)
     former = (tmp_path / "data/raw/custom.json").read_bytes()
-    write_csv(folder / "pairs.csv", [("a.jpg", "x")], header=("image", "caption"))
+    write_csv(folder / "pairs.csv", [("a.jpg", "x")], header=("image", "labels"))
     with pytest.raises(CrosshashError, match="missing column"):
         download.main()
     assert (tmp_path / "data/raw/custom.json").read_bytes() == former
