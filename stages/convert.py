@@ -19,6 +19,7 @@ from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.download import DownloadPlan
 from crosshash.config.user_files import check_content
 from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.formats.image_names import PICTURES
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Pieces
 from crosshash.formats.vector_rows import VectorRows
@@ -33,9 +34,6 @@ from crosshash.shards.tar_files import write_shards
 from crosshash.workers.processes import workers
 
 log = logging.getLogger(__name__)
-
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
-"""Endings of files that are compared with their checksum when they are read as pictures, and not before."""
 
 
 def main() -> None:
@@ -55,7 +53,7 @@ def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
     # What has vanished is fetched as the download stage did, whose plan no result of this stage depends on.
     fetch = lambda: module.fetch(raw_folder(), **read_plan("download", DownloadPlan).settings)  # noqa: E731
     check_raw(_record(plan), raw, fetch)
-    check_contents(_record(plan), raw, PICTURES)
+    check_contents(_record(plan), raw, PICTURES)  # these are compared when they are read
     source = module.read(raw_folder(), **plan.settings)
     check_items(plan.dataset, source)
     for warning in source.warnings:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.embed import EmbedPlan
 from crosshash.config.user_files import check_content
-from crosshash.embeddings.embed_shards import embed_shards, first_texts, neutral_text
-from crosshash.embeddings.frozen_encoders import build_encoders, save_encoders
+from crosshash.embeddings.encoders_card import write_none
 from crosshash.embeddings.vectors import write_embeddings
 from crosshash.errors import run_stage
-from crosshash.inference.device import make_deterministic
-from crosshash.models.tower_specs import TowerSpec, image_spec, text_spec
 from crosshash.pairs.info import DatasetInfo, read_info
-from crosshash.retrieval.codefiles.codeset import Modality
 from crosshash.workers.unfinished import locked, remove, work_folder
+
+if TYPE_CHECKING:
+    from crosshash.models.tower_specs import TowerSpec
+    from crosshash.retrieval.codefiles.codeset import Modality
 
 ENCODERS, EMBEDDINGS = Path("artifacts/encoders"), Path("artifacts/embeddings")
 log = logging.getLogger(__name__)
@@ -30,13 +30,23 @@ def main(dataset: str) -> None:
     """Write artifacts/encoders and artifacts/embeddings; where nothing is frozen they say so."""
     plan = read_plan("embed", EmbedPlan)
     if plan.device is None:
-        save_encoders(ENCODERS, {})
+        write_none(ENCODERS)
         write_embeddings(EMBEDDINGS, np.zeros(1, np.int64), [])
-        return
+    else:
+        embed(plan, plan.device, Path("data") / dataset)
+
+
+def embed(plan: EmbedPlan, device_name: str, data: Path) -> None:
+    """Run the networks; torch is loaded for this alone, as most runs freeze nothing."""
+    import torch
+
+    from crosshash.embeddings.embed_shards import embed_shards, first_texts, neutral_text
+    from crosshash.embeddings.frozen_encoders import build_encoders, save_encoders
+    from crosshash.inference.device import make_deterministic
+
     check_content(plan.pretrained, plan.pretrained_sha256)
     make_deterministic(threads=1)
-    data = Path("data") / dataset
-    info = read_info(data)
+    info, device = read_info(data), torch.device(device_name)
     encoders = build_encoders(frozen_specs(plan, info), plan.pretrained)
     for modality, encoder in encoders.items():
         log.info(
@@ -45,11 +55,10 @@ def main(dataset: str) -> None:
         )  # fmt: skip
     files = [FOLDER / "embed.yaml", data / "shards/index.json"]
     with locked(work_folder(files, torch.__version__), "embedding") as state:
-        blocks = embed_shards(data, state, encoders, torch.device(plan.device))
         first = first_texts(data, info.text_kind == "vector")
         alone = "text" in encoders and not first.any()
-        neutral = neutral_text(encoders, torch.device(plan.device)) if alone else None
-        write_embeddings(EMBEDDINGS, first, blocks, neutral)
+        neutral = neutral_text(encoders, device) if alone else None
+        write_embeddings(EMBEDDINGS, first, embed_shards(data, state, encoders, device), neutral)
         save_encoders(ENCODERS, encoders)
         remove(state)
 
@@ -60,6 +69,8 @@ def frozen_specs(plan: EmbedPlan, info: DatasetInfo) -> dict[Modality, TowerSpec
     Raises:
         CrosshashError: networks for pictures or captions on vectors.
     """
+    from crosshash.models.tower_specs import image_spec, text_spec
+
     specs: dict[Modality, TowerSpec] = {}
     if plan.image is not None:
         specs["image"] = image_spec(plan.image, info.image_kind, None, 0, plan.pretrained)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,15 @@ def test_where_nothing_is_frozen_both_folders_say_so() -> None:
     main("set")
     assert read_card(ENCODERS).specs == {}
     assert not read_embeddings(EMBEDDINGS).there
+
+
+def test_no_torch_is_loaded_where_nothing_is_frozen() -> None:
+    """Most runs freeze nothing, and torch takes seconds."""
+    plan()
+    code = "import sys; from stages.embed import main; main('set'); print('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_networks_and_vectors_stand_there_and_nothing_is_left_of_the_work(tmp_path: Path) -> None:

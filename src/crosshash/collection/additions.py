@@ -13,10 +13,9 @@ from crosshash.datasets.readers.image_folder import image_paths
 from crosshash.datasets.readers.pairs_csv import NAME, read_pairs_csv
 from crosshash.datasets.readers.picture_folder import TEXT, captions_in
 from crosshash.errors import CrosshashError
-from crosshash.formats.image_names import names_on_disk
+from crosshash.formats.image_names import PICTURES, names_on_disk
 from crosshash.formats.spelling import composed
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".heic", ".heif")
 SHOWN = 5
 logger = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ def read_additions(folder: Path) -> list[Addition]:
     found = _from_csv(folder) if (folder / NAME).is_file() else _from_pictures(folder)
     if not found:
         raise CrosshashError(
-            f"{folder}: holds neither {NAME} nor a picture ({' '.join(SUFFIXES)}). Give a folder with either."
+            f"{folder}: holds neither {NAME} nor a picture ({' '.join(PICTURES)}). Give a folder with either."
         )
     return found
 
@@ -70,8 +69,8 @@ def _from_pictures(folder: Path) -> list[Addition]:
     """List pictures by name, also in folders below, with the texts beside them; not those that are hidden."""
     names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     seen = [name for name in names if not any(part.startswith(".") for part in name.parts)]
-    shown = [name for name in seen if name.suffix.lower() in SUFFIXES]
-    _tell_passed_over([name for name in seen if name.suffix.lower() not in SUFFIXES and _is_picture(name)])
+    shown = [name for name in seen if name.suffix.lower() in PICTURES]
+    _tell_passed_over([name for name in seen if name.suffix.lower() not in PICTURES and _is_picture(name)])
     ids = [composed(name.as_posix()) for name in shown]
     texts = {name.with_suffix(""): folder / name for name in seen if name.suffix.lower() == TEXT}
     beside = (texts.get(name.with_suffix("")) for name in shown)

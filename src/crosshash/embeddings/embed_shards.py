@@ -54,12 +54,14 @@ def embed_shards(data: Path, state: Path, encoders: Encoders, device: torch.devi
         CrosshashError: a shard is missing or damaged, or a network gives values that are no numbers.
     """
     shards = [(part, name, count) for part in PARTS for name, count in shard_names(data, part)]
-    done = sum(_is_whole(state / f"{name}.npz") for _, name, _ in shards)
+    done = {name for _, name, _ in shards if _is_whole(state / f"{name}.npz")}
     if done:
-        log.info("goes on after %d of %d shards", done, len(shards))
+        log.info("goes on after %d of %d shards", len(done), len(shards))
     torch.set_num_threads(1)
     steps = (
-        step for _, name, count in shards for step in _embedded(data, state, name, count, encoders, device)
+        step
+        for _, name, count in shards
+        for step in ([None] * count if name in done else _embedded(data, state, name, encoders, device))
     )
     for _ in tracked(steps, sum(count for *_, count in shards), "embedded", "items"):
         pass
@@ -84,14 +86,8 @@ def embed_items(encoders: Encoders, device: torch.device, items: Sequence[Item])
     return found
 
 
-def _embedded(
-    data: Path, state: Path, name: str, count: int, encoders: Encoders, device: torch.device
-) -> Iterator[None]:
-    """Embed a shard, unless that is done, with a sign of life for each item."""
-    path = state / f"{name}.npz"
-    if _is_whole(path):
-        yield from [None] * count
-        return
+def _embedded(data: Path, state: Path, name: str, encoders: Encoders, device: torch.device) -> Iterator[None]:
+    """Embed a shard, with a sign of life for each item."""
     items, rows = read_shard(data, name), []
     chunks = iter(lambda: list(islice(items, BATCH)), [])
     embed, blocks = partial(_with_rows, encoders, device), []
@@ -100,7 +96,7 @@ def _embedded(
         blocks.append(block)
         yield from [None] * len(part)
     vectors: dict[str, Array] = {one: np.concatenate([block[one] for block in blocks]) for one in blocks[0]}
-    write_npz(path, {"rows": np.concatenate(rows)} | vectors, packed=False)
+    write_npz(state / f"{name}.npz", {"rows": np.concatenate(rows)} | vectors, packed=False)
 
 
 def _is_whole(path: Path) -> bool:

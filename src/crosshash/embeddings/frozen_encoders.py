@@ -5,8 +5,6 @@ They have a folder of their own beside that of the vectors: who asks a trained m
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from crosshash.artifacts import atomic_path, read_json, write_json
+from crosshash.artifacts import atomic_path, read_json
 from crosshash.checksums import digest_of
 from crosshash.codes.real_codes import to_half
+from crosshash.embeddings.encoders_card import CARD, write_card
 from crosshash.errors import CrosshashError
 from crosshash.models.tower_specs import TowerSpec
 from crosshash.models.towers import Tower, build_each
 from crosshash.models.weights.tensors import read_stored, write_tensors
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 
-CARD = "encoders.json"
 REMEDY = "Run `dvc repro embed`."
 BATCH = 64
 """Raw values that pass through a network at once; another number would round differently."""
@@ -88,15 +86,14 @@ def build_encoders(
 
 
 def save_encoders(folder: Path, encoders: Mapping[Modality, FrozenEncoder]) -> None:
-    """Write the folder, complete or not at all; none where no network is frozen, which the card then says."""
-    described = {one: {"spec": it.spec.as_json(), "dim": it.dim} for one, it in encoders.items()}
+    """Write the folder, complete or not at all."""
+    described = {str(one): {"spec": it.spec.as_json(), "dim": it.dim} for one, it in encoders.items()}
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         for one, encoder in encoders.items():
             write_tensors(temporary / f"{one}.safetensors", encoder.tower.network.state_dict())
         digests = [digest_of(temporary / f"{one}.safetensors", head=True) for one in encoders]
-        digest = hashlib.sha256((json.dumps(described, sort_keys=True) + "".join(digests)).encode())
-        write_json(temporary / CARD, {"encoders": described, "digest": digest.hexdigest()})
+        write_card(temporary, described, digests)
 
 
 def read_card(folder: Path) -> EncodersCard:

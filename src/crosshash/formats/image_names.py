@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 from crosshash.errors import CrosshashError
 from crosshash.formats.spelling import composed
 
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".heic", ".heif")
+"""Endings of picture files, in small letters."""
 PROBES = 1000
 DRIVE = re.compile(r"[A-Za-z]:/")
 

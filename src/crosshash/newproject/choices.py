@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +40,7 @@ def clip_is_there() -> bool:
 
     if isinstance(try_to_load_from_cache(*CLIP_FILE), str):
         return True
-    if constants.HF_HUB_OFFLINE or os.environ.get("CROSSHASH_OFFLINE"):
+    if constants.HF_HUB_OFFLINE:
         return False
     try:
         HfApi().model_info(CLIP_FILE[0], timeout=5)

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 from crosshash.config.user_files import refuse_pointer
 from crosshash.errors import CrosshashError
+from crosshash.formats.image_names import PICTURES
 from crosshash.formats.pieces import Piece
 
-PICTURES = ("jpg", "jpeg", "png", "webp", "gif", "tif", "tiff", "bmp", "heic", "heif")
 TEXT, FACTS = "txt", "json"
 GZIP = b"\x1f\x8b"
 PIECE = 1 << 20
@@ -74,7 +74,7 @@ def _key(name: str) -> tuple[str, str]:
 
 def _take(sample: Sample, ending: str, member: tarfile.TarInfo, file: BinaryIO, path: Path) -> None:
     """Note what a member adds to its sample."""
-    if ending in PICTURES:
+    if f".{ending}" in PICTURES:
         sample.pictures.append(Piece(str(path), member.offset_data, member.size))
     elif ending == TEXT:
         sample.text = _text(file, member, path)

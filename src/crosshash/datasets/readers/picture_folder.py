@@ -11,12 +11,11 @@ from typing import Literal
 
 from crosshash.datasets.readers.pairs_csv import NAME
 from crosshash.errors import CrosshashError, listed
-from crosshash.formats.image_names import leads_out
+from crosshash.formats.image_names import PICTURES, leads_out
 from crosshash.formats.spelling import as_seen, composed
 from crosshash.formats.text_lines import text_lines
 from crosshash.pairs.source import RawItem, RawItems
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".heic", ".heif")
 TEXT = ".txt"
 SPLITS = {"train", "val", "valid", "validation", "test"}
 """Folders by which some sets lay out their parts; a class is a folder within them."""

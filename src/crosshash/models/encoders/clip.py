@@ -116,7 +116,7 @@ class TextTower(Encoder):
         if not hasattr(self._inner.transformer, "resblocks"):
             raise CrosshashError(
                 "params.yaml: model.text: this network of open_clip's shows no four depths, which "
-                " this method looks at. Use another network, such as hf/<folder or name>."
+                "this method looks at. Use another network, such as hf/<folder or name>."
             )
         width = self._inner.transformer.width
         return width, width, width, self.dim
