@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 
 from crosshash.artifacts import write_json
 from crosshash.centers.training_labels import check_batch
@@ -23,7 +22,7 @@ from crosshash.embeddings.embedded_items import embedded_reader, open_embedded
 from crosshash.embeddings.frozen_encoders import read_card
 from crosshash.embeddings.vectors import Embeddings, read_embeddings
 from crosshash.errors import run_stage
-from crosshash.inference.device import make_deterministic
+from crosshash.inference.device import make_deterministic, settled_device, settled_half
 from crosshash.inference.model_folder import CARD, ModelCard, build_method, save_model
 from crosshash.models.closed_form import ClosedFormMethod
 from crosshash.models.method import TrainedMethod
@@ -35,12 +34,9 @@ from crosshash.protocols import Batches
 from crosshash.seeding import stream_seed
 from crosshash.shards.training_batches import Reading
 from crosshash.training.closed_form import solve
-from crosshash.training.fabric import open_fabric
-from crosshash.training.fit import Fitted, fit
 from crosshash.training.inputs import check_texts, read_inputs, settle_specs
 from crosshash.training.learning_curves import Curves
 from crosshash.training.optimizers import Rates
-from crosshash.training.selection import validation
 from crosshash.workers.unfinished import locked, remove, work_folder
 
 CENTERS = Path("artifacts/centers/long.npz")
@@ -58,8 +54,8 @@ def main(dataset: str) -> None:
     plan = read_plan("train", TrainPlan)
     make_deterministic(plan.threads)
     check_content(plan.model.pretrained, plan.model.pretrained_sha256)
+    settled_device(plan.device)  # refused before anything is read
     data = Path("data") / dataset
-    fabric = open_fabric(plan.device, plan.precision)
     info = read_info(data)
     inputs = read_inputs(data, CENTERS, SHORT, plan.supervised)
     encoders, embeddings = read_card(ENCODERS), read_embeddings(EMBEDDINGS)
@@ -76,52 +72,58 @@ def main(dataset: str) -> None:
     train, val = open_parts(data, info, plan, towers, embeddings)
     started, passes = time.perf_counter(), 1
     if isinstance(method, ClosedFormMethod):
-        solve_model(fabric, method, train, val, plan, card)
+        solve_model(method, train, val, plan, card)
     elif isinstance(method, TrainedMethod):
         check_batch(info.counts["train"], plan.batch)
         scored = val if info.classes else None
-        train_model(fabric, method, train, scored, plan, card, rates_of(plan, fresh), files_of(plan, data))
+        train_model(method, train, scored, plan, card, fresh, files_of(plan, data))
         passes = plan.epochs
     write_timings(time.perf_counter() - started, info.counts["train"] * passes)
 
 
 def train_model(
-    fabric: Fabric,
     method: TrainedMethod,
     train: Batches,
     val: Batches | None,
     plan: TrainPlan,
     card: ModelCard,
-    rates: Rates,
+    fresh: tuple[bool, bool],
     files: list[Path],
 ) -> None:
-    """Train epoch by epoch, from where an equal training was stopped; keep the best one."""
+    """Train epoch by epoch, from where an equal training was stopped; keep the best one.
+
+    fresh: whether image and text network start from random weights.
+    """
+    # Lightning loads torch's compiler, 3 s, which closed forms do without.
+    from crosshash.training.fabric import open_fabric
+    from crosshash.training.fit import fit
+    from crosshash.training.selection import validation
+
+    fabric = open_fabric(plan.device, plan.precision)
     networks = json.dumps([card.image.as_json(), card.text.as_json()], sort_keys=True)
     with locked(work_folder(files, torch.__version__, networks), "training") as folder:
         with Curves(CURVES) as curves:
             score = None if val is None else validation(fabric, method, val, train)
             fitted = fit(
                 fabric, method, train, score,
-                epochs=plan.epochs, rates=rates, select=plan.select, seed=plan.seed, folder=folder,
-                on_epoch=curves.add,
+                epochs=plan.epochs, rates=rates_of(plan, fresh), select=plan.select, seed=plan.seed,
+                folder=folder, on_epoch=curves.add,
             )  # fmt: skip
-        save(replace(card, best_epoch=fitted.best_epoch), trained_state(method, fitted))
+        save(replace(card, best_epoch=fitted.best_epoch), trained_state(method, fitted.state))
         remove(folder)
 
 
 def solve_model(
-    fabric: Fabric,
-    method: ClosedFormMethod,
-    train: Batches,
-    val: Batches | None,
-    plan: TrainPlan,
-    card: ModelCard,
+    method: ClosedFormMethod, train: Batches, val: Batches | None, plan: TrainPlan, card: ModelCard
 ) -> None:
     """Solve for a few penalties and keep the best one; its number stands where an epoch's would."""
+    chosen = settled_device(plan.device)
+    device, half = torch.device(chosen), settled_half(chosen, plan.precision)
     with Curves(CURVES) as curves:
         solved = solve(
-            fabric, method, train, val, supervised=plan.supervised, seed=plan.seed, on_penalty=curves.add
-        )
+            device, method, train, val,
+            half=half, supervised=plan.supervised, seed=plan.seed, on_penalty=curves.add,
+        )  # fmt: skip
     settings = card.settings | ({"penalty": solved.penalty} if "penalty" in card.settings else {})
     save(replace(card, settings=settings, best_epoch=solved.number), solved.state)
 
@@ -189,10 +191,10 @@ def rates_of(plan: TrainPlan, fresh: tuple[bool, bool]) -> Rates:
     )
 
 
-def trained_state(method: TrainedMethod, fitted: Fitted) -> Tensors:
+def trained_state(method: TrainedMethod, state: Tensors) -> Tensors:
     """Give the kept epoch without what only training needed."""
     left_out = tuple(method.training_only)
-    return {key: value for key, value in fitted.state.items() if not key.startswith(left_out)}
+    return {key: value for key, value in state.items() if not key.startswith(left_out)}
 
 
 def save(card: ModelCard, state: Tensors) -> None:

@@ -89,10 +89,10 @@ def learnt(folder: Path, model: Any, whole: PairBatch, name: str) -> dict[str, T
     if name in LEARNING:
         result = fitted(folder, model, whole)
         model.load_state_dict(result.state)
-        return train.trained_state(model, result)
+        return train.trained_state(model, result.state)
     asked = pairs("vectors" if whole.image.ndim == 2 else "pictures", 7, seed=1)
     solved = solve(
-        open_fabric("cpu", "fp32"), model, FixedBatches(whole), FixedBatches(asked),
+        torch.device("cpu"), model, FixedBatches(whole), FixedBatches(asked),
         supervised=plans(name)["train"].supervised, seed=0, on_penalty=nothing,
     )  # fmt: skip
     model.load_state_dict(solved.state)

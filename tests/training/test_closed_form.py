@@ -15,7 +15,6 @@ from crosshash.protocols import PairBatch
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
 from crosshash.training.checkpoint import Epoch
 from crosshash.training.closed_form import CORRELATION, Solved, correlation, solve
-from crosshash.training.fabric import open_fabric
 from tests.methods.cases import IMAGE, TEXT, FixedBatches, pairs
 from tests.retrieval import loops
 
@@ -34,7 +33,7 @@ def solved(
     model = method.build(*build_towers(IMAGE, TEXT), dims, None, quantiser, penalty)
     rows = list[Epoch]()
     found = solve(
-        open_fabric("cpu", "fp32"), model, FixedBatches(train), None if val is None else FixedBatches(val),
+        torch.device("cpu"), model, FixedBatches(train), None if val is None else FixedBatches(val),
         supervised=method is ridge, seed=seed, on_penalty=lambda _, row: rows.append(row),
     )  # fmt: skip
     model.load_state_dict(found.state)

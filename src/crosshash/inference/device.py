@@ -10,6 +10,7 @@ import torch
 from crosshash.errors import CrosshashError
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "fp32", "bf16"]
 
 
 def settled_device(device: Device) -> Literal["cpu", "cuda"]:
@@ -27,6 +28,11 @@ def settled_device(device: Device) -> Literal["cpu", "cuda"]:
     return "cuda" if there and device != "cpu" else "cpu"
 
 
+def settled_half(device: Literal["cpu", "cuda"], precision: Precision) -> bool:
+    """Say whether networks run in bf16: `auto` takes it on CUDA alone."""
+    return precision == "bf16" or (precision == "auto" and device == "cuda")
+
+
 def make_deterministic(threads: int | None) -> None:
     """Ask torch for the same bytes on every run on the same processor with the same number of threads.
 
@@ -37,6 +43,6 @@ def make_deterministic(threads: int | None) -> None:
     os.environ.setdefault(
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
     )  # without it cuBLAS may differ from run to run
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms loads the compiler too, 2 s
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid, slow
     torch.backends.cudnn.benchmark = False

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from lightning_fabric import Fabric
+import torch
 from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import pack
@@ -44,26 +44,29 @@ class Solved:
 
 
 def solve(
-    fabric: Fabric,
+    device: torch.device,
     method: ClosedFormMethod,
     train: Batches,
     val: Batches | None,
     *,
+    half: bool = False,
     supervised: bool,
     seed: int,
     on_penalty: Callable[[int, Epoch], None],
 ) -> Solved:
     """Look at all training pairs once, then solve for each penalty and keep the best.
 
+    half: the networks run in bf16.
+
     Raises:
         CrosshashError: what cannot be projected, or not to so many bits.
     """
-    method.to(fabric.device)
-    with encoding(method), fabric.autocast():
-        seen = method.look_at(batch.to(fabric.device) for batch in train.in_order())
+    method.to(device)
+    with encoding(method), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        seen = method.look_at(batch.to(device) for batch in train.in_order())
         asked = None
         if val is not None:
-            asked = joined([method.features(batch.to(fabric.device)) for batch in val.in_order()])
+            asked = joined([method.features(batch.to(device)) for batch in val.in_order()])
     return choose(method, seen, asked, supervised=supervised, seed=seed, on_penalty=on_penalty)
 
 
