@@ -13,6 +13,7 @@ from crosshash.config.outlook import warnings_of
 from crosshash.config.params import load_params
 from crosshash.config.resolve import resolve
 from faults.fuzzed.given import Given, MeaninglessError, damaged
+from stages.plan import settled_method
 
 VALUES = (
     *(
@@ -104,8 +105,9 @@ def make(dice: random.Random, folder: Path) -> Given:
 
 def _read(path: Path) -> object:
     params = load_params(path)
-    resolve(params)
-    warnings_of(params)
+    settled = settled_method(params)  # as the stage does before it makes plans
+    resolve(settled)
+    warnings_of(settled)
     return _leaves(params.model_dump())
 
 
