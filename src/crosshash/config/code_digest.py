@@ -10,8 +10,6 @@ from pathlib import Path
 
 from crosshash.config.code_reach import PACKAGE, Module, module_file, parse, reach
 
-Plain = str | list["Plain"]
-
 
 def code_digest(stage: str, stages: Path, root: Path, chosen: Mapping[str, str]) -> str:
     """Hash all code that decides what a stage does, in hex: its script, what it reaches, package data.
@@ -42,24 +40,35 @@ def _text(module: Module, names: Iterable[str]) -> bytes:
 @cache
 def written(statement: ast.stmt) -> str:
     """Write down a statement without comments, layout and texts that stand alone."""
-    return repr(plain(statement))
+    parts = list[str]()
+    _write(statement, parts)
+    return "".join(parts)
 
 
-def plain(node: object) -> Plain:
-    """Give code as nested lists of texts, without texts that stand alone and without empty fields.
+def _write(node: object, parts: list[str]) -> None:
+    """Write code as nested brackets, without texts that stand alone and without empty fields.
 
     Python's own `ast.dump` writes empty fields in some versions and leaves them out in others.
     """
-    if isinstance(node, list):
-        return [plain(one) for one in node if not _is_text(one)]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = [
-        [name, plain(value)]
-        for name, value in ast.iter_fields(node)
-        if name not in ("ctx", "kind", "type_comment") and value is not None
-    ]
-    return [type(node).__name__, *(one for one in fields if one[1] != [])]
+    if isinstance(node, ast.AST):
+        parts.append(f"({type(node).__name__}")
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                value = [one for one in value if not _is_text(one)]
+            if value is None or value == [] or name in ("ctx", "kind", "type_comment"):
+                continue
+            parts.append(f" {name}=")
+            _write(value, parts)
+        parts.append(")")
+    elif isinstance(node, list):
+        parts.append("[")
+        for one in node:
+            _write(one, parts)
+            parts.append(",")
+        parts.append("]")
+    else:
+        parts.append(repr(node))
 
 
 def _is_text(node: object) -> bool:

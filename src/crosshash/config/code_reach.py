@@ -108,12 +108,15 @@ class Code:
 
     def follow(self, statement: ast.stmt, name: str, module: Module) -> None:
         """Put everything that a statement names on the list; an import by itself only runs the module."""
-        for target in _imported(statement):
-            self.import_module(target)
-            self.import_module(target.rpartition(".")[0])
-        for names in () if _imported(statement) else _chains(statement):
+        if imported := _imported(statement):
+            for target in imported:
+                self.import_module(target)
+                self.import_module(target.rpartition(".")[0])
+            return
+        mentions = _mentions(statement)
+        for names in mentions.chains:
             self.use(names, name, module)
-        for beginning in _beginnings(statement):
+        for beginning in mentions.beginnings:
             self.use_by_name(beginning)
 
     def use(self, names: Names, name: str, module: Module) -> None:
@@ -219,24 +222,39 @@ def _imported(statement: ast.AST) -> list[str]:
     return []
 
 
-@cache
-def _chains(node: ast.AST) -> tuple[Names, ...]:
-    """Give every name that code reads with the attributes read from it, and every import inside it."""
-    if imported := _imported(node):
-        return tuple(tuple(target.split(".")) for target in imported)
-    attributes: Names = ()
-    inner = node
-    while isinstance(inner, ast.Attribute):
-        attributes = (inner.attr, *attributes)
-        inner = inner.value
-    if isinstance(inner, ast.Name):
-        return ((inner.id, *attributes),)
-    return tuple(dict.fromkeys(names for child in ast.iter_child_nodes(inner) for names in _chains(child)))
+@dataclass(frozen=True)
+class Mentions:
+    """What a statement names: `chains` that it reads, imports inside it as such; `beginnings` of texts that
+    name a module of the package, as in f"crosshash.methods.{name}".
+    """
+
+    chains: tuple[Names, ...]
+    beginnings: tuple[str, ...]
 
 
 @cache
-def _beginnings(statement: ast.AST) -> tuple[str, ...]:
-    """Give the fixed beginnings of texts that name a module of the package: f"crosshash.methods.{name}"."""
-    starts = [node.values[0] for node in ast.walk(statement) if isinstance(node, ast.JoinedStr)]
-    texts = [str(start.value) for start in starts if isinstance(start, ast.Constant)]
-    return tuple(text for text in texts if text.startswith(f"{PACKAGE}."))
+def _mentions(statement: ast.stmt) -> Mentions:
+    """Walk a statement once; a plain loop, as a plan walks all of the package while its user waits."""
+    chains, beginnings = dict[Names, None](), list[str]()
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        attributes: Names = ()
+        while isinstance(node, ast.Attribute):
+            attributes, node = (node.attr, *attributes), node.value
+        if isinstance(node, ast.Name):
+            chains[node.id, *attributes] = None
+            continue
+        if imported := _imported(node):
+            chains |= dict.fromkeys(tuple(target.split(".")) for target in imported)
+            continue
+        if isinstance(node, ast.JoinedStr) and isinstance(start := node.values[0], ast.Constant):
+            text = str(start.value)
+            beginnings += [text] if text.startswith(f"{PACKAGE}.") else []
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                waiting += [one for one in value if isinstance(one, ast.AST)]
+            elif isinstance(value, ast.AST):
+                waiting.append(value)
+    return Mentions(tuple(chains), tuple(beginnings))
