@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve
-from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from crosshash.errors import CrosshashError
@@ -154,6 +152,9 @@ def fit_codebook(vectors: Vectors, words: Words, size: int) -> Codebook:
     vectors: U float[N, d]; words: int[N, M]; size: W. H is a sparse matrix [N, M W], 1 where a vector uses a
     word. A word that no vector uses comes out as zero.
     """
+    from scipy.linalg import solve  # a quarter of a second, which all who only read codes do without
+    from scipy.sparse import csr_array
+
     items, count = words.shape
     columns = (words + np.arange(count) * size).ravel()
     starts = np.arange(0, items * count + 1, count)
