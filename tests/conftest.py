@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from filelock import FileLock
+from hypothesis import settings
 
 from tests.browser import MISSING, chromium, chromium_path
 
@@ -28,6 +29,9 @@ gc.set_threshold(50_000, 20, 50)
 ROOT = Path(__file__).resolve().parent.parent
 # Compiled loops are kept for all processes of all tests, beside pytest's own files.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache"))
+# No test asserts how long something takes, and neither does Hypothesis: the first example may load a library.
+settings.register_profile("crosshash", deadline=None)
+settings.load_profile("crosshash")
 LONG = ("pipeline", "flows")
 STAGES = (
     "plan",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crosshash.formats.mat import write_mat
@@ -26,13 +26,11 @@ def same_as_by_scipy(folder: Path, name: str, variable: Variable, array: np.ndar
     assert zlib.decompress(found[136:]) == zlib.decompress(expected[136:])
 
 
-@settings(deadline=None)
 @given(rows=st.lists(texts, min_size=1, max_size=20))
 def test_rows_of_letters(tmp_path_factory: pytest.TempPathFactory, rows: list[str]) -> None:
     same_as_by_scipy(tmp_path_factory.mktemp("mat"), "index", char_matrix(rows), np.array(rows))
 
 
-@settings(deadline=None)
 @given(cells=st.lists(st.lists(texts, max_size=4).map(tuple), min_size=1, max_size=20))
 def test_cells_of_texts(tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, ...]]) -> None:
     array = np.empty(len(cells), dtype=object)

@@ -227,7 +227,7 @@ def test_names_carry_the_convention() -> None:
     assert set(HIDDEN) < set(MEASURES)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=40).filter(
         lambda items: any(grade for _, grade in items)

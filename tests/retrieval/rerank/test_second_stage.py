@@ -29,7 +29,7 @@ def loop_score(query: np.ndarray, words: np.ndarray, codebook: np.ndarray) -> fl
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.sampled_from([1, 2, 3]))
 def test_order_is_that_of_a_loop_over_all_candidates(seed: int, dictionaries: int) -> None:
     """By falling score, then distance, then row; whole numbers, so that equal scores are equal exactly."""
