@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -17,23 +17,35 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture, wait
 from prefect.states import Failed
 
+from crosshash.acquire.server_answers import LATER
 from crosshash.errors import CrosshashError
 from crosshash.experiments.stored import check_stored
 
-DVC = (sys.executable, str(Path(__file__).with_name("dvc_process.py")), "--wait-for-lock")
+TIED = (sys.executable, str(Path(__file__).with_name("tied_process.py")))
+"""Starts a module that ends with the flow; its name and arguments follow."""
+
+DVC = (*TIED, "dvc", "--wait-for-lock")
 SHOWN = 30
 """Lines of a failed stage's output that its error repeats."""
+
+WAITS = (30.0, 120.0, 600.0)
+"""Seconds before a download that broke off is tried again; it goes on where it was."""
+
+GPU = ("embed", "train", "infer")
+"""Stages that use a GPU where there is one; their tasks have the tag `gpu`, which Prefect can limit."""
 
 RUNNING: dict[subprocess.Popen[str], Path] = {}
 """Stages at work in this process, with their worktree."""
 
 
-def run_stages(tree: Path) -> None:
+def run_stages(tree: Path, variables: Mapping[str, str], waits: Sequence[float] = WAITS) -> None:
     """Bring every stage of `tree`'s graph up to date; independent ones run side by side.
+
+    variables: of the environment, besides those there are. waits: seconds before each new try of a download.
 
     Raises:
         CrosshashError: stages failed; those that need them did not run, the others' results are in the cache.
@@ -41,9 +53,17 @@ def run_stages(tree: Path) -> None:
     futures: dict[str, PrefectFuture[Any]] = {}
     try:
         for stage, needed in stages_of(tree).items():
-            one = dvc_stage.with_options(name=stage, task_run_name=stage)
+            one = dvc_stage.with_options(
+                name=stage, task_run_name=stage, tags=["gpu"] if stage in GPU else []
+            )
+            if stage == "download":
+                one = one.with_options(
+                    retries=len(waits), retry_delay_seconds=list(waits), retry_condition_fn=may_come_later
+                )
             before = [futures[name] for name in needed]
-            futures[stage] = one.submit(str(tree), stage, wait_for=before, return_state=False)
+            futures[stage] = one.submit(
+                str(tree), stage, dict(variables), wait_for=before, return_state=False
+            )
         wait(list(futures.values()))
     finally:
         end_stages(tree)
@@ -72,16 +92,21 @@ def stages_of(tree: Path) -> dict[str, list[str]]:
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
-def dvc_stage(tree: str, stage: str) -> State[None] | None:
+def dvc_stage(tree: str, stage: str, variables: dict[str, str]) -> State[None] | None:
     """Run one stage of the graph; its output goes to the log, its error into the state."""
     try:
-        reproduce(Path(tree), stage, get_run_logger().info)
+        reproduce(Path(tree), stage, variables, get_run_logger().info)
     except CrosshashError as error:
         return Failed(message=str(error))
     return None
 
 
-def reproduce(tree: Path, stage: str, log: Callable[[str], object]) -> None:
+def may_come_later(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+    """Say whether a failed download is worth another try: a server was at fault, not a setting."""
+    return LATER in str(state.message)
+
+
+def reproduce(tree: Path, stage: str, variables: Mapping[str, str], log: Callable[[str], object]) -> None:
     """Run one stage by DVC, if anything it depends on has changed; its output goes to `log` line by line.
 
     Raises:
@@ -93,7 +118,7 @@ def reproduce(tree: Path, stage: str, log: Callable[[str], object]) -> None:
     with subprocess.Popen(
         command,
         cwd=tree,
-        env=environment(),
+        env=environment(variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -114,10 +139,11 @@ def reproduce(tree: Path, stage: str, log: Callable[[str], object]) -> None:
     check_stored(tree, stage)
 
 
-def environment() -> dict[str, str]:
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Give a stage's environment: this Python first on PATH, output unbuffered."""
     here = Path(sys.executable).parent
-    return {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}", "PYTHONUNBUFFERED": "1"}
+    ours = {**os.environ, **variables}
+    return {**ours, "PATH": f"{here}{os.pathsep}{ours.get('PATH', '')}", "PYTHONUNBUFFERED": "1"}
 
 
 def end_stages(tree: Path) -> None:

@@ -1,26 +1,11 @@
-"""The flow `train-twdh`: the whole pipeline for TwDH in a worktree of its own, saved as a DVC experiment."""
+"""The flow `train-twdh`: the whole pipeline for TwDH."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-from prefect import flow, get_run_logger
-from prefect.artifacts import create_markdown_artifact
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
-from prefect.states import Failed
 
-from crosshash.artifacts import read_json
-from crosshash.errors import CrosshashError, listed
-from flows.dvc_tasks import run_stages
-from flows.settings import absolute_paths, apply_settings
-from flows.worktree import save_experiment, untracked, worktree
-
-CHECKOUT = Path(__file__).resolve().parent.parent
-TASKS = ("i2t", "t2i", "i2i", "t2t")
+from flows.experiment import watched
 
 
 @flow(name="train-twdh", persist_result=False)
@@ -41,53 +26,5 @@ def train_twdh(
 
     Returns the name of the DVC experiment, or a failed state with the error.
     """
-    name = experiment_name(str(flow_run.name), str(flow_run.id))
     settings = {"method": "twdh", "bits": bits, "dataset": dataset, "seed": seed}
-    try:
-        metrics = run_experiment(name, settings, overrides)
-    except CrosshashError as error:
-        get_run_logger().error("%s", error)
-        return Failed(message=str(error))
-    create_markdown_artifact(score_page(name, metrics), key="train-twdh", description=f"Scores of {name}")
-    return name
-
-
-def run_experiment(name: str, settings: Mapping[str, object], overrides: Sequence[str]) -> dict[str, Any]:
-    """Run the graph in a worktree of its own and save it as experiment `name`; give its metrics.json."""
-    log = get_run_logger()
-    if left_out := untracked(CHECKOUT):
-        log.warning("Not part of this run, since git does not track them (git add):\n%s", listed(left_out))
-    with worktree(CHECKOUT, name) as tree:
-        params = tree / "params.yaml"
-        apply_settings(params, settings, overrides)
-        for key, path in absolute_paths(params, CHECKOUT).items():
-            log.info("%s: %s (made absolute: the run works in a folder of its own)", key, path)
-        run_stages(tree)
-        save_experiment(tree, name)
-        log.info("Saved as DVC experiment %s; to bring it into the checkout: dvc exp apply %s", name, name)
-        return dict(read_json(tree / "metrics.json"))
-
-
-def experiment_name(run: str, identity: str) -> str:
-    """Make a name that git takes from the run's name and the end of its id: `fluffy-otter-0f3a9c21`."""
-    word = re.sub(r"[^A-Za-z0-9]+", "-", run).strip("-") or "run"
-    return f"{word}-{identity[-8:]}"
-
-
-def score_page(name: str, metrics: Mapping[str, Any]) -> str:
-    """Write what metrics.json holds as Markdown: a table with one row per task, the other values below."""
-    rows = {task: metrics[task] for task in TASKS if task in metrics}
-    measures = list(dict.fromkeys(measure for scores in rows.values() for measure in scores))
-    cells = [["task", *measures], ["---"] * (1 + len(measures))]
-    cells += [[task, *(_text(scores.get(measure)) for measure in measures)] for task, scores in rows.items()]
-    table = [f"| {' | '.join(row)} |" for row in cells]
-    facts = [f"- {key}: {_text(value)}" for key, value in metrics.items() if key not in rows]
-    way = f"`dvc exp apply {name}` brings its files into the checkout, the report among them."
-    return "\n".join([f"# Experiment `{name}`", "", *table, "", *facts, "", way])
-
-
-def _text(value: object) -> str:
-    """Write a value of metrics.json; null as nothing."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
-    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
+    return watched("train-twdh", settings, overrides)

@@ -136,7 +136,7 @@ def _author(tree: Path) -> dict[str, str]:
         git(tree, "var", "GIT_COMMITTER_IDENT")
     except CrosshashError:
         roles = ("AUTHOR", "COMMITTER")
-        return {f"GIT_{role}_{key}": "train-twdh" for role in roles for key in ("NAME", "EMAIL")}
+        return {f"GIT_{role}_{key}": "crosshash" for role in roles for key in ("NAME", "EMAIL")}
     return {}
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,12 @@ import psutil
 import pytest
 import yaml
 
+from crosshash.acquire.server_answers import LATER
 from tests.flows.repositories import copy_of_checkout, git, state, toy
 
 PREFECT = (sys.executable, "-m", "prefect")
 SMALL = ["scenes.count=200", "split.val=0.1", "twdh.train_bits=64", "train.epochs=1", "train.batch=16"]
-SMALL += ["evaluate.bootstrap=50", "report.queries=1"]
+SMALL += ["scahn.train_bits=64", "evaluate.bootstrap=50", "report.queries=1"]
 LIMIT = 240
 """Seconds after which a command counts as hung."""
 
@@ -38,7 +39,7 @@ from flows.dvc_tasks import run_stages
 @flow
 def toy():
     try:
-        run_stages(Path(sys.argv[1]))
+        run_stages(Path(sys.argv[1]), {"WORD": "given"}, waits=(0.1, 0.1))
     except CrosshashError as error:
         print(str(error).partition(":")[0])
 
@@ -77,11 +78,12 @@ class Deployed:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return list(json.load(answer))
 
-    def run(self, *parameters: str) -> tuple[int, dict[str, Any], str]:
-        """Run the deployment as the README says: exit status, the flow run, its log."""
+    def run(self, flow: str, *parameters: str) -> tuple[int, dict[str, Any], str]:
+        """Run a deployment as the README says: exit status, the flow run, its log."""
         given = [part for parameter in parameters for part in ("--param", parameter)]
-        done = self.prefect("deployment", "run", "train-twdh/local", *given, "--watch")
-        run = self.ask("flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})[0]
+        done = self.prefect("deployment", "run", f"{flow}/local", *given, "--watch")
+        alone = {"flow_runs": {"parent_task_run_id": {"is_null_": True}}}
+        run = self.ask("flow_runs/filter", {**alone, "sort": "START_TIME_DESC", "limit": 1})[0]
         asked = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
         pages = [self.ask("logs/filter", {**asked, "offset": offset}) for offset in (0, 200)]
         log = "\n".join(line["message"] for page in pages for line in page)
@@ -117,6 +119,14 @@ def wait_for(url: str, seconds: float) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    """Wait for something to come about."""
+    deadline = time.monotonic() + LIMIT
+    while not there():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.3)
 
 
 def own_environment(folder: Path, port: int) -> dict[str, str]:
@@ -166,7 +176,7 @@ def test_a_run_completes_is_saved_and_leaves_the_checkout_alone(deployed: Deploy
     params = checkout / "params.yaml"
     params.write_text(params.read_text(encoding="utf-8").replace("top: 10 ", "top: 3 "), encoding="utf-8")
     before = state(checkout)
-    status, run, log = deployed.run("bits=16", f"overrides={json.dumps(SMALL)}")
+    status, run, log = deployed.run("train-twdh", "bits=16", f"overrides={json.dumps(SMALL)}")
     assert (status, run["state_type"]) == (0, "COMPLETED"), log
     assert state(checkout) == before
 
@@ -191,10 +201,13 @@ def test_a_run_completes_is_saved_and_leaves_the_checkout_alone(deployed: Deploy
     metrics = json.loads(git(checkout, "show", f"{ref}:metrics.json"))
     assert (metrics["bits"], metrics["train_bits"], metrics["method"]) == (16, 64, "twdh")
 
-    (artifact,) = deployed.ask("artifacts/filter", {})
-    assert (artifact["type"], artifact["flow_run_id"]) == ("markdown", run["id"])
-    assert name in artifact["data"]
-    assert f"| i2t | {metrics['i2t']['mAP']:.4f} |" in artifact["data"]
+    made = {one["key"]: one for one in deployed.ask("artifacts/filter", {})}
+    assert made.keys() == {"train-twdh", "train-twdh-scores"}
+    assert {one["flow_run_id"] for one in made.values()} == {run["id"]}
+    assert name in made["train-twdh"]["data"]
+    assert f"| i2t | {metrics['i2t']['mAP']:.4f} |" in made["train-twdh"]["data"]
+    (first, _, _, _) = json.loads(made["train-twdh-scores"]["data"])
+    assert (first["task"], first["mAP"]) == ("i2t", f"{metrics['i2t']['mAP']:.4f}")
     tasks = deployed.ask("task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
     graph = [
         "plan",
@@ -211,13 +224,14 @@ def test_a_run_completes_is_saved_and_leaves_the_checkout_alone(deployed: Deploy
         "report",
     ]
     assert {task["name"]: task["state_type"] for task in tasks} == dict.fromkeys(graph, "COMPLETED")
+    assert {task["name"] for task in tasks if "gpu" in task["tags"]} == {"embed", "train", "infer"}
     assert list((checkout / ".dvc/tmp/flows").iterdir()) == []
 
 
 def test_a_bad_override_fails_with_the_plans_message(deployed: Deployed) -> None:
     before = state(deployed.checkout)
     kept = git(deployed.checkout, "for-each-ref", "refs/exps")
-    status, run, log = deployed.run('overrides=["twdh.quan_wait=0.1","bits=0"]')
+    status, run, log = deployed.run("train", 'overrides=["twdh.quan_wait=0.1","bits=0"]')
     assert (status, run["state_type"]) == (1, "FAILED")
     for text in (log, run["state"]["message"]):
         assert "twdh.quan_wait: unknown key; did you mean twdh.quan_weight?" in text
@@ -249,15 +263,91 @@ def test_a_failed_stage_stops_those_that_need_it_and_no_other(deployed: Deployed
     assert "left:" in (project / "dvc.lock").read_text(encoding="utf-8")
 
 
-def test_the_deployment_runs_once_at_a_time(deployed: Deployed) -> None:
-    (deployment,) = deployed.ask("deployments/filter", {})
-    assert deployment["name"] == "local"
-    assert deployment["global_concurrency_limit"]["limit"] == 1
-    (step,) = deployment["pull_steps"]
-    assert step["prefect.deployments.steps.set_working_directory"]["directory"] == str(deployed.checkout)
-    assert deployment["parameter_openapi_schema"]["properties"].keys() == {
-        "bits",
-        "dataset",
-        "seed",
-        "overrides",
-    }
+def test_a_download_that_fails_twice_is_tried_again_and_no_other_failure_is(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    """The first two tries end as a transfer does that broke off; the third one works, with WORD at hand."""
+    tries = 'echo >> tries; test $(wc -l < tries) -gt 2 || {{ echo "{said}" >&2; exit 1; }}; '
+    tries += "echo $WORD > right.txt"
+    for said, count, ended in (
+        (f"a.zip: cut, 4 times; {LATER}", 3, ""),
+        ("a.zip: damaged", 1, "stage download"),
+    ):
+        project = toy(tmp_path / str(count), right=tries.format(said=said))
+        graph = (project / "dvc.yaml").read_text(encoding="utf-8").replace("  right:", "  download:")
+        (project / "dvc.yaml").write_text(graph, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-c", TOY_FLOW, str(project)],
+            cwd=deployed.checkout, env=deployed.environment, capture_output=True, text=True,
+            timeout=LIMIT, check=False,
+        )  # fmt: skip
+        assert done.stdout.startswith(ended), done.stdout + done.stderr
+        assert len((project / "tries").read_text(encoding="utf-8")) == count
+        assert ended or (project / "right.txt").read_text(encoding="utf-8") == "given\n"
+
+
+def test_a_benchmark_runs_all_and_shows_them_in_one_table(deployed: Deployed) -> None:
+    few = ["features.path=examples/features", "evaluate.bootstrap=50", "report.queries=1"]
+    status, run, log = deployed.run(
+        "benchmark", 'methods=["cca","ridge"]', "bits=[4]", "seeds=[0,1]", 'dataset="features"',
+        f"overrides={json.dumps(few)}", "at_once=2",
+    )  # fmt: skip
+    assert (status, run["state_type"]) == (0, "COMPLETED"), log
+    ref = git(deployed.checkout, "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    settings = [yaml.safe_load(git(deployed.checkout, "show", f"{one}:params.yaml")) for one in ref]
+    found = {(one["method"], one["seed"]) for one in settings if one["dataset"] == "features"}
+    assert found == {("cca", 0), ("cca", 1), ("ridge", 0), ("ridge", 1)}
+    (page,) = [one["data"] for one in deployed.ask("artifacts/filter", {}) if one["key"] == "benchmark"]
+    assert "CCA" in page
+    assert "(2 seeds)" in page or "±" in page
+
+
+def test_a_cancelled_run_leaves_nothing_behind(deployed: Deployed) -> None:
+    before, kept = state(deployed.checkout), git(deployed.checkout, "for-each-ref", "refs/exps")
+    done = deployed.prefect(
+        "deployment", "run", "train/local", "--param", "method=scahn", "--param", "bits=16"
+    )
+    assert done.returncode == 0, done.stderr
+    (run,) = deployed.ask("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 1})
+
+    def at_work() -> list[psutil.Process]:
+        tree = str(deployed.checkout / ".dvc/tmp/flows")
+        return [one for one in psutil.process_iter(["cwd"]) if (one.info["cwd"] or "").startswith(tree)]
+
+    wait_until(lambda: any("stages." in " ".join(one.cmdline()) for one in at_work()))
+    assert deployed.prefect("flow-run", "cancel", run["id"]).returncode == 0
+    wait_until(lambda: not at_work())
+    wait_until(
+        lambda: (
+            deployed.ask("flow_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})[0]["state_type"]
+            == "CANCELLED"
+        )
+    )
+    assert state(deployed.checkout) == before
+    assert git(deployed.checkout, "for-each-ref", "refs/exps") == kept
+
+
+def test_new_pictures_of_a_folder_come_into_the_collection(deployed: Deployed) -> None:
+    """Without a model in the checkout the run says what to do."""
+    status, run, log = deployed.run("encode-new", "folder=examples/custom")
+    assert (status, run["state_type"]) == (1, "FAILED")
+    assert "dvc repro" in run["state"]["message"], log
+
+
+def test_each_deployment_runs_once_at_a_time(deployed: Deployed) -> None:
+    deployments = deployed.ask("deployments/filter", {})
+    takes = {}
+    for one in deployments:
+        assert (one["name"], one["global_concurrency_limit"]["limit"]) == ("local", 1)
+        (step,) = one["pull_steps"]
+        assert step["prefect.deployments.steps.set_working_directory"]["directory"] == str(deployed.checkout)
+        takes[one["entrypoint"]] = set(one["parameter_openapi_schema"]["properties"])
+    run = {"bits", "dataset", "seed", "overrides"}
+    assert takes == {
+        "flows/train_twdh.py:train_twdh": run,
+        "flows/train.py:train": {"method", *run},
+        "flows/benchmark.py:benchmark": {
+            "methods", "bits", "seeds", "dataset", "overrides", "gpus", "at_once"
+        },
+        "flows/encode_new.py:encode_new": {"folder", "skip_bad"},
+    }  # fmt: skip

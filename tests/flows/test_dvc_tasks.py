@@ -53,7 +53,7 @@ def test_a_stage_runs_in_the_worktree_its_result_goes_to_the_shared_cache(tmp_pa
     for name, log in zip(("first", "second"), logs, strict=True):
         with worktree(checkout, name) as tree:
             for stage in ("plan", "left"):
-                reproduce(tree, stage, log.append)
+                reproduce(tree, stage, {}, log.append)
             assert (tree / "left.txt").read_text() == (checkout / "params.yaml").read_text()
     assert "words of the left stage" in logs[0]
     assert "words of the left stage" not in logs[1]
@@ -65,22 +65,22 @@ def test_a_stage_runs_in_the_worktree_its_result_goes_to_the_shared_cache(tmp_pa
 def test_a_failed_stage_is_named_with_its_last_lines(tmp_path: Path) -> None:
     checkout = toy(tmp_path / "toy", right="echo the reason >&2; exit 3")
     log: list[str] = []
-    reproduce(checkout, "plan", log.append)
+    reproduce(checkout, "plan", {}, log.append)
     with pytest.raises(CrosshashError, match=r"(?s)^stage right failed .*first words.*the reason"):
-        reproduce(checkout, "right", log.append)
+        reproduce(checkout, "right", {}, log.append)
     assert "the reason" in log
     assert RUNNING == {}
 
 
 def test_a_stage_whose_output_does_not_fit_into_the_cache_has_failed(tmp_path: Path) -> None:
     checkout = copying(tmp_path / "toy")
-    reproduce(checkout, "plan", print)
+    reproduce(checkout, "plan", {}, print)
     with (
         small_files(),
         pytest.raises(CrosshashError, match=r"lacks outputs .*\n  - right.txt \(stage right\)"),
     ):
-        reproduce(checkout, "right", print)
-    reproduce(checkout, "right", print)
+        reproduce(checkout, "right", {}, print)
+    reproduce(checkout, "right", {}, print)
 
 
 def test_ending_the_stages_of_a_run_ends_all_that_they_started_and_no_other(tmp_path: Path) -> None:
@@ -90,11 +90,11 @@ def test_ending_the_stages_of_a_run_ends_all_that_they_started_and_no_other(tmp_
 
     def run() -> None:
         try:
-            reproduce(checkout, "right", log.append)
+            reproduce(checkout, "right", {}, log.append)
         except CrosshashError as error:
             failures.append(error)
 
-    reproduce(checkout, "plan", log.append)
+    reproduce(checkout, "plan", {}, log.append)
     thread = threading.Thread(target=run)
     thread.start()
     while "asleep" not in log:
@@ -123,5 +123,5 @@ def alive(pid: int) -> bool:
 
 def test_stages_find_this_python_and_its_dvc_whatever_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    found = {name: shutil.which(name, path=environment()["PATH"]) for name in ("python", "dvc")}
+    found = {name: shutil.which(name, path=environment({})["PATH"]) for name in ("python", "dvc")}
     assert None not in found.values()

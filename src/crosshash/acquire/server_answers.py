@@ -14,6 +14,9 @@ from crosshash.errors import CrosshashError
 TIMEOUT = (20.0, 60.0)
 """Seconds: to get a connection, and between two pieces of an answer."""
 
+LATER = "it may come later"
+"""Ends what is said of a transfer that broke off again and again, and of no other failure."""
+
 
 class Bearer(AuthBase):
     """Sends a token; requests drops it when a redirect leaves the host, and netrc does not replace it."""

@@ -16,7 +16,7 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 
-from crosshash.acquire.server_answers import TIMEOUT, Broken, check_status, reason
+from crosshash.acquire.server_answers import LATER, TIMEOUT, Broken, check_status, reason
 from crosshash.artifacts import write_text
 from crosshash.errors import CrosshashError
 
@@ -110,7 +110,7 @@ class ResumingDownloader:
                 if self.length() > furthest:  # not than the last time: a server without ranges starts anew
                     failures, furthest = 0, self.length()
                 if failures == len(self.waits):
-                    raise CrosshashError(f"{broken}, {failures + 1} times") from None
+                    raise CrosshashError(f"{broken}, {failures + 1} times; {LATER}") from None
                 wait = max(self.waits[failures], min(broken.wait, LONGEST_WAIT))
                 failures += 1
                 log.info("%s: %s; again in %.1f s", self.part.stem, broken, wait)

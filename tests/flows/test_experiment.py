@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from flows.train_twdh import experiment_name, score_page
+from flows.experiment import experiment_name, score_page, score_rows
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,8 @@ def test_a_set_without_labels_has_other_measures() -> None:
     assert "| task | recall@1 | recall@5 |" in page
     assert "| i2t | 0.5000 |  |" in page
     assert "| t2i |  | 1 |" in page
+
+
+def test_the_table_has_the_scores_of_each_task() -> None:
+    rows = score_rows({"bits": 16, "t2i": {"mAP": 0.123456, "P@100": None}, "i2t": {"mAP": 0.5}})
+    assert rows == [{"task": "i2t", "mAP": "0.5000"}, {"task": "t2i", "mAP": "0.1235", "P@100": ""}]

@@ -1,0 +1,7 @@
+"""`python -m crosshash` is the command `crosshash`."""
+
+from __future__ import annotations
+
+from crosshash.cli import app
+
+app()
