@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crosshash.config.params import DATASETS, Params
+from crosshash.config.params import AUTO, DATASETS, METHODS, Params
 from crosshash.errors import CrosshashError
 from flows.settings import PATHS, absolute_paths, apply_settings
+from flows.train import train
 from flows.train_twdh import train_twdh
 from tests.flows.repositories import CHECKOUT, PARAMS
 
@@ -111,7 +112,18 @@ def test_all_data_sets_are_named_where_a_run_is_described() -> None:
     row = next(
         line for line in (CHECKOUT / "docs/prefect.md").read_text().splitlines() if "| `dataset` |" in line
     )
-    described = inspect.getdoc(train_twdh.fn) or ""
-    for name in DATASETS:
+    for flow in (train.fn, train_twdh.fn):
+        described = inspect.getdoc(flow) or ""
+        for name in DATASETS:
+            assert name in row
+            assert name in described
+
+
+def test_all_methods_are_named_where_a_run_is_described() -> None:
+    row = next(
+        line for line in (CHECKOUT / "docs/prefect.md").read_text().splitlines() if "| `method` |" in line
+    )
+    described = inspect.getdoc(train.fn) or ""
+    for name in (*METHODS, AUTO):
         assert name in row
         assert name in described
