@@ -15,12 +15,12 @@ from prefect.states import Failed
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError, listed
+from crosshash.experiments.table.scores import score_page, score_rows
 from flows.dvc_tasks import run_stages
 from flows.settings import absolute_paths, apply_settings
 from flows.worktree import save_experiment, untracked, worktree
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-TASKS = ("i2t", "t2i", "i2i", "t2t")
 
 
 def watched(
@@ -38,7 +38,9 @@ def watched(
     except CrosshashError as error:
         get_run_logger().error("%s", error)
         return Failed(message=str(error))
-    create_markdown_artifact(score_page(name, metrics), key=key, description=f"Scores of {name}")
+    create_markdown_artifact(
+        score_page(f"Experiment `{name}`", metrics, applied(name)), key=key, description=f"Scores of {name}"
+    )
     create_table_artifact(score_rows(metrics), key=f"{key}-scores", description=f"Scores of {name}")
     return name
 
@@ -70,29 +72,6 @@ def experiment_name(run: str, identity: str) -> str:
     return f"{word}-{identity[-8:]}"
 
 
-def score_page(name: str, metrics: Mapping[str, Any]) -> str:
-    """Write what metrics.json holds as Markdown: a table with one row per task, the other values below."""
-    rows = {task: metrics[task] for task in TASKS if task in metrics}
-    measures = list(dict.fromkeys(measure for scores in rows.values() for measure in scores))
-    cells = [["task", *measures], ["---"] * (1 + len(measures))]
-    cells += [[task, *(_text(scores.get(measure)) for measure in measures)] for task, scores in rows.items()]
-    table = [f"| {' | '.join(row)} |" for row in cells]
-    facts = [f"- {key}: {_text(value)}" for key, value in metrics.items() if key not in rows]
-    way = f"`dvc exp apply {name}` brings its files into the checkout, the report among them."
-    return "\n".join([f"# Experiment `{name}`", "", *table, "", *facts, "", way])
-
-
-def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give the scores as rows of a table: task, then its measures; null as nothing."""
-    return [
-        {"task": task, **{measure: _text(value) for measure, value in metrics[task].items()}}
-        for task in TASKS
-        if task in metrics
-    ]
-
-
-def _text(value: object) -> str:
-    """Write a value of metrics.json; null as nothing."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
-    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
+def applied(name: str) -> str:
+    """Say how the files of an experiment come into the checkout."""
+    return f"`dvc exp apply {name}` brings its files into the checkout, the report among them."

@@ -31,6 +31,32 @@ def test_table(experiments: Path) -> None:
     assert "200 resamplings" in text
 
 
+def test_markdown_has_a_row_per_measure_and_differences_that_leave_out_zero_in_bold(
+    experiments: Path,
+) -> None:
+    code, text, _ = run(experiments, "second", "rival", "--markdown", "--resamplings", "200")
+    assert code == 0
+    lines = text.splitlines()
+    assert lines[0] == "A: second, B: rival"
+    assert "- `method`: twdh -> dcmht" in lines
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")]
+    assert [row[:2] for row in cells[2:]] == [
+        ["i2t", "mAP"],
+        ["i2t", "P@10"],
+        ["t2i", "mAP"],
+        ["t2i", "P@10"],
+    ]
+    assert {len(row) for row in cells} == {7}
+    found = json.loads(run(experiments, "second", "rival", "--json", "--resamplings", "200")[1])[
+        "differences"
+    ]
+    for row, one in zip(cells[2:], found, strict=True):
+        sure = one["low"] > 0 or one["high"] < 0
+        change = f"{one['difference']:+.4f}"
+        assert row[4] == (f"**{change}**" if sure else change)
+    assert "200 resamplings" in text
+
+
 def test_json(experiments: Path) -> None:
     code, text, _ = run(experiments, "main", "second", "--json", "--resamplings", "200")
     assert code == 0

@@ -27,6 +27,7 @@ def compare(
     resamplings: Annotated[int, typer.Option(min=100, help="Of the queries, by the bootstrap.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamplings.")] = 0,
     project: Project = Path(),
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a table of Markdown.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs: differences of all measures, with 95 % intervals and p, by a paired bootstrap."""
@@ -37,8 +38,12 @@ def compare(
         found = compare_runs(find_run(a, project), find_run(b, project), resamplings, seed)
     if as_json:
         print(json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False))
-        return
-    _show(found)
+    elif markdown:
+        from crosshash.experiments.table.compared import comparison_markdown
+
+        print(comparison_markdown(found), end="")
+    else:
+        _show(found)
 
 
 def _show(found: Comparison) -> None:

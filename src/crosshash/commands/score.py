@@ -46,12 +46,21 @@ def score(
     _show_scores(result, as_json)
 
 
-def scores(project: Project = Path(), as_json: AsJson = False) -> None:
+def scores(
+    project: Project = Path(),
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a page of Markdown.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show the scores of the last run, and where its report lies."""
     with told():
         from crosshash.retrieval.scoring.metrics_file import read_metrics
 
         result = read_metrics(project / "metrics.json")
+    if markdown:
+        from crosshash.experiments.table.scores import score_page
+
+        print(score_page(f"{result['method']}, {result['dataset']}, {result['bits']} bits", result))
+        return
     _show_scores(result, as_json)
     if as_json:
         return

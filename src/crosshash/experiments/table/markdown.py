@@ -13,7 +13,7 @@ def markdown_table(board: Leaderboard) -> str:
     """Write the table, and below it what its marks mean, its conditions, sources and who is left out."""
     places = [(group, *column) for group, of in enumerate(board.groups) for column in columns(of)]
     head = [f"{board.groups[group].title}, {bits} bits, {task}" for group, bits, task in places]
-    lines = [_line([f"{board.measure}", *head]), _line(["---", *("---:" for _ in places)])]
+    lines = [line([f"{board.measure}", *head]), line(["---", *("---:" for _ in places)])]
     for row in board.rows:
         cells = []
         for place in places:
@@ -21,14 +21,14 @@ def markdown_table(board: Leaderboard) -> str:
             mean, rest = score(cell)
             shown = f"**{mean}**" if cell is not None and cell.bold else mean
             cells.append(f"{shown} {rest}")
-        lines.append(_line([label(row), *cells]))
+        lines.append(line([label(row), *cells]))
     for one in board.printed:
         number = sources(board).index(source(one)) + 1
         values = [
             one.values.get(bits, {}).get(task, "–") if group == one.group else "–"
             for group, bits, task in places
         ]
-        lines.append(_line([f"{one.title}, published [{number}]", *values]))
+        lines.append(line([f"{one.title}, published [{number}]", *values]))
     below = [
         *notes(board),
         *(f"{group.title}: {conditions(group)}." for group in board.groups),
@@ -45,14 +45,15 @@ def markdown_table(board: Leaderboard) -> str:
 def _points(board: Leaderboard, group: int) -> list[str]:
     """Write the table of costs and scores of a group."""
     head = heads(board)
-    lines = [_line(head), _line(["---", *("---:" for _ in head[1:])])]
+    lines = [line(head), line(["---", *("---:" for _ in head[1:])])]
     for row in text_rows(board, group):
         marked = zip(row.cells, row.bold, strict=True)
-        lines.append(_line([f"**{cell}**" if bold else cell for cell, bold in marked]))
+        lines.append(line([f"**{cell}**" if bold else cell for cell, bold in marked]))
     return lines
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """Write a row of a table; a text with `|` or line ends stays in its cell."""
     return "| " + " | ".join(_cells(cells)) + " |"
 
 
