@@ -104,6 +104,23 @@ def test_second_clone_with_empty_cache_gives_the_same_bytes(project: Path, folde
     assert lock(clone) == lock(project)
 
 
+def test_a_released_model_comes_into_another_folder(project: Path, folder: Path) -> None:
+    """As docs/team.md says: tagged by gto, fetched by DVC, with the bytes that the run has."""
+    released = folder / "released"
+    subprocess.run(["git", "clone", "--quiet", str(project), str(released)], check=True)
+    run(released, ["dvc", "cache", "dir", "--local", str(project / ".dvc" / "cache")], folder)
+    tagged = run(released, ["gto", "register", "model", "--version", "v0.1.0"], folder)
+    assert tagged.returncode == 0, tagged.stdout
+    other = folder / "other"
+    other.mkdir()
+    for command in (["artifacts", "get", str(released), "model"], ["get", str(released), "artifacts/index"]):
+        done = run(other, ["dvc", *command], folder)
+        assert done.returncode == 0, done.stdout
+    for name in ("model", "index"):
+        ours = {path.name: path.read_bytes() for path in (project / "artifacts" / name).iterdir()}
+        assert ours == {path.name: path.read_bytes() for path in (other / name).iterdir()}
+
+
 def test_a_clone_with_the_same_cache_plans_and_restores(project: Path, folder: Path) -> None:
     clone = clone_without_lock(project, folder / "same_cache")
     run(clone, ["dvc", "cache", "dir", "--local", str(project / ".dvc" / "cache")], folder)
