@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosshash.retrieval.ranking.score_ranking import falling_order, rank_by_candidates, rank_by_score
+from crosshash.retrieval.ranking.radix_sort import nearest_items, sort_items
+from crosshash.retrieval.ranking.score_ranking import rank_by_candidates, rank_by_score
 from crosshash.retrieval.ranking.tied_ranking import Ranking, Ties
 from crosshash.retrieval.rerank.second_stage import rerank
 
@@ -15,11 +16,15 @@ TABLE = np.array([[0, 1, 1, 1, 3], [2, 2, 2, 2, 2]])
 RELEVANT = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 0]], bool)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=30))
 def test_the_order_is_that_of_a_stable_sort(numbers: list[float]) -> None:
     """Infinities, subnormal numbers, both zeros; every number stands there twice."""
-    scores = np.array([numbers + numbers], np.float32)
-    assert np.array_equal(falling_order(scores), np.argsort(-scores, axis=1, kind="stable"))
+    scores = np.array(numbers + numbers, np.float32)
+    places = np.arange(len(scores), dtype=np.uint16)  # as distances: they come along
+    items = sort_items(nearest_items(places, scores, scores > 0))
+    assert np.array_equal(items >> np.uint64(33), np.argsort(-scores, kind="stable"))
+    assert np.array_equal(items >> np.uint64(32) & np.uint64(1), -np.sort(-scores) > 0)
 
 
 def groups(ranking: Ranking, query: int) -> list[tuple[int, int]]:
