@@ -13,9 +13,9 @@ from crosshash.retrieval.ranking.compiled import compiled
 
 Items = NDArray[np.uint64]
 DIGIT = 11
-PASSES = 3  # 11 bits each: 32
 MARK, DISTANCE = np.uint64(32), np.uint64(33)
 SCORE = np.uint64(0xFFFFFFFF)
+DIGITS = np.uint64((1 << DIGIT) - 1)
 SIGN = np.uint64(0x80000000)
 
 
@@ -45,10 +45,9 @@ def nearest_items(
     place_D = np.cumsum(place_D)
     for j in range(len(items_N)):
         distance = np.uint64(distances_N[j])
-        items_N[place_D[np.int64(distance)]] = (
-            np.uint64(keys_N[j]) | np.uint64(relevant_N[j]) << MARK | distance << DISTANCE
-        )
-        place_D[np.int64(distance)] += 1
+        item = np.uint64(keys_N[j]) | np.uint64(relevant_N[j]) << MARK | distance << DISTANCE
+        items_N[np.uint64(place_D[distance])] = item
+        place_D[distance] += 1
     return items_N
 
 
@@ -59,23 +58,36 @@ def sort_items(items_N: Items) -> Items:
     A pass in which all items have one digit is left out.
     """
     now, other = items_N.copy(), np.empty_like(items_N)
-    places = np.zeros((PASSES, 1 << DIGIT), np.int64)
-    low = np.uint64((1 << DIGIT) - 1)
+    low, middle = np.zeros(1 << DIGIT, np.uint32), np.zeros(1 << DIGIT, np.uint32)
+    high = np.zeros(1 << DIGIT, np.uint32)
     for item in now:
-        for p in range(PASSES):
-            places[p, np.int64((item & SCORE) >> np.uint64(DIGIT * p) & low)] += 1
-    for p in range(PASSES):
-        if places[p].max() == len(now):
+        low[item & DIGITS] += np.uint32(1)
+        middle[item >> np.uint64(DIGIT) & DIGITS] += np.uint32(1)
+        high[(item & SCORE) >> np.uint64(2 * DIGIT)] += np.uint32(1)
+    for shift, places_D in ((np.uint64(0), low), (np.uint64(DIGIT), middle), (np.uint64(2 * DIGIT), high)):
+        if places_D.max() == len(now):
             continue
-        before = np.int64(0)
+        before = np.uint32(0)
         for digit in range(1 << DIGIT):
-            number = places[p, digit]
-            places[p, digit] = before
+            number = places_D[digit]
+            places_D[digit] = before
             before += number
-        shift, places_D = np.uint64(DIGIT * p), places[p]
         for item in now:
-            digit = np.int64((item & SCORE) >> shift & low)
-            other[places_D[digit]] = item
-            places_D[digit] += 1
+            digit_of = (item & SCORE) >> shift & DIGITS
+            place = np.uint64(places_D[digit_of])
+            other[place] = item
+            places_D[digit_of] = np.uint32(place + np.uint64(1))
         now, other = other, now
     return now
+
+
+@compiled
+def keys_of(items_N: Items) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Give the scores of all items as whole numbers, and those of relevant ones, in their order."""
+    keys_N, found_N, found = np.empty(len(items_N), np.uint32), np.empty(len(items_N), np.uint32), 0
+    for j in range(len(items_N)):
+        keys_N[j] = np.uint32(items_N[j] & SCORE)
+        if items_N[j] >> MARK & np.uint64(1):
+            found_N[found] = keys_N[j]
+            found += 1
+    return keys_N, found_N[:found]

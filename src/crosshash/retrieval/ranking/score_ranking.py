@@ -6,7 +6,6 @@ Shapes: Q queries, N items, R candidates, M groups of items, D distances.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.retrieval.ranking.compiled import compiled
-from crosshash.retrieval.ranking.radix_sort import DISTANCE, MARK, Items, falling_keys, nearest_items, sort_items
+from crosshash.retrieval.ranking.radix_sort import DISTANCE, MARK, Items, falling_keys, keys_of, nearest_items, sort_items
 from crosshash.retrieval.ranking.tie_groups import harmonic, precisions_of_group
 from crosshash.retrieval.ranking.tied_ranking import Cut, Ranking, Ties
 
@@ -60,39 +59,66 @@ def rank_by_score(
     scores_QN: NDArray[np.float32], relevant_QN: NDArray[np.bool_], ties: Ties
 ) -> HeadRanking:
     """Rank all items by falling score; both in the order of the rows."""
-    sums_N, rule, groups_Q3M = harmonic(scores_QN.shape[1]), RULES[ties], _room(len(scores_QN))
+    groups_Q3M = _room(len(scores_QN))
     for scores_N, relevant_N, groups_3M in zip(scores_QN, relevant_QN, groups_Q3M, strict=True):
         if ties == "by_id":
             nowhere_N = np.zeros(len(scores_N), np.uint16)
             items_N = sort_items(nearest_items(nowhere_N, scores_N, relevant_N))
-            _rank_items(items_N, _NOTHING, sums_N, rule, groups_3M)
+            _rank_items(items_N, _NOTHING, harmonic(len(items_N)), RULES[ties], groups_3M)
         else:  # which of equal items is where does not matter, so that numbers alone are sorted
             keys_N = falling_keys(scores_N)
-            _rank_keys(np.sort(keys_N), np.sort(keys_N[relevant_N]), sums_N, rule, groups_3M)
-    return _ranking(groups_Q3M, relevant_QN)
+            found_R = np.sort(keys_N[np.flatnonzero(relevant_N)])
+            keys_N.sort()
+            _rank_keys(keys_N, found_R, harmonic(len(keys_N)), RULES[ties], groups_3M)
+    return _ranking(groups_Q3M)
 
 
-def rank_by_candidates(
-    distances_QN: NDArray[np.integer],
-    scores_QN: NDArray[np.float32],
-    relevant_QN: NDArray[np.bool_],
-    sizes: Iterable[int],
-    ties: Ties,
-) -> Iterable[HeadRanking]:
-    """Rank by Hamming distance, the first of each number of items once more by their quantised vectors.
+class NearItems:
+    """Items in the order of (distance, row) of each query; equal scores keep that order, as `rerank` has it."""
 
-    All in the order of the rows; equal scores are in the order of (distance, row), as `rerank` has it.
-    Candidates are groups of one; the groups of equal distance keep what candidates leave.
-    """
-    sums_N, rule = harmonic(scores_QN.shape[1]), RULES[ties]
-    near = [nearest_items(*row) for row in zip(distances_QN, scores_QN, relevant_QN, strict=True)]
-    counts = [_counts(items_N, int(items_N[-1] >> DISTANCE) + 1) for items_N in near]
-    for size in sizes:
-        groups_Q3M = _room(len(near))
-        for items_N, counts_D2, groups_3M in zip(near, counts, groups_Q3M, strict=True):
-            left_M2 = _left(items_N, counts_D2, size, rule)
-            _rank_items(sort_items(items_N[:size]), left_M2, sums_N, rule, groups_3M)
-        yield _ranking(groups_Q3M, relevant_QN)
+    def __init__(
+        self,
+        distances_QN: NDArray[np.integer],
+        scores_QN: NDArray[np.float32],
+        relevant_QN: NDArray[np.bool_],
+    ) -> None:
+        rows = zip(distances_QN, scores_QN, relevant_QN, strict=True)
+        self.near = [nearest_items(*row) for row in rows]
+        self.sums_N = harmonic(scores_QN.shape[1])
+
+    @cached_property
+    def by_score(self) -> list[Items]:
+        """All items of each query, sorted."""
+        return [sort_items(items_N) for items_N in self.near]
+
+    def rank(self, ties: Ties) -> HeadRanking:
+        """Rank by falling score alone; under `by_id` equal ones stay in the order of (distance, row)."""
+        groups_Q3M = _room(len(self.near))
+        for items_N, groups_3M in zip(self.by_score, groups_Q3M, strict=True):
+            _rank_keys(*keys_of(items_N), self.sums_N, RULES[ties], groups_3M)
+        return _ranking(groups_Q3M)
+
+    def rank_candidates(self, size: int, ties: Ties) -> HeadRanking:
+        """Rank by Hamming distance, the first so many items once more by their quantised vectors.
+
+        Candidates are groups of one; the groups of equal distance keep what candidates leave.
+        """
+        rule, groups_Q3M = RULES[ties], _room(len(self.near))
+        for q, (items_N, groups_3M) in enumerate(zip(self.near, groups_Q3M, strict=True)):
+            sorted_R = self.by_score[q] if size >= len(items_N) else sort_items(items_N[:size])
+            left_M2 = _ones(items_N[size:]) if ties == "by_id" else self._left(q, size)
+            _rank_items(sorted_R, left_M2, self.sums_N, rule, groups_3M)
+        return _ranking(groups_Q3M)
+
+    @cached_property
+    def _at_distances(self) -> list[NDArray[np.int64]]:
+        """Items and relevant items of each query at each distance: int64[D, 2]; the last is the farthest."""
+        return [_counts(items_N, int(items_N[-1] >> DISTANCE) + 1) for items_N in self.near]
+
+    def _left(self, q: int, size: int) -> NDArray[np.int64]:
+        """What candidates leave of each distance."""
+        whole_D2 = self._at_distances[q]
+        return whole_D2 - _counts(self.near[q][:size], len(whole_D2))
 
 
 def _room(queries: int) -> Values:
@@ -100,10 +126,9 @@ def _room(queries: int) -> Values:
     return np.zeros((queries, 3, HEAD + 2))
 
 
-def _ranking(groups_Q3M: Values, relevant_QN: NDArray[np.bool_]) -> HeadRanking:
+def _ranking(groups_Q3M: Values) -> HeadRanking:
     items_QM, found_QM = groups_Q3M[:, 0, :-1], groups_Q3M[:, 1, :-1]
-    relevant_Q = np.count_nonzero(relevant_QN, axis=1)
-    grades_Q2 = np.stack([relevant_QN.shape[1] - relevant_Q, relevant_Q], axis=1)
+    grades_Q2 = np.stack([(items_QM - found_QM).sum(axis=1), found_QM.sum(axis=1)], axis=1).astype(np.int64)
     return HeadRanking(items_QM, found_QM, found_QM, grades_Q2, groups_Q3M[:, 2])
 
 
@@ -151,23 +176,31 @@ def _rank_keys(
     keys_N: NDArray[np.uint32], found_R: NDArray[np.uint32], sums_N: Values, rule: int, groups_3M: Values
 ) -> None:
     """Fill the groups of a query: items of one key are one. Both sorted; found: those of relevant items."""
-    total, before, found, behind, behind_found = 0.0, 0, 0, 0, 0
-    while before < len(keys_N):
-        stop, r = before + 1, 0
-        while stop < len(keys_N) and keys_N[stop] == keys_N[before]:
-            stop += 1
-        while found + r < len(found_R) and found_R[found + r] == keys_N[before]:
-            r += 1
-        if r:
-            total += _precisions(sums_N, before, float(found), rule, stop - before, r)
-        if before < HEAD:
-            _keep(groups_3M, before, rule, stop - before, r, total)
-        else:
-            behind += stop - before
-            behind_found += r
-        before, found = stop, found + r
-    if behind:
-        _keep_one(groups_3M, HEAD, behind, behind_found, total)
+    total, before, found = 0.0, 0, 0
+    while before < min(HEAD, len(keys_N)):
+        n, r = _equal(keys_N, before), 0
+        if found < len(found_R) and found_R[found] == keys_N[before]:
+            r = _equal(found_R, found)
+        total += _precisions(sums_N, before, float(found), rule, n, r)
+        _keep(groups_3M, before, rule, n, r, total)
+        before, found = before + n, found + r
+    head, head_found = before, found
+    while found < len(found_R):  # of groups without a relevant item nothing has to be known any more
+        while keys_N[before] != found_R[found]:
+            before += 1
+        n, r = _equal(keys_N, before), _equal(found_R, found)
+        total += _precisions(sums_N, before, float(found), rule, n, r)
+        before, found = before + n, found + r
+    if head < len(keys_N):
+        _keep_one(groups_3M, HEAD, len(keys_N) - head, found - head_found, total)
+
+
+@compiled
+def _equal(keys_N: NDArray[np.uint32], start: int) -> int:
+    stop = start + 1
+    while stop < len(keys_N) and keys_N[stop] == keys_N[start]:
+        stop += 1
+    return stop - start
 
 
 @compiled
@@ -201,17 +234,15 @@ def _counts(items_N: Items, distances: int) -> NDArray[np.int64]:
     """Count items and relevant items at each of so many distances: int64[D, 2]."""
     counts_D2 = np.zeros((distances, 2), np.int64)
     for item in items_N:
-        counts_D2[np.int64(item >> DISTANCE), 0] += 1
-        counts_D2[np.int64(item >> DISTANCE), 1] += np.int64(item >> MARK & np.uint64(1))
+        counts_D2[item >> DISTANCE, 0] += 1
+        counts_D2[item >> DISTANCE, 1] += np.int64(item >> MARK & np.uint64(1))
     return counts_D2
 
 
 @compiled
-def _left(items_N: Items, counts_D2: NDArray[np.int64], size: int, rule: int) -> NDArray[np.int64]:
-    """List what candidates leave as groups of (items, relevant items): int64[M, 2]."""
-    if rule != 1:
-        return counts_D2 - _counts(items_N[:size], len(counts_D2))
-    ones_M2 = np.ones((len(items_N) - size, 2), np.int64)
-    for m in range(len(ones_M2)):
-        ones_M2[m, 1] = np.int64(items_N[size + m] >> MARK & np.uint64(1))
-    return ones_M2
+def _ones(items_N: Items) -> NDArray[np.int64]:
+    """Make a group of each item: int64[N, 2]."""
+    ones_N2 = np.ones((len(items_N), 2), np.int64)
+    for j in range(len(items_N)):
+        ones_N2[j, 1] = np.int64(items_N[j] >> MARK & np.uint64(1))
+    return ones_N2

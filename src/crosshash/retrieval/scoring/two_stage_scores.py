@@ -22,7 +22,7 @@ from crosshash.retrieval.measures.mean_ap import Undefined, defined_queries, sco
 from crosshash.retrieval.measures.ranking_measures import Measure
 from crosshash.retrieval.ranking.parallel import over_blocks
 from crosshash.retrieval.ranking.histogram import label_words, sharing
-from crosshash.retrieval.ranking.score_ranking import rank_by_candidates, rank_by_score
+from crosshash.retrieval.ranking.score_ranking import NearItems, rank_by_score
 from crosshash.retrieval.ranking.tied_ranking import QUERIES, Ranking, Ties
 from crosshash.retrieval.rerank.quantised import QuantisedSet
 from crosshash.retrieval.rerank.second_stage import scores_of_all
@@ -206,7 +206,7 @@ def _rankings(
     """Rank all items by their quantised vectors, by their real ones, then by code and quantised vectors."""
     vectors = search.vectors[block]
     quantised = scores_of_all(vectors, search.words, search.codebook.dictionaries)
-    yield rank_by_score(quantised, relevant, ties)
+    near = NearItems(distances(search.codes[0][block], search.codes[1]), quantised, relevant)
+    yield rank_by_score(quantised, relevant, ties) if ties == "by_id" else near.rank(ties)
     yield rank_by_score(vectors @ search.real.T, relevant, ties)
-    table = distances(search.codes[0][block], search.codes[1])
-    yield from rank_by_candidates(table, quantised, relevant, sizes, ties)
+    yield from (near.rank_candidates(size, ties) for size in sizes)
