@@ -1,4 +1,4 @@
-"""A made set of vectors of any size, like those of a pretrained network: written in blocks, no file is read."""
+"""A made set of vectors of any size, like those of a pretrained network, written in blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each stage costs as the number of pairs grows: `python -m benchmarks.scale [--sizes ...] [--methods ...]`.
+"""What each stage costs as the number of pairs grows: `python -m benchmarks.scale [--sizes N M]`.
 
 Vectors are made (512 numbers for an image, 384 for a text, 80 classes, 2.6 labels an item, 5,000 queries, as
 COCO has), and every stage of each method runs in a process of its own, one epoch. Prints CPU seconds and peak
@@ -89,7 +89,9 @@ def measure(project: Path, size: int, methods: Iterable[str], code: Path) -> Cos
         for stage in (*(() if number else BEFORE), *AFTER):
             if (code / "stages" / f"{stage}.py").is_file():
                 costs[method, size, stage] = cost = run(project, code, stage)
-                print(f"{method} {size:,} {stage}: {cost.seconds:.1f} s, {cost.megabytes:,.0f} MB", flush=True)
+                print(
+                    f"{method} {size:,} {stage}: {cost.seconds:.1f} s, {cost.megabytes:,.0f} MB", flush=True
+                )
     return costs
 
 
@@ -125,7 +127,7 @@ def run(project: Path, code: Path, stage: str) -> Cost:
 
 
 def laid_out(method: str, costs: Costs, sizes: list[int]) -> Table:
-    """Lay out the stages of a method: a column of seconds and one of megabytes per size, then the exponent."""
+    """Lay out the stages of a method: seconds and megabytes for each size, then the exponent."""
     table = Table("stage", title=method)
     for size in sizes:
         table.add_column(f"{size:,}: CPU s", justify="right")
@@ -135,7 +137,10 @@ def laid_out(method: str, costs: Costs, sizes: list[int]) -> Table:
         found = [costs[method, size, stage] for size in sizes]
         cells = [text for cost in found for text in (f"{cost.seconds:.1f}", f"{cost.megabytes:,.0f}")]
         table.add_row(stage, *cells, exponent(found, sizes))
-    sums = [sum(cost.seconds for (one, at, _), cost in costs.items() if (one, at) == (method, size)) for size in sizes]
+    sums = [
+        sum(cost.seconds for (one, at, _), cost in costs.items() if (one, at) == (method, size))
+        for size in sizes
+    ]
     table.add_row("all", *(text for total in sums for text in (f"{total:.1f}", "")), "")
     return table
 

@@ -227,9 +227,7 @@ def test_of_many_items_a_step_compares_with_drawn_ones(monkeypatch: pytest.Monke
     monkeypatch.setattr(scahn_module, "DRAWN", 5)
     model = started(scahn(), whole)
     rows = np.sort(stream(1, "scahn", "rows").integers(ITEMS, size=5))
-    codes = (model.image if phase == "image" else model.text)(
-        whole.image if phase == "image" else whole.text
-    )
+    codes = (model.image if phase == "image" else model.text)(whole.image if phase == "image" else whole.text)
     buffers = {name: model.get_buffer(f"buffer_{name}").double().numpy()[rows] for name in ("image", "text")}
     told = whole.labels.numpy(), model.labels.numpy()[rows]
     expected = {

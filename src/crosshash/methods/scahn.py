@@ -2,8 +2,8 @@
 
 Source: Self-constraining and attention-based hashing network for bit-scalable cross-modal retrieval,
 Neurocomputing 2020, doi 10.1016/j.neucom.2020.03.019.
-Shapes: B items of a batch, b and c of its two halves, N training items, n of them, C classes, K bits, L levels, F codes:
-those of the levels and their fusion.
+Shapes: B items of a batch, b and c of its two halves, N training items, n of them, C classes, K bits, L
+levels, F codes: those of the levels and their fusion.
 """
 
 from __future__ import annotations

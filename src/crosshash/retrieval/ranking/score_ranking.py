@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.retrieval.ranking.compiled import compiled
-from crosshash.retrieval.ranking.radix_sort import DISTANCE, MARK, Items, falling_keys, keys_of, nearest_items, sort_items
+from crosshash.retrieval.ranking.radix_sort import (
+    DISTANCE,
+    MARK,
+    Items,
+    falling_keys,
+    keys_of,
+    nearest_items,
+    sort_items,
+)
 from crosshash.retrieval.ranking.tie_groups import harmonic, precisions_of_group
 from crosshash.retrieval.ranking.tied_ranking import Cut, Ranking, Ties
 
@@ -55,9 +63,7 @@ class HeadRanking(Ranking):
         return super().cut(k)
 
 
-def rank_by_score(
-    scores_QN: NDArray[np.float32], relevant_QN: NDArray[np.bool_], ties: Ties
-) -> HeadRanking:
+def rank_by_score(scores_QN: NDArray[np.float32], relevant_QN: NDArray[np.bool_], ties: Ties) -> HeadRanking:
     """Rank all items by falling score; both in the order of the rows."""
     groups_Q3M = _room(len(scores_QN))
     for scores_N, relevant_N, groups_3M in zip(scores_QN, relevant_QN, groups_Q3M, strict=True):
@@ -74,7 +80,7 @@ def rank_by_score(
 
 
 class NearItems:
-    """Items in the order of (distance, row) of each query; equal scores keep that order, as `rerank` has it."""
+    """Items of each query in the order of (distance, row), which equal scores keep, as `rerank` has it."""
 
     def __init__(
         self,
@@ -210,7 +216,7 @@ def _rank_items(
     """Fill the groups of a query: sorted items one by one, then groups of (items, relevant items)."""
     total, found, behind_found = 0.0, 0, 0
     for before in range(len(items_N)):
-        r = np.int64(items_N[before] >> MARK & np.uint64(1))
+        r = int(items_N[before] >> MARK & np.uint64(1))
         if r:
             total += _precisions(sums_N, before, float(found), 0, 1, 1)
         if before < HEAD:
@@ -222,7 +228,7 @@ def _rank_items(
     if before > HEAD:
         _keep_one(groups_3M, HEAD, before - HEAD, behind_found, total)
     for m in range(len(left_M2)):
-        n, r = left_M2[m]
+        n, r = int(left_M2[m, 0]), int(left_M2[m, 1])
         total += _precisions(sums_N, before, float(found), rule, n, r)
         _keep(groups_3M, before, rule, n, r, total)
         before += n

@@ -20,8 +20,8 @@ from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet, M
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import Undefined, defined_queries, scored_queries
 from crosshash.retrieval.measures.ranking_measures import Measure
-from crosshash.retrieval.ranking.parallel import over_blocks
 from crosshash.retrieval.ranking.histogram import label_words, sharing
+from crosshash.retrieval.ranking.parallel import over_blocks
 from crosshash.retrieval.ranking.score_ranking import NearItems, rank_by_score
 from crosshash.retrieval.ranking.tied_ranking import QUERIES, Ranking, Ties
 from crosshash.retrieval.rerank.quantised import QuantisedSet
