@@ -33,7 +33,7 @@ def embedded_reader(embeddings: Embeddings, prepare_image: Prepare, prepare_text
 
     def read(item: Item) -> PreparedItem:
         image = item.image if embeddings.image is None else embeddings.image[item.row]
-        raw_texts: Sequence[object] = item.captions
+        raw_texts: Sequence[object] | np.ndarray = item.captions
         if embeddings.text is not None:
             raw_texts = embeddings.text[first[item.row] : first[item.row + 1]]
         texts = Texts(raw_texts, prepare_text)

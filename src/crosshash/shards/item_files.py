@@ -15,40 +15,44 @@ import numpy as np
 
 from crosshash.checksums import DIGITS
 from crosshash.formats.pieces import Piece
+from crosshash.formats.stored_rows import StoredRow
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One item of a shard.
 
-    row: of the pair table. image: JPEG bytes (before they are written, also where they lie), float32[D], or
+    row: of the pair table. image: JPEG bytes, float32[D] (before they are written, also where they lie), or
     None: there is none. text: float32[E] (before it is written any numbers), or None: captions.
     """
 
     row: int
     id: str
-    image: bytes | Piece | np.ndarray | None
+    image: bytes | Piece | StoredRow | np.ndarray | None
     captions: tuple[str, ...]
-    text: np.ndarray | None
+    text: StoredRow | np.ndarray | None
     labels: tuple[str, ...]
 
 
 def members(item: Item) -> Iterator[tuple[str, bytes]]:
     """Lay an item out as files; named by the row, since ids may hold dots and slashes."""
-    picture = item.image.read() if isinstance(item.image, Piece) else item.image
+    picture = item.image.read() if isinstance(item.image, Piece | StoredRow) else item.image
     if isinstance(picture, np.ndarray):
         yield "image.npy", _npy(picture)
     elif picture is not None:
         yield "jpg", picture
     yield "json", _json(item, hashlib.sha256(picture).hexdigest() if isinstance(picture, bytes) else None)
     if item.text is not None:
-        yield "text.npy", _npy(item.text.astype(np.float32, copy=False))
+        text = item.text.read() if isinstance(item.text, StoredRow) else item.text
+        yield "text.npy", _npy(text.astype(np.float32, copy=False))
 
 
 def tar_size(item: Item) -> int:
     """Bytes in the tar: a block of 512 for each header, contents filled up to whole blocks."""
     sizes = [len(_json(item, DIGITS * "0" if isinstance(item.image, bytes | Piece) else None))]
-    if isinstance(item.image, np.ndarray):
+    if isinstance(item.image, StoredRow):
+        sizes.append(_npy_size(np.dtype(np.float32), item.image.shape))
+    elif isinstance(item.image, np.ndarray):
         sizes.append(_npy_size(item.image.dtype, item.image.shape))
     elif item.image is not None:
         sizes.append(item.image.size if isinstance(item.image, Piece) else len(item.image))

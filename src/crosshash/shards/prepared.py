@@ -27,7 +27,7 @@ class PreparedItem:
 class Texts(Sequence[np.ndarray]):
     """Texts that are made ready when they are asked for: of several captions often one alone is read."""
 
-    def __init__(self, raw: Sequence[Any], prepare: Prepare) -> None:
+    def __init__(self, raw: Sequence[Any] | np.ndarray, prepare: Prepare) -> None:
         self.raw, self.prepare = raw, prepare
 
     def __len__(self) -> int:

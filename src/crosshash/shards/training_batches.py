@@ -83,7 +83,9 @@ def _gathered(
     for place, item in enumerate(items):
         if images is None:
             held = item.image.nbytes * count
-            images = np.empty((count if held <= limit else 0, *item.image.shape), item.image.dtype)
+            if held + count * sum(text.nbytes for text in item.texts) > limit:
+                return None  # nothing is read in vain
+            images = np.empty((count, *item.image.shape), item.image.dtype)
         if held > limit:
             return None
         images[place] = item.image
