@@ -27,8 +27,8 @@ class Features:
     """A feature file's arrays.
 
     image: float32[N, D]. text: float32[N, E]; large ones stay in the file. labels: bool[N, C]. captions: the
-    texts of each row. names: N different texts. classes: C different texts. All but `image` may be absent. unread: names of
-    the file's other arrays.
+    texts of each row. names: N different texts. classes: C different texts. All but `image` may be absent.
+    unread: names of the file's other arrays.
     """
 
     image: np.ndarray | StoredRows
