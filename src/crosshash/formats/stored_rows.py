@@ -1,4 +1,4 @@
-"""Large matrices of .npz files, read row by row where they lie there uncompressed, as numpy.savez writes them."""
+"""Large matrices of .npz files, read row by row where they lie there uncompressed, as by numpy.savez."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ class StoredRows:
 
     def __getitem__(self, row: int) -> np.ndarray:
         place = row if self.rows is None else int(self.rows[row])
-        return self._read(place, 1)[0]
+        vector: np.ndarray = self._read(place, 1)[0]
+        return vector
 
     def take(self, rows: np.ndarray) -> StoredRows:
         """Give some rows, int[M], still in the file."""
