@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
+import struct
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ import numpy as np
 from crosshash.checksums import DIGITS
 from crosshash.formats.pieces import Piece
 from crosshash.formats.stored_rows import StoredRow
+
+
+FIRST = struct.Struct("<8sH")  # of a header of .npy: name and version, length of what follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +89,33 @@ def read_sample(sample: Sample) -> Item:
 
 
 def _npy(vector: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, vector, allow_pickle=False)
-    return buffer.getvalue()
+    """Write a vector as numpy.save does, which takes longer to make the header than all the rest."""
+    return _npy_header(vector.dtype, vector.shape) + vector.tobytes()
 
 
 @cache
+def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    buffer, like = io.BytesIO(), np.empty(shape, dtype)
+    np.save(buffer, like, allow_pickle=False)
+    return buffer.getvalue()[: -like.nbytes or None]
+
+
 def _npy_size(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
-    return len(_npy(np.empty(shape, dtype)))
+    return len(_npy_header(dtype, shape)) + math.prod(shape) * dtype.itemsize
 
 
 def _vector(data: bytes) -> np.ndarray:
-    vector: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
+    """Read a vector; its header, which numpy takes longer to read than all the rest, once for all of a kind."""
+    end = FIRST.size + FIRST.unpack_from(data)[1]
+    kind, shape = _header(data[:end])
+    vector: np.ndarray = np.frombuffer(data, kind, offset=end).reshape(shape).copy()
     return vector
+
+
+@lru_cache(maxsize=16)
+def _header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Read the header of .npy, version 1.0, as `_npy` writes it."""
+    file = io.BytesIO(header)
+    np.lib.format.read_magic(file)
+    shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    return kind, shape
