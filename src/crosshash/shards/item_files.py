@@ -19,7 +19,6 @@ from crosshash.checksums import DIGITS
 from crosshash.formats.pieces import Piece
 from crosshash.formats.stored_rows import StoredRow
 
-
 FIRST = struct.Struct("<8sH")  # of a header of .npy: name and version, length of what follows
 
 
@@ -105,7 +104,7 @@ def _npy_size(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
 
 
 def _vector(data: bytes) -> np.ndarray:
-    """Read a vector; its header, which numpy takes longer to read than all the rest, once for all of a kind."""
+    """Read a vector; its header, which takes longer than all the rest, once for all of a kind."""
     end = FIRST.size + FIRST.unpack_from(data)[1]
     kind, shape = _header(data[:end])
     vector: np.ndarray = np.frombuffer(data, kind, offset=end).reshape(shape).copy()
@@ -118,4 +117,6 @@ def _header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...]]:
     file = io.BytesIO(header)
     np.lib.format.read_magic(file)
     shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    if kind.hasobject:
+        raise ValueError("arrays of Python objects are read with allow_pickle=False: not at all")
     return kind, shape
