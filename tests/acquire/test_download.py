@@ -304,7 +304,10 @@ def test_all_failures_in_one_message(server: FileServer, tmp_path: Path) -> None
     message = str(error.value)
     assert "4 of 5 file(s) could not be fetched" in message
     assert f"none.zip: {server.url}/none.zip: not found there (404). It comes from page 1" in message
-    assert f"r.zip: {refused}: the connection is refused, 2 times; it may come later. It comes from page 2" in message
+    assert (
+        f"r.zip: {refused}: the connection is refused, 2 times; it may come later. It comes from page 2"
+        in message
+    )
     assert "n.zip: http://none.invalid/n.zip: no such host is known (DNS), 2 times" in message
     assert "u.zip: http://[/u.zip: address or credentials cannot be used" in message
     assert (tmp_path / "raw/a.zip").read_bytes() == DATA
