@@ -5,7 +5,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 INSTALLED := .venv/.installed
 
-.PHONY: repro test check lint bench pareto mutants faults install chromium clean
+.PHONY: repro test check lint bench bench-scale pareto mutants faults install chromium clean
 
 repro: install  ## run the pipeline, then show the scores
 	@dvc repro
@@ -40,6 +40,11 @@ bench: install  ## speed, printed as ratios measured in one run
 	@python -m benchmarks.rerank
 	@python -m benchmarks.search
 	@dvc repro --quiet && python -m benchmarks.service
+
+SIZES ?= 100000 1000000
+METHODS ?= twdh cca ridge dcmht
+bench-scale: install  ## what each stage costs at SIZES pairs of vectors, by METHODS: docs/growth.md
+	@python -m benchmarks.scale --sizes $(SIZES) --methods $(METHODS)
 
 pareto: install  ## which method, how many bytes: table and plot in pareto/; FEATURES=/data/vectors for your own
 	@python -m benchmarks.pareto $(FEATURES)

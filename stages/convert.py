@@ -22,6 +22,7 @@ from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.formats.image_names import PICTURES
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Pieces
+from crosshash.formats.stored_rows import StoredRows
 from crosshash.formats.vector_rows import VectorRows
 from crosshash.pairs.check import check_items
 from crosshash.pairs.info import DatasetInfo
@@ -103,8 +104,8 @@ def write_dataset(
     with atomic_path(Path("data") / plan.dataset) as folder:
         folder.mkdir()
         with TemporaryDirectory(dir=folder) as aside, workers(crew_size(source)) as crew:
-            images: Pieces | VectorRows | np.ndarray | None
-            if source.images is None or isinstance(source.images, np.ndarray | VectorRows):
+            images: Pieces | VectorRows | StoredRows | np.ndarray | None
+            if source.images is None or isinstance(source.images, np.ndarray | VectorRows | StoredRows):
                 images = source.images
             else:
                 before = source

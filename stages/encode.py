@@ -25,6 +25,7 @@ from crosshash.config.plans.encode import EncodePlan
 from crosshash.config.plans.infer import InferPlan
 from crosshash.errors import CrosshashError, run_stage
 from crosshash.formats.mat import write_mat
+from crosshash.formats.mat_pieces import LARGEST
 from crosshash.inference.bit_choice import choose_bits
 from crosshash.inference.distance_choice import choose_distance
 from crosshash.inference.packing import Packed, PackedItems, delivered, pack_items
@@ -149,7 +150,22 @@ def write_sides(
         if book is not None:
             targets[name] = target_codes(book, items.labels[rows])
     write_npz(folder / "targets.npz", targets)
-    write_mat(folder / "codes.mat", matlab_arrays(sides))
+    write_matlab(folder / "codes.mat", sides)
+
+
+def write_matlab(path: Path, sides: dict[str, CodeSet]) -> None:
+    """Write the codes for MATLAB, unless one of their arrays would be larger than a variable may be."""
+    largest = max(len(side) * max(_numbers(side), len(side.classes)) for side in sides.values())
+    if largest <= LARGEST:
+        write_mat(path, matlab_arrays(sides))
+        return
+    finding = f"a variable of MATLAB version 5 holds at most {LARGEST:,} bytes, not {largest:,}"
+    log.warning("warning: no %s is written: %s", path.name, finding)
+
+
+def _numbers(side: CodeSet) -> int:
+    """Bytes of an item's code as numbers: int8, or float32 of a vector."""
+    return side.bits if side.vector_code is None else 4 * side.dims
 
 
 def short_codes(packed: PackedItems, chosen: BitIndex | None, plan: EncodePlan) -> Packed:

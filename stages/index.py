@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crosshash.artifacts import atomic_path, read_json, write_json, write_npz
+from crosshash.codes.different_rows import different_rows
 from crosshash.codes.encoder_digest import NAME
 from crosshash.codes.hashcodes import unpack
 from crosshash.config.plans.base import read_plan
@@ -138,24 +140,28 @@ def quantiser(found: QuantisedSet) -> dict[str, np.ndarray]:
 def _items(data: Path, codes: CodeSet) -> pa.Table:
     """Describe the retrieval items, in the order of the codes; `row` is the row in the pair table."""
     pairs = read_columns(data, ["id", "image", "captions", "labels"])
-    places = {item: row for row, item in enumerate(pairs["id"].to_pylist())}
-    strangers = [f"id '{item}'" for item in codes.ids.tolist() if item not in places]
-    if strangers:
+    ids = pa.array(codes.ids)
+    rows = pc.index_in(ids, value_set=pairs["id"].combine_chunks())
+    if rows.null_count:
+        strangers = [f"id '{item}'" for item in ids.filter(rows.is_null()).to_pylist()]
         raise CrosshashError(
             f"{CODES} holds items that {data / PAIRS} does not know; run `dvc repro`:\n{listed(strangers)}"
         )
-    rows = [places[item] for item in codes.ids.tolist()]
     chosen = pairs.take(rows)
-    captions = [captions[0] if captions else "" for captions in chosen["captions"].to_pylist()]
     return pa.table(
         {
             "id": chosen["id"],
-            "row": pa.array(rows, pa.int64()),
+            "row": rows.cast(pa.int64()),
             "image": chosen["image"],
-            "caption": pa.array(captions, pa.string()),
+            "caption": _first(chosen["captions"]),
             "labels": chosen["labels"],
         }
     )
+
+
+def _first(captions: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Take the first caption of each item; an empty text where there is none."""
+    return pc.binary_join(pc.list_slice(captions, 0, 1), "")
 
 
 def _statistics(index: CodeIndex, codes: CodeSet, size: int) -> dict[str, Any]:
@@ -171,7 +177,7 @@ def _statistics(index: CodeIndex, codes: CodeSet, size: int) -> dict[str, Any]:
         "remark": index.remark,
         "bytes": size,
         "bytes_per_item": round(size / len(index), 3) if len(index) else None,
-        "distinct_codes": len(np.unique(index.packed, axis=0)),
+        "distinct_codes": len(different_rows(index.packed)[0]),
         "bit_balance": balance,
     }
 

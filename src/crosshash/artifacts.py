@@ -13,7 +13,7 @@ import shutil
 import uuid
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,8 +203,8 @@ def _npz_member(key: str, size: int, packed: bool) -> zipfile.ZipInfo:
     return member
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Read every array of an .npz, without unpickling.
+def read_npz(path: Path, left_out: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """Read every array of an .npz, without unpickling, but for those `left_out`.
 
     Raises:
         CrosshashError: the file is missing, differs from its checksum, is damaged, of another kind, or holds
@@ -214,7 +214,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as opened:
             check(opened)
             with np.load(opened, allow_pickle=False) as file:
-                return {key: file[key] for key in file.files}
+                return {key: file[key] for key in file.files if key not in left_out}
     except FileNotFoundError:
         raise missing(path) from None
     except AlteredError as error:

@@ -55,3 +55,12 @@ def test_many_classes_are_left_as_drawn(monkeypatch: pytest.MonkeyPatch) -> None
     words = np.array([[1, 1], [-1, -1], [1, -1]], dtype=np.int8)
     found = assigned(words, np.ones((4, 3)), np.random.default_rng(4))
     assert np.array_equal(found, words[np.random.default_rng(4).permutation(3)])
+
+
+def test_classes_are_counted_together_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.random.default_rng(0).random((50, 6)) < 0.4
+    whole = assignment._together(labels)
+    monkeypatch.setattr(assignment, "BLOCK", 7)
+    assert np.array_equal(assignment._together(labels), whole)
+    assert whole[1, 4] == sum(1 for row in labels if row[1] and row[4])
+    assert not whole.diagonal().any()

@@ -15,6 +15,7 @@ from crosshash.methods.scahn import LEVELS, LevelCodes, Scahn, build
 from crosshash.models.tower_specs import TowerSpec
 from crosshash.models.towers import build_towers
 from crosshash.protocols import BitScalable, PairBatch, TrainingInputs
+from crosshash.seeding import stream
 from tests.methods.cases import BITS, DIM, HIDDEN, WORDS, batch, inputs
 
 IMAGE = TowerSpec("mlp", "mlp", HIDDEN, DIM, layers=4)
@@ -215,6 +216,50 @@ def test_every_term_against_a_loop(phase: str, rows: list[int]) -> None:
     total = expected["inter"] + expected["intra"] + 0.3 * expected["pair"]
     total += 0.7 * 2 / BITS * expected["quantisation"]
     assert loss.total.item() == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize("phase", ["image", "text"])
+def test_of_many_items_a_step_compares_with_drawn_ones(monkeypatch: pytest.MonkeyPatch, phase: str) -> None:
+    """Five rows of thirteen, drawn by epoch and step: the terms are those of a buffer of these five alone."""
+    whole = batch(ITEMS)
+    exact = loop_terms(started(scahn(), whole), whole, phase)
+    monkeypatch.setattr(scahn_module, "WHOLE", ITEMS - 1)
+    monkeypatch.setattr(scahn_module, "DRAWN", 5)
+    model = started(scahn(), whole)
+    rows = np.sort(stream(1, "scahn", "rows").integers(ITEMS, size=5))
+    codes = (model.image if phase == "image" else model.text)(whole.image if phase == "image" else whole.text)
+    buffers = {name: model.get_buffer(f"buffer_{name}").double().numpy()[rows] for name in ("image", "text")}
+    told = whole.labels.numpy(), model.labels.numpy()[rows]
+    expected = {
+        name: mean_likelihood(codes.detach().double().numpy(), buffers[one], *told)
+        for name, one in (("inter", "text" if phase == "image" else "image"), ("intra", phase))
+    }
+    parts = model.training_step(whole, phase).parts
+    for name, value in expected.items():
+        assert parts[f"{phase}_{name}"].item() == pytest.approx(value, rel=1e-5)
+        assert value != pytest.approx(exact[name], rel=1e-3)
+    assert parts[f"{phase}_quantisation"].item() == pytest.approx(exact["quantisation"], rel=1e-5)
+
+
+def test_drawn_items_are_others_at_each_step_and_the_same_in_a_resumed_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The mean over many steps is that over all items."""
+    whole = batch(ITEMS)
+    exact = started(scahn(), whole).training_step(whole, "image").parts["image_inter"].item()
+    monkeypatch.setattr(scahn_module, "WHOLE", ITEMS - 1)
+    monkeypatch.setattr(scahn_module, "DRAWN", 5)
+
+    def steps(epoch: int, count: int) -> list[float]:
+        model = started(scahn(), whole)
+        model.start_epoch(epoch, lambda: iter([whole]))
+        with torch.no_grad():
+            return [model.training_step(whole, "image").parts["image_inter"].item() for _ in range(count)]
+
+    many = steps(2, 400)
+    assert many[:5] == steps(2, 5)
+    assert len(set(many[:5] + steps(3, 5))) == 10
+    assert np.mean(many) == pytest.approx(exact, rel=0.02)
 
 
 def hand_codes() -> tuple[Tensor, Tensor, Tensor]:

@@ -15,6 +15,7 @@ import pytest
 from crosshash.artifacts import read_json, write_json
 from crosshash.errors import CrosshashError
 from crosshash.formats.pieces import Piece
+from crosshash.shards import tar_files
 from crosshash.shards.item_files import Item
 from crosshash.shards.tar_files import read_items, read_shard, shard_names, write_shards
 from crosshash.workers.processes import workers
@@ -272,3 +273,22 @@ def test_a_missing_shard_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "shards/train-000000.tar").unlink()
     with pytest.raises(CrosshashError, match=r"train-000000\.tar: cannot be read"):
         list(read_shard(tmp_path, "train-000000.tar"))
+
+
+def test_the_index_is_parsed_once_and_again_when_it_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A set of S shards once parsed S entries S times."""
+    write_shards(tmp_path, {"train": [Item(n, str(n), b"x" * 2000, (), None, ()) for n in range(9)]}, 0.004)
+    parsed = []
+    monkeypatch.setattr(tar_files, "read_json", lambda path: parsed.append(path) or read_json(path))
+    names = [name for name, _ in shard_names(tmp_path, "train")]
+    assert len(names) > 3
+    assert len(list(read_items(tmp_path, "train"))) == 9
+    assert len(parsed) == 1
+    index = tmp_path / "shards" / "index.json"
+    entries = read_json(index)["shards"][1:]
+    write_json(index, {"shards": entries})
+    assert [name for name, _ in shard_names(tmp_path, "train")] == names[1:]
+    with pytest.raises(CrosshashError, match="knows no such shard"):
+        list(read_shard(tmp_path, names[0]))

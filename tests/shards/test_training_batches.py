@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from crosshash.protocols import Batches, PairBatch
+from crosshash.shards import training_batches
 from crosshash.shards.item_files import Item
 from crosshash.shards.prepared import item_reader
 from crosshash.shards.tar_files import shard_names, write_shards
@@ -224,3 +226,38 @@ def test_a_single_leftover_joins_the_batch_before(
     count: int, batch: int, expected: list[tuple[int, int]]
 ) -> None:
     assert starts(count, batch) == expected
+
+
+def test_the_limit_holds_for_all_items_not_for_the_first(folder: Path) -> None:
+    """The first of 30 items has one caption, the others five: 30 x 8 + 8 + 29 x 40 = 1,408 bytes."""
+    first, *others = items(30, 5)
+    write_shards(folder, {"train": [replace(first, captions=first.captions[:1]), *others]}, 0.03)
+    assert isinstance(opened(folder, 30, 1408 / 1e6), MemoryBatches)
+    assert isinstance(opened(folder, 30, 1407 / 1e6), StreamedBatches)
+
+
+def test_the_buffer_of_a_streamed_epoch_keeps_to_the_limit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images of 8 bytes: with 80 bytes ten wait, so that an item comes at most so much too early."""
+    monkeypatch.setattr(training_batches, "LEAST", 0)
+    found = rows(list(opened(folder, 200, 80 / 1e6, shard_mb=10).epoch(1)))
+    assert sorted(found) == list(range(200)) != found
+    assert all(row - place <= 10 for place, row in enumerate(found))
+
+
+def test_of_several_captions_a_streamed_step_prepares_the_shown_one_alone(folder: Path) -> None:
+    write_shards(folder, {"train": items(20, 5)}, 0.03)
+    prepared_texts: list[object] = []
+
+    def counted(raw: object) -> np.ndarray:
+        prepared_texts.append(raw)
+        return number(raw)  # type: ignore[arg-type]
+
+    reading = Reading(CLASSES, item_reader(plain, counted), 4, 0, "random")
+    batches = open_batches(folder, "train", 20, reading, STREAMED)
+    prepared_texts.clear()
+    assert len(list(batches.epoch(1))) == 5
+    assert len(prepared_texts) == 20
+    assert len(list(batches.in_order())) == 5
+    assert len(prepared_texts) == 40

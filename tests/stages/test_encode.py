@@ -337,3 +337,15 @@ def test_a_missing_input_is_named_with_the_command(name: str) -> None:
     Path(name).unlink()
     with pytest.raises(CrosshashError, match=rf"{name}: not found\. Run `dvc repro`"):
         run()
+
+
+def test_codes_too_large_for_matlab_leave_out_its_file_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It once failed there, with all codes that had been written by then."""
+    monkeypatch.setattr(encode, "LARGEST", 10)
+    run()
+    codes = Path("artifacts/codes")
+    assert not (codes / "codes.mat").exists()
+    assert "no codes.mat is written: a variable of MATLAB version 5 holds at most 10 bytes" in caplog.text
+    assert all((codes / f"{name}.npz").is_file() for name in NAMES)

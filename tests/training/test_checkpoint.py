@@ -146,3 +146,10 @@ def test_a_copy_stays_as_it_was_when_training_goes_on() -> None:
     steps(model, optimizer_of(model), range(1))
     assert all(torch.equal(copy[key], before[key]) for key in copy)
     assert not torch.equal(copy["0.weight"], model.state_dict()["0.weight"])
+
+
+def test_a_copy_leaves_out_what_only_training_needs() -> None:
+    """Beside the model as it is, a checkpoint once held such buffers a second time, in the best one."""
+    state = {"buffer_image": torch.ones(3), "image.weight": torch.ones(2), "words_text": torch.ones(1)}
+    assert list(cpu_copy(state, ("buffer_", "words_"))) == ["image.weight"]
+    assert list(cpu_copy(state)) == list(state)

@@ -11,6 +11,8 @@ CLASSES = 512
 """With more classes the drawn order stays: the exchange below costs the third power."""
 FEW, STARTS = 128, 4
 """Up to so many classes, so many orders are drawn to start from: exchanges only find a near optimum."""
+BLOCK = 1 << 14
+"""Items whose labels are counted at a time."""
 SWEEPS = 20
 WORK = 1 << 29
 """Bounds sweeps x classes^3."""
@@ -31,12 +33,20 @@ def assigned(words: Words, labels: NDArray[np.generic], rng: np.random.Generator
     cancelling = np.maximum(0.0, -(signs @ signs.T) / bits) ** 2
     if not cancelling.any():
         return words
-    present = (np.asarray(labels) != 0).astype(np.float64)
-    together = present.T @ present
-    np.fill_diagonal(together, 0.0)
+    together = _together(np.asarray(labels))
     starts = STARTS if count <= FEW else 1
     found = [_exchanged(together, cancelling, rng.permutation(count)) for _ in range(starts)]
     return words[min(found, key=lambda order: float((together * cancelling[np.ix_(order, order)]).sum()))]
+
+
+def _together(labels: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Count the items with both of two different classes: float64[C, C], whole numbers."""
+    together = np.zeros((labels.shape[1], labels.shape[1]))
+    for start in range(0, len(labels), BLOCK):
+        present = (labels[start : start + BLOCK] != 0).astype(np.float64)
+        together += present.T @ present
+    np.fill_diagonal(together, 0.0)
+    return together
 
 
 def _exchanged(

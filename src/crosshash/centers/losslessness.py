@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.centers.center_book import CenterBook
+from crosshash.centers.label_sets import label_sets
 from crosshash.centers.transform import Matrix, apply_transform
 from crosshash.seeding import stream
 
@@ -53,6 +54,6 @@ def label_sets_kept(
     matrix: Matrix, long: CenterBook, short: CenterBook, labels: NDArray[np.generic]
 ) -> float:
     """Transform the long targets of items with labels [N, C]; give the share of their short targets' bits."""
-    sets, counts = np.unique(np.asarray(labels) != 0, axis=0, return_counts=True)
+    sets, counts = label_sets(labels)
     right = apply_transform(long.targets(sets), matrix) == short.targets(sets)
     return float(np.average(right.mean(axis=1), weights=counts))

@@ -12,6 +12,7 @@ from crosshash.datasets.readers.pairs_csv import NAME, read_pairs_csv
 from crosshash.datasets.readers.unread import unread_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.feature_file import Features, constant_columns, read_features
+from crosshash.formats.stored_rows import StoredRows
 from crosshash.pairs.raw_record import describe_files
 from crosshash.pairs.source import RawFile, RawItem, RawItems, SplitSizes
 
@@ -52,13 +53,11 @@ def read(raw: Path, path: str) -> RawItems:
     """
     place = folder(raw, path)
     source = _read_folder(place) if Path(path).is_dir() else _read_file(Path(path))
-    vectors = {"image": np.asarray(source.images)}
-    if isinstance(source.text, np.ndarray):
-        vectors["text"] = source.text
+    vectors = {"image": source.images, "text": source.text}
     constant = tuple(
         f"array '{key}': {count} of {array.shape[1]} columns are the same in every row; they are kept"
         for key, array in vectors.items()
-        if (count := constant_columns(array))
+        if isinstance(array, np.ndarray | StoredRows) and (count := constant_columns(array))
     )
     return replace(source, warnings=source.warnings + constant)
 
@@ -79,8 +78,8 @@ def _read_folder(place: Path) -> RawItems:
     return RawItems(
         items=items,
         classes=tuple(sorted({label for item in items for label in item.labels})),
-        images=features.image[rows],
-        text=None if features.text is None else features.text[rows],
+        images=_taken(features.image, rows),
+        text=None if features.text is None else _taken(features.text, rows),
         warnings=(
             *((f"{unused} vectors have no row in {NAME} and are left out",) if unused else ()),
             *(f"{VECTORS}: array '{key}' is not read: {NAME} says it" for key in beside),
@@ -88,6 +87,10 @@ def _read_folder(place: Path) -> RawItems:
             *unread_files(place, [path]),
         ),
     )
+
+
+def _taken(vectors: np.ndarray | StoredRows, rows: np.ndarray) -> np.ndarray | StoredRows:
+    return vectors[rows] if isinstance(vectors, np.ndarray) else vectors.take(rows)
 
 
 def _rows_by_name(path: Path, names: Sequence[str], items: Sequence[RawItem]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from crosshash.pairs.labels import label_matrix
 from crosshash.pairs.table import read_columns
 from crosshash.protocols import Batches, Prepare
 from crosshash.shards.item_files import Item
-from crosshash.shards.prepared import ItemReader, PreparedItem, item_reader
+from crosshash.shards.prepared import ItemReader, PreparedItem, Texts, item_reader
 from crosshash.shards.tar_files import read_items
 from crosshash.shards.training_batches import Column, MemoryBatches, Reading, open_batches
 
@@ -33,10 +33,10 @@ def embedded_reader(embeddings: Embeddings, prepare_image: Prepare, prepare_text
 
     def read(item: Item) -> PreparedItem:
         image = item.image if embeddings.image is None else embeddings.image[item.row]
-        raw_texts: Iterable[object] = item.captions
+        raw_texts: Sequence[object] | np.ndarray = item.captions
         if embeddings.text is not None:
             raw_texts = embeddings.text[first[item.row] : first[item.row + 1]]
-        texts = tuple(prepare_text(raw) for raw in raw_texts)
+        texts = Texts(raw_texts, prepare_text)
         return PreparedItem(item.row, item.id, prepare_image(image), texts, item.labels)
 
     return read

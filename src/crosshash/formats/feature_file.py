@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from crosshash.errors import CrosshashError, listed
 from crosshash.formats.mat import list_mat, read_mat
 from crosshash.formats.mat_text import Texts, text_rows
 from crosshash.formats.spelling import as_seen, composed
+from crosshash.formats.stored_rows import StoredRows, large_matrices
 
 SHOWN = 5
 ARRAYS = ("image", "text", "labels", "captions", "names", "classes")
@@ -23,13 +26,13 @@ ARRAYS = ("image", "text", "labels", "captions", "names", "classes")
 class Features:
     """A feature file's arrays.
 
-    image: float32[N, D]. text: float32[N, E]. labels: bool[N, C]. captions: the texts of each row.
-    names: N different texts. classes: C different texts. All but `image` may be absent. unread: names of
-    the file's other arrays.
+    image: float32[N, D]. text: float32[N, E]; large ones stay in the file. labels: bool[N, C]. captions: the
+    texts of each row. names: N different texts. classes: C different texts. All but `image` may be absent.
+    unread: names of the file's other arrays.
     """
 
-    image: np.ndarray
-    text: np.ndarray | None
+    image: np.ndarray | StoredRows
+    text: np.ndarray | StoredRows | None
     labels: np.ndarray | None
     captions: Texts | None
     names: tuple[str, ...] | None
@@ -51,8 +54,8 @@ def read_features(path: Path) -> Features:
             f"{path}: array 'image' (float[N, D], a row per item) is missing; found: {found}."
         )
     features = Features(
-        image=finite_vectors(path, "image", arrays["image"]),
-        text=finite_vectors(path, "text", arrays["text"]) if "text" in arrays else None,
+        image=_finite(path, "image", arrays["image"]),
+        text=_finite(path, "text", arrays["text"]) if "text" in arrays else None,
         labels=_labels(path, arrays["labels"]) if "labels" in arrays else None,
         captions=_texts(path, "captions", arrays["captions"]) if "captions" in arrays else None,
         names=_different(path, "names", arrays, composed),
@@ -63,21 +66,34 @@ def read_features(path: Path) -> Features:
     return features
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+def _read_arrays(path: Path) -> tuple[dict[str, Any], list[str]]:
     """Read an .npz file's arrays, or those of `ARRAYS` in a .mat file, and give the names of all."""
     if not path.is_file():
         raise CrosshashError(f"{path}: not found. Save the arrays there with numpy.savez.")
     if path.suffix == ".npz":
-        arrays = read_npz(path)
-        return arrays, list(arrays)
+        large = _large(path)
+        arrays = read_npz(path, large)
+        return arrays | large, [*arrays, *large]
     if path.suffix != ".mat":
         raise CrosshashError(f"{path}: is neither .npz nor .mat. Save the arrays with numpy.savez.")
     return read_mat(path, ARRAYS), list(list_mat(path))
 
 
-def constant_columns(vectors: np.ndarray) -> int:
+def _large(path: Path) -> dict[str, StoredRows]:
+    """Find what can be read row by row; of a file that is none, `read_npz` says what is wrong with it."""
+    try:
+        return large_matrices(path, ("image", "text"))
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def constant_columns(vectors: np.ndarray | StoredRows) -> int:
     """Count the columns in which every row has the same value; float[N, D] in."""
-    return int((vectors == vectors[0]).all(axis=0).sum())
+    blocks = [vectors] if isinstance(vectors, np.ndarray) else vectors.blocks()
+    same = np.ones(vectors.shape[1], bool)
+    for block in blocks:
+        same &= (block == vectors[0]).all(axis=0)
+    return int(same.sum())
 
 
 def finite_vectors(path: Path, key: str, array: np.ndarray) -> np.ndarray:
@@ -89,14 +105,35 @@ def finite_vectors(path: Path, key: str, array: np.ndarray) -> np.ndarray:
         )
     with np.errstate(over="ignore"):
         vectors = array.astype(np.float32)
-    bad = ~np.isfinite(vectors)
-    if bad.any():
-        rows, columns = np.flatnonzero(bad.any(axis=1)), np.flatnonzero(bad.any(axis=0))
-        raise CrosshashError(
-            f"{path}: array '{key}' has {bad.sum()} NaN or infinite value(s), in row(s) {some_of(rows)} and "
-            f"column(s) {some_of(columns)}, counted from 0. Replace them, or leave those items out."
-        )
+    _check_finite(path, key, [vectors])
     return vectors
+
+
+def _finite(path: Path, key: str, array: np.ndarray | StoredRows) -> np.ndarray | StoredRows:
+    """Check the same of a matrix that stays in its file."""
+    if isinstance(array, np.ndarray):
+        return finite_vectors(path, key, array)
+    _check_finite(path, key, array.blocks())
+    return array
+
+
+def _check_finite(path: Path, key: str, blocks: Iterable[np.ndarray]) -> None:
+    row, count = 0, 0
+    rows: list[np.ndarray] = []
+    columns: set[int] = set()
+    for block in blocks:
+        if not np.isfinite(block.sum(dtype=np.float64)):  # false alarms are looked at more closely
+            bad = ~np.isfinite(block)
+            rows.append(row + np.flatnonzero(bad.any(axis=1)))
+            columns.update(np.flatnonzero(bad.any(axis=0)).tolist())
+            count += int(bad.sum())
+        row += len(block)
+    if count:
+        raise CrosshashError(
+            f"{path}: array '{key}' has {count} NaN or infinite value(s), in row(s) "
+            f"{some_of(np.concatenate(rows))} and column(s) {some_of(np.array(sorted(columns)))}, counted "
+            "from 0. Replace them, or leave those items out."
+        )
 
 
 def numbered_classes(count: int) -> tuple[str, ...]:

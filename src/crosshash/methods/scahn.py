@@ -2,14 +2,15 @@
 
 Source: Self-constraining and attention-based hashing network for bit-scalable cross-modal retrieval,
 Neurocomputing 2020, doi 10.1016/j.neucom.2020.03.019.
-Shapes: B items of a batch, b and c of its two halves, N training items, C classes, K bits, L levels, F codes:
-those of the levels and their fusion.
+Shapes: B items of a batch, b and c of its two halves, N training items, n of them, C classes, K bits, L
+levels, F codes: those of the levels and their fusion.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,8 +21,13 @@ from crosshash.losses.similarity import similar
 from crosshash.models.method import TrainedMethod, encoding
 from crosshash.models.towers import Tower
 from crosshash.protocols import PairBatch, ParameterGroup, StepLoss, TrainingInputs, TrainingPairs
+from crosshash.seeding import stream
 
 LEVELS = 4
+WHOLE = 16_384
+"""Training items up to which each step compares its batch with all of them, as published."""
+DRAWN = 4_096
+"""Of more than that, rows that a step compares with, drawn anew for each: an epoch stays linear in them."""
 SAMPLE = 4000  # training items between which the alignment of the bits is measured
 
 Modality = Literal["image", "text"]
@@ -73,6 +79,7 @@ class Scahn(TrainedMethod):
         quan_weight: float,
     ) -> None:
         super().__init__(train_bits)
+        self.drawing = stream(0, "scahn", "rows")
         self.alpha = alpha * train_bits / 32
         self.pair_weight = pair_weight
         self.quan_weight = quan_weight
@@ -105,7 +112,11 @@ class Scahn(TrainedMethod):
         ]
 
     def start_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
-        """Fill the buffers before the first epoch; b_j = sign(f_j + g_j) for each."""
+        """Fill the buffers before the first epoch; b_j = sign(f_j + g_j) for each.
+
+        Rows are drawn by the epoch alone: a resumed training draws the same.
+        """
+        self.drawing = stream(epoch, "scahn", "rows")
         if epoch == 1:
             self._refresh(pairs)
         self.target.copy_(self._buffer("image") + self._buffer("text") >= 0).mul_(2).sub_(1)
@@ -169,12 +180,21 @@ class Scahn(TrainedMethod):
         labels_BC, half = batch.labels, len(batch.index) // 2
         shared_bc = similar(labels_BC[:half], labels_BC[half:])
         pair_F = [pair_likelihood(code[:half], code[half:], shared_bc, self.alpha) for code in codes_FBK]
+        other_nK, own_nK, others_nC = self._compared(other_NK, own_NK, self.labels)
         return {
-            "inter": buffer_likelihood(codes_FBK, other_NK, labels_BC, self.labels, self.alpha),
-            "intra": buffer_likelihood(codes_FBK, own_NK, labels_BC, self.labels, self.alpha),
+            "inter": buffer_likelihood(codes_FBK, other_nK, labels_BC, others_nC, self.alpha),
+            "intra": buffer_likelihood(codes_FBK, own_nK, labels_BC, others_nC, self.alpha),
             "pair": torch.stack(pair_F).mean(),
             "quantisation": (self.target[batch.index] - codes_FBK[-1]).square().sum(1).mean(),
         }
+
+    def _compared(self, *columns: Tensor) -> list[Tensor]:
+        """Take the training items that a step compares with, in tensors [N, ...]: all, or DRAWN of many."""
+        count = len(columns[0])
+        if count <= WHOLE:
+            return list(columns)
+        rows = torch.from_numpy(np.sort(self.drawing.integers(count, size=DRAWN)))
+        return [column[rows.to(column.device)] for column in columns]
 
     def _refresh(self, pairs: TrainingPairs) -> None:
         """Encode the whole training set as it would be encoded later, by rows."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from crosshash.pairs.info import read_info
-from crosshash.pairs.labels import label_matrix
-from crosshash.pairs.table import read_columns
+from crosshash.pairs.labels import label_columns
+from crosshash.pairs.table import read_columns, texts
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,6 @@ def read_labelled_items(data: Path) -> LabelledItems:
     """
     classes = read_info(data).classes
     table = read_columns(data, ["id", "labels", "part"])
-    labels = label_matrix(table["labels"].to_pylist() if classes else [()] * len(table), classes)
-    ids, part = (np.array(table[name].to_pylist(), dtype=np.str_) for name in ("id", "part"))
-    return LabelledItems(ids, labels, part, classes)
+    none = np.zeros((len(table), 0), np.uint8)
+    labels = label_columns(table["labels"], classes) if classes else none
+    return LabelledItems(texts(table["id"]), labels, texts(table["part"]), classes)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from crosshash.seeding import stream
 
@@ -24,6 +26,26 @@ def label_matrix(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> np.
     rows = np.repeat(np.arange(len(labels)), np.fromiter(map(len, labels), np.intp, len(labels)))
     names = chain.from_iterable(labels)
     matrix[rows, np.fromiter(map(column.__getitem__, names), np.intp, len(rows))] = 1
+    return matrix
+
+
+def label_columns(labels: pa.ChunkedArray, classes: Sequence[str]) -> np.ndarray:
+    """Turn a column of lists of label names into uint8[N, C], without a Python object for any of them.
+
+    Raises:
+        KeyError: a label that is no class.
+    """
+    known, row = pa.array(classes, pa.string()), 0
+    matrix = np.zeros((len(labels), len(classes)), dtype=np.uint8)
+    for chunk in labels.chunks:
+        names = chunk.flatten()
+        columns = pc.index_in(names, value_set=known)
+        if columns.null_count:
+            raise KeyError(names[columns.is_null().index(True).as_py()].as_py())
+        counts = pc.list_value_length(chunk).to_numpy()
+        rows = np.repeat(np.arange(row, row + len(chunk)), counts)
+        matrix[rows, columns.to_numpy()] = 1
+        row += len(chunk)
     return matrix
 
 

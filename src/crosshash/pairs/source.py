@@ -13,9 +13,10 @@ import numpy as np
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Pieces
 from crosshash.formats.pixel_rows import PixelRows
+from crosshash.formats.stored_rows import StoredRows
 from crosshash.formats.vector_rows import VectorRows
 
-Images = tuple[Path, ...] | Pieces | PictureColumn | PixelRows | VectorRows | np.ndarray | None
+Images = tuple[Path, ...] | Pieces | PictureColumn | PixelRows | VectorRows | StoredRows | np.ndarray | None
 """Of each item a file, a part of one, a row of parquet files, pixels in a .mat file, a vector, or nothing."""
 
 
@@ -61,7 +62,7 @@ class RawItems:
     items: tuple[RawItem, ...]
     classes: tuple[str, ...]
     images: Images
-    text: VectorRows | np.ndarray | None = None
+    text: VectorRows | StoredRows | np.ndarray | None = None
     warnings: tuple[str, ...] = ()
     official: GivenSplit | None = None
     vocabulary: tuple[str, ...] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow
 
 from crosshash.errors import CrosshashError
@@ -43,6 +44,12 @@ def write_pairs(folder: Path, pairs: Sequence[Pair]) -> None:
     columns = ({name: [getattr(pair, name) for pair in block] for name in SCHEMA.names} for block in blocks)
     tables = (pyarrow.table(one, schema=SCHEMA) for one in columns)
     write_parquet(folder / NAME, SCHEMA, tables, compression="zstd")
+
+
+def texts(column: pyarrow.ChunkedArray) -> np.ndarray:
+    """Give a column of texts as `<U`[N], a row group at a time."""
+    parts = [np.array(chunk.to_pylist(), dtype=np.str_) for chunk in column.chunks if len(chunk)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.str_)
 
 
 def read_columns(folder: Path, columns: Sequence[str]) -> pyarrow.Table:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crosshash.codes.different_rows import different_rows
+
 BLOCK = 8192
 """Codes that are unpacked at once; sums over so many zeros and ones are exact in float32."""
 
@@ -53,7 +55,7 @@ def code_statistics(packed: NDArray[np.uint8], bits: int) -> CodeStatistics:
     count = len(packed)
     if not count:
         return CodeStatistics(0, 0, 0, 0.0, np.empty(0), np.empty((0, 0)))
-    _, alike = np.unique(packed, axis=0, return_counts=True)
+    _, alike = different_rows(packed)
     shares = alike / count
     both = np.zeros((bits, bits))
     for start in range(0, count, BLOCK):

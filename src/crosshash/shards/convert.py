@@ -11,6 +11,7 @@ import numpy as np
 
 from crosshash.artifacts import write_json, write_npz
 from crosshash.errors import CrosshashError
+from crosshash.formats.stored_rows import StoredRows
 from crosshash.formats.vector_rows import VectorRows
 from crosshash.pairs.info import DatasetInfo, write_info
 from crosshash.pairs.labels import label_matrix, mean_labels, sharing_chance
@@ -159,7 +160,7 @@ def _describe(dataset: str, source: RawItems, sizes: Mapping[str, int]) -> Datas
     counts = {part: sizes.get(part, 0) for part in PARTS}
     counts["unlabelled"] = sum(not item.labels for item in source.items)
     counts["captionless"] = sum(not _has_text(source, item) for item in source.items)
-    vectors = source.images if isinstance(source.images, np.ndarray | VectorRows) else None
+    vectors = source.images if isinstance(source.images, np.ndarray | VectorRows | StoredRows) else None
     labels = [item.labels for item in source.items]
     return DatasetInfo(
         dataset=dataset,

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Piece, Pieces
 from crosshash.formats.pixel_rows import PixelRows
+from crosshash.formats.stored_rows import StoredRow, StoredRows
 from crosshash.formats.vector_rows import VectorRows
 from crosshash.pairs.raw_record import Recorded, refuse_changed
 from crosshash.pairs.source import Images, RawItems
@@ -91,7 +93,7 @@ def spool_pictures(
 
 
 def shard_items(
-    source: RawItems, split: Split, images: Pieces | VectorRows | np.ndarray | None
+    source: RawItems, split: Split, images: Pieces | VectorRows | StoredRows | np.ndarray | None
 ) -> dict[str, Iterator[Item]]:
     """Give the items of every part in the split's order; `images` holds a picture or a vector per row."""
     row_of = {item.id: row for row, item in enumerate(source.items)}
@@ -99,12 +101,18 @@ def shard_items(
     def items(ids: Sequence[str]) -> Iterator[Item]:
         for row in map(row_of.__getitem__, ids):
             item = source.items[row]
-            image = None if images is None else images[row]
-            text = None if source.text is None else source.text[row]
+            image, text = _at(images, row), _at(source.text, row)
             yield Item(row, item.id, image, item.captions, text, item.labels)
 
     parts = (split.query, split.train, split.val_query, split.rest())
     return {part: items(ids) for part, ids in zip(PARTS, parts, strict=True)}
+
+
+def _at(values: Any, row: int) -> Any:  # noqa: ANN401 - what an item may hold
+    """Give the picture or vector of a row; of one in a file, where it lies."""
+    if values is None:
+        return None
+    return StoredRow(values, row) if isinstance(values, StoredRows) else values[row]
 
 
 def _prepared(

@@ -10,11 +10,11 @@ import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from crosshash.artifacts import read_json, write_json
+from crosshash.artifacts import missing, read_json, write_json
 from crosshash.checksums import file_sha256
 from crosshash.errors import CrosshashError
 from crosshash.shards.item_files import Item, members, read_sample, tar_size
@@ -60,7 +60,7 @@ def write_shards(
 
 def shard_names(folder: Path, part: str) -> list[tuple[str, int]]:
     """List a part's shards with their counts of items, in order; none if the part is empty."""
-    shards = read_json(folder / FOLDER / INDEX)["shards"]
+    shards = _entries(folder).values()
     return [(shard["name"], shard["count"]) for shard in shards if shard["part"] == part]
 
 
@@ -106,8 +106,7 @@ def check_shard(folder: Path, name: str) -> dict[str, Any]:
         CrosshashError: the shard is missing, or cut or damaged.
     """
     path = folder / FOLDER / name
-    entries: list[dict[str, Any]] = read_json(folder / FOLDER / INDEX)["shards"]
-    entry = next((entry for entry in entries if entry["name"] == name), None)
+    entry = _entries(folder).get(name)
     if entry is None:
         raise CrosshashError(f"{path}: {INDEX} knows no such shard. Run `dvc repro convert`.")
     try:
@@ -116,6 +115,21 @@ def check_shard(folder: Path, name: str) -> dict[str, Any]:
     except OSError as error:
         raise _damaged(path, f"cannot be read ({error.strerror})") from None
     return entry
+
+
+def _entries(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the index says of each shard, by name in order; a file that stays as it is is parsed once."""
+    path = (folder / FOLDER / INDEX).absolute()
+    try:
+        found = path.stat()
+    except OSError:
+        raise missing(path) from None
+    return _read_index(path, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _read_index(path: Path, stamp: tuple[int, ...]) -> dict[str, dict[str, Any]]:
+    return {entry["name"]: entry for entry in read_json(path)["shards"]}
 
 
 def _shards(parts: Mapping[str, Iterable[Item]], limit: float) -> Iterator[Shard]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -21,6 +22,7 @@ from crosshash.shards.tar_files import read_items, read_shard, shard_names
 MIXED_BATCHES = (
     32  # a streamed epoch mixes its items in a buffer of this many batches, besides mixing the shards
 )
+LEAST = 1 << 24  # bytes of images that are mixed whatever the limit
 
 Caption = Literal["random", "first"]
 
@@ -38,13 +40,11 @@ class Reading:
 
 def open_batches(folder: Path, part: str, count: int, reading: Reading, memory_mb: float) -> Batches:
     """Choose between memory and streaming by what the decoded part would take."""
+    limit = memory_mb * 1e6
     items = prepared(read_items(folder, part), reading.read)
-    first = next(items)
-    size = first.image.nbytes + sum(text.nbytes for text in first.texts)
-    if size * count <= memory_mb * 1e6:
-        return batches_of([first, *items], reading)
+    found = _gathered(items, count, reading, limit)
     items.close()
-    return StreamedBatches(folder, part, count, reading)
+    return StreamedBatches(folder, part, count, reading, limit) if found is None else found
 
 
 def starts(count: int, batch: int) -> list[tuple[int, int]]:
@@ -69,13 +69,64 @@ class Column(Protocol):
 
 def batches_of(items: Sequence[PreparedItem], reading: Reading) -> MemoryBatches:
     """Decode every image and text once: uint8 pixels and tokens of a small set fit in memory."""
+    found = _gathered(iter(items), len(items), reading, math.inf)
+    assert found is not None  # noqa: S101 - tells mypy that no limit was met
+    return found
+
+
+def _gathered(
+    items: Iterator[PreparedItem], count: int, reading: Reading, limit: float
+) -> MemoryBatches | None:
+    """Gather all of so many items in arrays, of which none is made twice; None beyond `limit` bytes."""
+    images: np.ndarray | None = None
+    texts, texts_of, labels, held = Rows(), [], [], 0
+    for place, item in enumerate(items):
+        if images is None:
+            held = item.image.nbytes * count
+            if held + count * sum(text.nbytes for text in item.texts) > limit:
+                return None  # nothing is read in vain
+            images = np.empty((count, *item.image.shape), item.image.dtype)
+        if held > limit:
+            return None
+        images[place] = item.image
+        for text in item.texts:
+            texts.add(text)
+            held += text.nbytes
+        texts_of.append(len(item.texts))
+        labels.append(item.labels)
+    if images is None or held > limit:
+        return None
     return MemoryBatches(
-        torch.from_numpy(np.stack([item.image for item in items])),
-        torch.from_numpy(np.stack([text for item in items for text in item.texts])),
-        np.array([len(item.texts) for item in items]),
-        label_matrix([item.labels for item in items], reading.classes),
+        torch.from_numpy(images),
+        torch.from_numpy(texts.all()),
+        np.array(texts_of),
+        label_matrix(labels, reading.classes),
         reading,
     )
+
+
+class Rows:
+    """Arrays of one shape in a matrix that grows by a quarter at a time."""
+
+    def __init__(self) -> None:
+        self.array: np.ndarray | None = None
+        self.count = 0
+
+    def add(self, row: np.ndarray) -> None:
+        """Put an array behind the others."""
+        if self.array is None:
+            self.array = np.empty((64, *row.shape), row.dtype)
+        if self.count == len(self.array):
+            self.array.resize((self.count + self.count // 4, *row.shape), refcheck=False)
+        self.array[self.count] = row
+        self.count += 1
+
+    def all(self) -> np.ndarray:
+        """Give them all."""
+        if self.array is None:
+            raise ValueError("no text was added")
+        self.array.resize((self.count, *self.array.shape[1:]), refcheck=False)
+        return self.array
 
 
 class MemoryBatches:
@@ -116,7 +167,11 @@ class MemoryBatches:
 class StreamedBatches:
     """Shards in an order drawn per epoch, items mixed in a buffer: memory does not grow with the set."""
 
-    def __init__(self, folder: Path, part: str, count: int, reading: Reading) -> None:
+    def __init__(
+        self, folder: Path, part: str, count: int, reading: Reading, limit: float = math.inf
+    ) -> None:
+        """limit: bytes of images that the buffer may hold; LEAST it may always."""
+        self.limit = max(limit, LEAST)
         self.folder = folder
         self.part = part
         self.count = count
@@ -144,17 +199,18 @@ class StreamedBatches:
             yield self._batch(list(islice(items, stop - start)), np.zeros(stop - start))
 
     def _mixed(self, random: np.random.Generator) -> Iterator[tuple[int, PreparedItem]]:
-        """Items with their row in the training set, swapped through a buffer."""
+        """Items with their row in the training set, swapped through a buffer; texts wait as they are."""
         buffer: list[tuple[int, PreparedItem]] = []
-        capacity = MIXED_BATCHES * self.reading.batch
+        capacity, held = MIXED_BATCHES * self.reading.batch, 0
         for shard in random.permutation(len(self.shards)):
             name, _ = self.shards[shard]
             items = prepared(read_shard(self.folder, name), self.reading.read)
             for row, item in enumerate(items, start=int(self.first_row[shard])):
-                if len(buffer) < capacity:
+                if len(buffer) < capacity and held + item.image.nbytes <= self.limit:
+                    held += item.image.nbytes
                     buffer.append((row, item))
                     continue
-                place = int(random.integers(capacity))
+                place = int(random.integers(len(buffer)))
                 buffer[place], leaving = (row, item), buffer[place]
                 yield leaving
         for place in random.permutation(len(buffer)):

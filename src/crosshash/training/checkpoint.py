@@ -69,9 +69,10 @@ def load_checkpoint(
     return _under(tensors, "model"), _under(tensors, "best"), progress
 
 
-def cpu_copy(state: Tensors) -> Tensors:
-    """Copy a state dict to the CPU, so that further steps leave it alone."""
-    return {key: value.detach().to("cpu", copy=True) for key, value in state.items()}
+def cpu_copy(state: Tensors, left_out: tuple[str, ...] = ()) -> Tensors:
+    """Copy a state dict to the CPU, so that further steps leave it alone; left_out: beginnings of names."""
+    kept = ((key, value) for key, value in state.items() if not key.startswith(left_out))
+    return {key: value.detach().to("cpu", copy=True) for key, value in kept}
 
 
 def _progress(path: Path, note: str | None, remedy: str) -> Progress:

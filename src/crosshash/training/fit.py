@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fitted:
-    """The kept network, and what each epoch showed."""
+    """The kept network without what only training needs, and what each epoch showed."""
 
     state: Tensors
     best_epoch: int
@@ -72,7 +72,8 @@ def fit(
         # Without scores, later is better.
         value = sum(scores.values()) / len(scores) if scores and select == "best" else float(epoch)
         if value > progress.best_value:
-            best, progress = cpu_copy(method.state_dict()), Progress(epoch, progress.history, epoch, value)
+            best = cpu_copy(method.state_dict(), tuple(method.training_only))
+            progress = Progress(epoch, progress.history, epoch, value)
         progress = Progress(epoch, (*progress.history, row), progress.best_epoch, progress.best_value)
         save_checkpoint(folder, method.state_dict(), best, optimizers, progress)
         on_epoch(epoch, row)
@@ -81,14 +82,14 @@ def fit(
 
 
 def _beginning(
-    network: nn.Module, optimizers: Sequence[Optimizer], folder: Path, epochs: int
+    method: TrainedMethod, optimizers: Sequence[Optimizer], folder: Path, epochs: int
 ) -> tuple[Tensors, Progress]:
     """Take up the state found in `folder`, or start; gives the best network so far, and where it stands."""
     found = load_checkpoint(folder, optimizers)
     if found is None:
-        return cpu_copy(network.state_dict()), Progress(0, (), 0, -math.inf)
+        return cpu_copy(method.state_dict(), tuple(method.training_only)), Progress(0, (), 0, -math.inf)
     state, best, progress = found
-    network.load_state_dict(state)
+    method.load_state_dict(state)
     logger.info("training goes on at epoch %d of %d", progress.epochs_done + 1, epochs)
     return best, progress
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from crosshash.centers.center_book import CenterBook
+from crosshash.centers.label_sets import label_sets
 from crosshash.centers.transform import Matrix, apply_transform
 from crosshash.seeding import stream, stream_seed
 from crosshash.training.schedule import rate_factor
@@ -86,7 +87,7 @@ def _fitted(
 
 def frequent_sets(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Give the distinct label sets of labels [N, C], the `MOST_SETS` most frequent first: bool[S, C]."""
-    sets, counts = np.unique(np.asarray(labels) != 0, axis=0, return_counts=True)
+    sets, counts = label_sets(labels)
     most: NDArray[np.bool_] = sets[np.argsort(-counts, kind="stable")[:MOST_SETS]]
     return most
 

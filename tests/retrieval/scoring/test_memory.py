@@ -9,7 +9,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from crosshash.codes.hashcodes import HashCodes
 from crosshash.codes.quantiser import Codebook
+from crosshash.retrieval.codefiles.codeset import CodeSet
 from crosshash.retrieval.measures import instance
 from crosshash.retrieval.measures.instance import partner_scores
 from crosshash.retrieval.measures.precision_recall import curve_ranks
@@ -66,6 +68,20 @@ def test_of_scores_by_partner() -> None:
     check_growth(
         lambda count: partner_scores(pool[:count], pool, PARTNER_MEASURES, ties="expected"), 20, len(pool)
     )
+
+
+def test_of_reading_labels() -> None:
+    """Each look at labels of 80 classes once took 12 bytes for each of them."""
+    items = 40_000
+    codes, labels = random_codes(GENERATOR, items, 32), random_labels(GENERATOR, items, 80)
+    ids = np.arange(items).astype(str)
+    tracemalloc.start()
+    one = HashCodes(codes, 32, ids)
+    there = np.ones(items, bool)
+    CodeSet(one, one, labels, np.arange(80).astype(str), there, there)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * items
 
 
 def test_of_two_stages() -> None:

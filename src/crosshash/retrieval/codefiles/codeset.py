@@ -29,6 +29,9 @@ CROSS_MODAL = ("i2t", "t2i")
 VALIDATED = 10_000
 """Training items that validation queries search at most: the first, an order that is drawn by seed."""
 
+BLOCK = 1 << 14
+"""Items whose labels are looked at together."""
+
 KEYS = ("image", "text", "labels", "ids", "bits", "classes", "has_text", "has_labels")
 
 
@@ -58,8 +61,7 @@ class CodeSet:
             problems.append(
                 f"labels are {list(self.labels.shape)}, items and classes {len(self)} and {len(self.classes)}"
             )
-        elif self.labels.size and not np.isin(self.labels, (0, 1)).all():
-            row = int(np.argwhere(~np.isin(self.labels, (0, 1)))[0, 0])
+        elif (row := _other_than_binary(self.labels)) is not None:
             problems.append(f"labels of row {row} are not all 0 or 1")
         for name in ("has_text", "has_labels"):
             flags = getattr(self, name)
@@ -107,6 +109,16 @@ class CodeSet:
     def has(self, modality: Modality) -> NDArray[np.bool_]:
         """Which items have a code of this modality: bool[N]; every item has an image."""
         return np.ones(len(self), dtype=bool) if modality == "image" else self.has_text
+
+
+def _other_than_binary(labels: NDArray[np.generic]) -> int | None:
+    """Give the first row with another value than 0 and 1."""
+    for start in range(0, len(labels), BLOCK):
+        block = labels[start : start + BLOCK]
+        wrong = np.flatnonzero(((block != 0) & (block != 1)).any(axis=1))
+        if len(wrong):
+            return start + int(wrong[0])
+    return None
 
 
 def read_code_set(path: Path) -> CodeSet:

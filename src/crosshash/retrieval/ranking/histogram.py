@@ -35,10 +35,8 @@ class Side:
     @classmethod
     def of(cls, packed: NDArray[np.uint8], labels: NDArray[np.generic]) -> Side:
         """Regroup packed codes uint8[N, ceil(K/8)] and labels[N, C], which count as given where not zero."""
-        given = np.asarray(labels) != 0
-        most = int(given.sum(axis=1).max(initial=0))
-        bits = np.packbits(given, axis=1) if given.shape[1] else np.zeros((len(given), 1), np.uint8)
-        return cls(words(packed), words(bits), most)
+        most = int(np.count_nonzero(labels, axis=1).max(initial=0))
+        return cls(words(packed), label_words(labels), most)
 
     def __len__(self) -> int:
         return int(self.codes.shape[1])
@@ -47,6 +45,25 @@ class Side:
     def distances(self) -> int:
         """How many Hamming distances its words allow; those beyond K are never met."""
         return 64 * int(self.codes.shape[0]) + 1
+
+
+def label_words(labels: NDArray[np.generic]) -> NDArray[np.uint64]:
+    """Write labels [N, C], given where not zero, as words with a bit per class: uint64[L, N]."""
+    given = np.packbits(np.asarray(labels) != 0, axis=1)
+    return words(given if given.shape[1] else np.zeros((len(given), 1), np.uint8))
+
+
+@compiled
+def sharing(query_labels_LQ: NDArray[np.uint64], labels_LN: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Tell which items share a label with which queries: bool[Q, N]."""
+    shared_QN = np.zeros((query_labels_LQ.shape[1], labels_LN.shape[1]), np.bool_)
+    for q in range(len(shared_QN)):
+        for w in range(len(labels_LN)):
+            word, words_N = query_labels_LQ[w, q], labels_LN[w]
+            if word:
+                for j in range(len(words_N)):
+                    shared_QN[q, j] |= (word & words_N[j]) != 0
+    return shared_QN
 
 
 def counts_by_distance(query: Side, retrieval: Side, rows: range, grades: int) -> NDArray[np.int32]:

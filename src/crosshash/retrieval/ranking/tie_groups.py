@@ -39,7 +39,7 @@ def ratio(a: Values | Places, b: Values | Places) -> Values:
 
 
 @compiled
-def _precisions(
+def precisions_of_group(
     sums_N: Values, before: int, found: float, items: float, relevant: float, places: float
 ) -> float:
     """Expected sum of the precisions at the relevant items among the first `places` of one group.
@@ -66,7 +66,7 @@ def precisions_before(sums_N: Values, items_QM: Values, relevant_QM: Values) -> 
         before, found = 0, 0.0
         for group in range(groups):
             n, r = items_QM[q, group], relevant_QM[q, group]
-            earlier[q, group + 1] = earlier[q, group] + _precisions(sums_N, before, found, n, r, n)
+            earlier[q, group + 1] = earlier[q, group] + precisions_of_group(sums_N, before, found, n, r, n)
             before, found = before + int(n), found + r
     return earlier
 
@@ -79,7 +79,7 @@ def precisions_inside(
     inside_Q = np.zeros(len(before_Q))
     for q in range(len(before_Q)):
         n, r, places = items_Q[q], relevant_Q[q], float(places_Q[q])
-        inside_Q[q] = _precisions(sums_N, before_Q[q], found_Q[q], n, r, places)
+        inside_Q[q] = precisions_of_group(sums_N, before_Q[q], found_Q[q], n, r, places)
     return inside_Q
 
 
@@ -108,7 +108,7 @@ def precision_per_hit(
         h, weight = start, 1.0
         while h <= high and weight > NEGLIGIBLE:
             if f + h > 0.0:
-                total += weight * (earlier_Q[q] + _precisions(sums_N, before, f, m, h, m)) / (f + h)
+                total += weight * (earlier_Q[q] + precisions_of_group(sums_N, before, f, m, h, m)) / (f + h)
             weights += weight
             weight *= (r - h) * (m - h) / ((h + 1.0) * (n - r - m + h + 1.0))
             h += 1.0
@@ -119,7 +119,7 @@ def precision_per_hit(
             if weight <= NEGLIGIBLE:
                 break
             if f + h > 0.0:
-                total += weight * (earlier_Q[q] + _precisions(sums_N, before, f, m, h, m)) / (f + h)
+                total += weight * (earlier_Q[q] + precisions_of_group(sums_N, before, f, m, h, m)) / (f + h)
             weights += weight
         means_Q[q] = total / weights
     return means_Q
@@ -146,7 +146,7 @@ def precisions_of_first(
         x, weight = start, 1.0
         while x <= high and weight > NEGLIGIBLE:
             last = (f + j) / (before + x)
-            total += weight * (_precisions(sums_N, before, f, x - 1.0, j - 1.0, x - 1.0) + last)
+            total += weight * (precisions_of_group(sums_N, before, f, x - 1.0, j - 1.0, x - 1.0) + last)
             weights += weight
             weight *= x * (n - x - r + j) / ((x - j + 1.0) * (n - x))
             x += 1.0
@@ -157,7 +157,7 @@ def precisions_of_first(
             if weight <= NEGLIGIBLE:
                 break
             last = (f + j) / (before + x)
-            total += weight * (_precisions(sums_N, before, f, x - 1.0, j - 1.0, x - 1.0) + last)
+            total += weight * (precisions_of_group(sums_N, before, f, x - 1.0, j - 1.0, x - 1.0) + last)
             weights += weight
         expected_Q[q] = total / weights
     return expected_Q

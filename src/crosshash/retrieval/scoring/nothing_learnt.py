@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
+from crosshash.codes.different_rows import different_rows
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, MODALITIES, CodeSet, Modality
 from crosshash.retrieval.measures.few_queries import FEW
 from crosshash.retrieval.ranking.tied_ranking import Ties
@@ -58,5 +57,5 @@ def _all_alike(retrieval: CodeSet, modality: Modality) -> bool:
 
 def _distinct(retrieval: CodeSet, modality: Modality) -> str:
     codes = retrieval.packed(modality)[retrieval.has(modality)]
-    different = len(np.unique(codes, axis=0))
+    different = len(different_rows(codes)[0])
     return f"{different} different code{'s' if different != 1 else ''} among {len(codes)} {modality}s"

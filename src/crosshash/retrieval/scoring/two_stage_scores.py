@@ -20,13 +20,16 @@ from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet, M
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import Undefined, defined_queries, scored_queries
 from crosshash.retrieval.measures.ranking_measures import Measure
+from crosshash.retrieval.ranking.histogram import label_words, sharing
 from crosshash.retrieval.ranking.parallel import over_blocks
-from crosshash.retrieval.ranking.score_ranking import rank_by_candidates, rank_by_score, take
-from crosshash.retrieval.ranking.tied_ranking import CELLS, QUERIES, Ranking, Ties
+from crosshash.retrieval.ranking.score_ranking import NearItems, rank_by_score
+from crosshash.retrieval.ranking.tied_ranking import QUERIES, Ranking, Ties
 from crosshash.retrieval.rerank.quantised import QuantisedSet
-from crosshash.retrieval.rerank.second_stage import quantised_scores
+from crosshash.retrieval.rerank.second_stage import scores_of_all
 from crosshash.retrieval.scoring.scores import DIGITS
 
+CELLS = 1 << 22
+"""Scores of a block of queries, by each way to score: 40 MB in all. A product of fewer rows takes longer."""
 LARGEST_CUT = 50
 """The largest cut-off that a list ordered anew is scored at."""
 MEASURES: tuple[Measure, ...] = (AP(), AP(LARGEST_CUT, "min"), AP(LARGEST_CUT, "hits"))
@@ -34,6 +37,8 @@ CANDIDATES = (0, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 """Numbers of candidates at which the two stages are scored, as far as there are items; then all of them."""
 
 Scores = dict[str, float]
+Words = tuple[NDArray[np.uint64], NDArray[np.uint64]]
+"""Labels of queries and items, a bit per class: uint64[L, Q] and uint64[L, N]."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,8 @@ def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -
     """
     count = len(search.words)
     sizes = sorted({r_h, count, *(size for size in CANDIDATES if size < count)})
-    parts = over_blocks(lambda rows: _score(search, rows, sizes, ties, undefined), _blocks(search))
+    labels = label_words(search.labels[0]), label_words(search.labels[1])
+    parts = over_blocks(lambda rows: _score(search, labels, rows, sizes, ties, undefined), _blocks(search))
     defined, names = np.concatenate([part[0] for part in parts], axis=1), search.names.tolist()
     scored = [int(scored_queries(way, undefined, names).sum()) for way in defined]
     means = np.sum([part[1] for part in parts], axis=0) / np.array(scored)[:, None]
@@ -178,14 +184,14 @@ def _blocks(search: Search) -> list[range]:
 
 
 def _score(
-    search: Search, rows: range, sizes: Iterable[int], ties: Ties, undefined: Undefined
+    search: Search, labels: Words, rows: range, sizes: Iterable[int], ties: Ties, undefined: Undefined
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Which queries of a block each way has something to score for, and sums over them.
 
     bool[2 + sizes, queries], float64[2 + sizes, measures].
     """
     block = slice(rows.start, rows.stop)
-    relevant = search.labels[0][block].astype(np.float32) @ search.labels[1].T.astype(np.float32) > 0
+    relevant = sharing(np.ascontiguousarray(labels[0][:, block]), labels[1])
     ways, sums = [], []
     for ranking in _rankings(search, block, relevant, sizes, ties):
         ways.append(defined_queries(ranking, undefined))
@@ -198,14 +204,9 @@ def _rankings(
     search: Search, block: slice, relevant: NDArray[np.bool_], sizes: Iterable[int], ties: Ties
 ) -> Iterable[Ranking]:
     """Rank all items by their quantised vectors, by their real ones, then by code and quantised vectors."""
-    vectors, everything = search.vectors[block], np.arange(len(search.words))
-    quantised = quantised_scores(
-        vectors, np.broadcast_to(everything, relevant.shape), search.words, search.codebook.dictionaries
-    )
-    yield rank_by_score(quantised, relevant, ties)
+    vectors = search.vectors[block]
+    quantised = scores_of_all(vectors, search.words, search.codebook.dictionaries)
+    near = NearItems(distances(search.codes[0][block], search.codes[1]), quantised, relevant)
+    yield rank_by_score(quantised, relevant, ties) if ties == "by_id" else near.rank(ties)
     yield rank_by_score(vectors @ search.real.T, relevant, ties)
-    table = distances(search.codes[0][block], search.codes[1])
-    nearest = np.argsort(table, axis=1, kind="stable")
-    yield from rank_by_candidates(
-        take(table, nearest), take(quantised, nearest), take(relevant, nearest), sizes, ties
-    )
+    yield from (near.rank_candidates(size, ties) for size in sizes)
