@@ -158,10 +158,10 @@ class Crew:
             answer = ray.get(call)
         except RayTaskError as error:
             if not member.name:
-                raise CrosshashError(f"a worker on Ray cannot start: {_last_line(error)}") from None
-            answer = _last_line(error)
+                raise CrosshashError(f"a worker on Ray cannot start: {_told(error)}") from None
+            answer = _told(error)
         except RayError as error:
-            self._replace(member, _last_line(error))
+            self._replace(member, _told(error))
             return
         if not member.name:
             node, name, found = answer
@@ -227,5 +227,6 @@ def _environment(threads: int) -> dict[str, str]:
     return {**passed_on, "PYTHONPATH": os.pathsep.join(own), "CROSSHASH_THREADS": str(threads)}
 
 
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()
+def _told(error: Exception) -> str:
+    """Take the first sentence of the last line: Ray tells of all that may be the cause."""
+    return str(error).strip().splitlines()[-1].strip().partition(". ")[0]
