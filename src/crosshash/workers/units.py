@@ -13,14 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
-from crosshash import __version__
 from crosshash.artifacts import read_json, write_json
 from crosshash.checksums import is_sealed
 from crosshash.errors import CrosshashError, shortage
 
 VERSIONS = "versions.json"
 DECISIVE = (
-    *("numpy", "pillow", "pillow-heif", "torch", "torchvision"),
+    *("crosshash", "numpy", "pillow", "pillow-heif", "torch", "torchvision"),
     *("open_clip_torch", "timm", "transformers", "tokenizers"),
 )
 """Packages whose versions may change a byte of what a unit holds."""
@@ -74,7 +73,7 @@ class UnitWorker:
 
 def versions() -> dict[str, str]:
     """Give the versions of what may change a byte, by package; those that are not installed are left out."""
-    found = {"crosshash": __version__}
+    found = {}
     for name in DECISIVE:
         try:
             found[name] = version(name)
