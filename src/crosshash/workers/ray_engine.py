@@ -82,8 +82,9 @@ def run_ray(
     Raises:
         CrosshashError: a node has other versions, does not see the project's folder, or there is no worker.
     """
-    with _cluster(count):
-        crew = Crew(work, folder, dealing, on_done, cuda)
+    threads = int(os.environ.get("CROSSHASH_THREADS") or (GPU_CORES if cuda else 1))
+    with _cluster(None if count is None else count * threads):
+        crew = Crew(work, folder, dealing, on_done, {"num_cpus": threads, "num_gpus": int(cuda)})
         try:
             for _ in range(count or crew.room()):
                 crew.start()
@@ -94,18 +95,24 @@ def run_ray(
 
 
 class Crew:
-    """Actors at work on the units of one stage."""
+    """Actors at work on the units of one stage; needs: cores and GPUs of each."""
 
     def __init__(
-        self, work: Work, folder: Path, dealing: Dealing, on_done: Callable[[Unit], None], cuda: bool
+        self,
+        work: Work,
+        folder: Path,
+        dealing: Dealing,
+        on_done: Callable[[Unit], None],
+        needs: dict[str, int],
     ) -> None:
-        threads = int(os.environ.get("CROSSHASH_THREADS") or (GPU_CORES if cuda else 1))
         self.dealing, self.folder, self.on_done = dealing, folder, on_done
         self.members: list[Member] = []
         self.lost_starts, self.idle_since = 0, time.monotonic()
-        self.needs = {"num_cpus": threads, "num_gpus": int(cuda)}
-        options = {**self.needs, "max_restarts": 0, "runtime_env": {"env_vars": _environment(threads)}}
-        self.create = lambda: ray.remote(RayWorker).options(**options).remote(work, folder, Path.cwd())
+        self.needs = needs
+        options = {**needs, "max_restarts": 0, "runtime_env": {"env_vars": _environment(needs["num_cpus"])}}
+        self.create: Callable[[], Any] = lambda: (
+            ray.remote(RayWorker).options(**options).remote(work, folder, Path.cwd())
+        )
 
     def room(self) -> int:
         """Say for how many actors the cluster has room.
@@ -199,7 +206,7 @@ class Crew:
 
 
 @contextmanager
-def _cluster(count: int | None) -> Iterator[None]:
+def _cluster(cpus: int | None) -> Iterator[None]:
     """Connect to the cluster, or start one of this machine alone, which no other machine can reach."""
     if ray.is_initialized():
         yield
@@ -207,7 +214,7 @@ def _cluster(count: int | None) -> Iterator[None]:
     address = os.environ.get("RAY_ADDRESS") or "local"
     own: dict[str, Any] = {}
     if address == "local":
-        own = {"num_cpus": count or cores(), "_node_ip_address": "127.0.0.1", "object_store_memory": STORE}
+        own = {"num_cpus": cpus or cores(), "_node_ip_address": "127.0.0.1", "object_store_memory": STORE}
         own["include_dashboard"] = False
     try:
         ray.init(address, logging_level=logging.ERROR, **own)
