@@ -24,7 +24,13 @@ from crosshash.workers.cores import cores
 from crosshash.workers.dealing import Dealing
 from crosshash.workers.units import Unit, UnitWorker, Work, check_versions, versions
 
+LOCAL = "local"
+"""Address of a Ray of this machine alone."""
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+if (os.environ.get("RAY_ADDRESS") or LOCAL) == LOCAL:
+    # Ray listens on loopback alone then, on Linux too; read when it is imported. An address given to `init`
+    # does not do that: its worker processes listen on the machine's own address all the same.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 try:
     import ray
     from ray.exceptions import RayError, RayTaskError
@@ -211,10 +217,10 @@ def _cluster(cpus: int | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    address = os.environ.get("RAY_ADDRESS") or "local"
+    address = os.environ.get("RAY_ADDRESS") or LOCAL
     own: dict[str, Any] = {}
-    if address == "local":
-        own = {"num_cpus": cpus or cores(), "_node_ip_address": "127.0.0.1", "object_store_memory": STORE}
+    if address == LOCAL:
+        own = {"num_cpus": cpus or cores(), "object_store_memory": STORE}
         own["include_dashboard"] = False
     try:
         ray.init(address, logging_level=logging.ERROR, **own)
