@@ -77,9 +77,9 @@ def worker_count() -> int | None:
     return int(text)
 
 
-def in_this_process(usual: int = 1) -> bool:
-    """Say whether units are done without other processes; usual: local workers where nobody sets any."""
-    return engine() == "local" and (worker_count() or usual) < 2
+def in_this_process() -> bool:
+    """Say whether a stage does its units itself, where it would not by default share them out."""
+    return engine() == "local" and (worker_count() or 1) < 2
 
 
 def run_units(
@@ -107,18 +107,11 @@ def run_units(
     begin(folder)
     chosen, names = share or Share(), list[str]()
     with counted(total, label, "items") as advance:
-        asked = _asked(units, chosen, names)
-        missing = _missing(folder, asked, advance)
-        first = next(missing, None)
+        missing = _missing(folder, _asked(units, chosen, names), advance)
+        first = next(missing, None)  # no worker starts for nothing
         dealing = Dealing(() if first is None else chain([first], missing))
-        if first is None:
-            pass
-        elif engine() == "ray":
-            from crosshash.workers.ray_engine import run_ray  # an extra, and slow to load
-
-            run_ray(work, folder, dealing, worker_count(), cuda, lambda unit: advance(unit.size))
-        else:
-            _run_local(UnitWorker(work, folder, make), dealing, worker_count() or usual, advance)
+        if first is not None:
+            _distribute(UnitWorker(work, folder, make), dealing, usual, cuda, advance)
     if dealing.failures:
         told = [f"{name}: {reason}" for name, reason in sorted(dealing.failures.items())]
         raise CrosshashError(
@@ -128,7 +121,14 @@ def run_units(
     return names
 
 
-def _run_local(worker: UnitWorker, dealing: Dealing, count: int, advance: Advance) -> None:
+def _distribute(worker: UnitWorker, dealing: Dealing, usual: int, cuda: bool, advance: Advance) -> None:
+    if engine() == "ray":
+        from crosshash.workers.ray_engine import run_ray  # an extra, and slow to load
+
+        done = lambda unit: advance(unit.size)  # noqa: E731
+        run_ray(worker.work, worker.folder, dealing, worker_count(), cuda, done)
+        return
+    count = worker_count() or usual
     with workers(count if count > 1 else 0) as crew:
         if crew:
             run_local(worker.work, worker.folder, dealing, crew, lambda unit: advance(unit.size))
