@@ -83,7 +83,7 @@ def convert(source: RawItems, max_side: int, check: Literal["full", "quick"]) ->
         vocabulary=2000,
         shard_mb=256,
     )
-    write_dataset(plan, source, SplitSizes(query=0.1, train=0.5), Path("pictures"))
+    write_dataset(plan, source, SplitSizes(query=0.1, train=0.5), Path("pictures"), Path("state"))
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 import numpy as np
 
-from crosshash.acquire.space import check_space
-from crosshash.artifacts import atomic_path
-from crosshash.config.plans.base import read_plan
+from crosshash.acquire.space import check_space, on_one_disk
+from crosshash.artifacts import atomic_path, state_folder
+from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.download import DownloadPlan
 from crosshash.config.user_files import check_content
@@ -30,15 +30,23 @@ from crosshash.pairs.raw_record import Recorded, check_contents, check_raw, read
 from crosshash.pairs.source import Dataset, RawItems, SplitSizes, raw_folder
 from crosshash.pairs.split import Split
 from crosshash.shards.convert import choose_split, image_names, untrained_classes, write_tables
-from crosshash.shards.raw_pictures import crew_size, shard_items, spool_pictures
+from crosshash.shards.raw_pictures import (
+    crew_size,
+    has_pictures,
+    prepare_pictures,
+    shard_items,
+    spool_pictures,
+)
 from crosshash.shards.tar_files import write_shards
+from crosshash.workers.engine import Share, read_share
 from crosshash.workers.processes import workers
+from crosshash.workers.unfinished import remove, shared, work_folder
 
 log = logging.getLogger(__name__)
 
 
-def main() -> None:
-    """Write data/<dataset>, the whole folder or nothing."""
+def main(_: str = "", share: Share | None = None) -> None:
+    """Write data/<dataset>, the whole folder or nothing; with a share, prepare that part of the pictures."""
     plan = read_plan("convert", ConvertPlan)
     check_content(plan.split_file, plan.split_file_sha256)
     module = cast(Dataset, importlib.import_module(f"crosshash.datasets.{plan.dataset}"))
@@ -46,7 +54,13 @@ def main() -> None:
     source = read_source(plan, module, raw)
     check_room(plan, source, raw)
     recorded = Recorded.of(_record(plan), raw)
-    log_counts(write_dataset(plan, source, module.SIZES, raw, recorded))
+    state = work_folder([FOLDER / "convert.yaml", _record(plan)])
+    with shared(state, "conversion", share):
+        if share is None:
+            log_counts(write_dataset(plan, source, module.SIZES, raw, state, recorded))
+            remove(state)
+        elif has_pictures(source):
+            prepare_pictures(source, state, plan.max_side, plan.check, recorded, share)
 
 
 def read_source(plan: ConvertPlan, module: Dataset, raw: Path) -> RawItems:
@@ -67,7 +81,7 @@ def _record(plan: ConvertPlan) -> Path:
 
 
 def check_room(plan: ConvertPlan, source: RawItems, raw: Path) -> None:
-    """See that the disk has room for the pictures twice: set aside, and in the shards.
+    """See that the disk has room for the pictures: set aside, and in the shards.
 
     A picture takes what its file takes, or less than a byte per pixel where it is shrunk.
 
@@ -85,43 +99,45 @@ def check_room(plan: ConvertPlan, source: RawItems, raw: Path) -> None:
     else:
         return
     pictures = sum(min(size, plan.max_side**2) for size in taken)
-    check_space(
-        Path("data") / plan.dataset,
-        2 * pictures,
-        "for the pictures, which stand there twice until all are in the shards",
-        "put the project on another disk",
-    )
+    target, aside = Path("data") / plan.dataset, state_folder()
+    advice = "put the project on another disk, or CROSSHASH_STATE"
+    if on_one_disk(target, aside):
+        purpose = "for the pictures, which stand there twice until all are in the shards"
+        check_space(target, 2 * pictures, purpose, advice)
+        return
+    check_space(target, pictures, "for the pictures in the shards", advice)
+    check_space(aside, pictures, "for the pictures, which wait there until all are prepared", advice)
 
 
 def write_dataset(
-    plan: ConvertPlan, source: RawItems, protocol: SplitSizes, raw: Path, recorded: Recorded | None = None
+    plan: ConvertPlan,
+    source: RawItems,
+    protocol: SplitSizes,
+    raw: Path,
+    state: Path,
+    recorded: Recorded | None = None,
 ) -> DatasetInfo:
     """Prepare the pictures, then write tables and shards.
 
-    raw: the folder of the raw files. recorded: what their pictures must be.
+    raw: the folder of the raw files. state: where pictures are set aside. recorded: what they must be.
     """
     split = settled_split(plan, source, protocol)  # before any picture is opened: counts fail at once
-    with atomic_path(Path("data") / plan.dataset) as folder:
+    images: Pieces | VectorRows | StoredRows | np.ndarray | None
+    if source.images is None or isinstance(source.images, np.ndarray | VectorRows | StoredRows):
+        images = source.images  # nothing to prepare
+    else:
+        before = source
+        source, images, bad = spool_pictures(before, state, plan.max_side, plan.check, recorded)
+        if bad:
+            refuse_or_skip(bad, plan.bad_images)
+            left_out = {item.id for item in before.items} - {item.id for item in source.items}
+            split = settled_split(plan, source, protocol, left_out)
+    with atomic_path(Path("data") / plan.dataset) as folder, workers(crew_size(source)) as crew:
         folder.mkdir()
-        with TemporaryDirectory(dir=folder) as aside, workers(crew_size(source)) as crew:
-            images: Pieces | VectorRows | StoredRows | np.ndarray | None
-            if source.images is None or isinstance(source.images, np.ndarray | VectorRows | StoredRows):
-                images = source.images
-            else:
-                before = source
-                source, images, bad = spool_pictures(
-                    before, Path(aside), plan.max_side, plan.check, crew, recorded
-                )
-                if bad:
-                    refuse_or_skip(bad, plan.bad_images)
-                    left_out = {item.id for item in before.items} - {item.id for item in source.items}
-                    split = settled_split(plan, source, protocol, left_out)
-            with ThreadPoolExecutor(1) as beside:  # while worker processes write the shards
-                tables = beside.submit(
-                    write_tables, folder, plan.dataset, source, split, plan.vocabulary, raw
-                )
-                write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
-            return tables.result()
+        with ThreadPoolExecutor(1) as beside:  # while worker processes write the shards
+            tables = beside.submit(write_tables, folder, plan.dataset, source, split, plan.vocabulary, raw)
+            write_shards(folder, shard_items(source, split, images), plan.shard_mb, crew)
+        return tables.result()
 
 
 def settled_split(
@@ -180,4 +196,4 @@ def log_counts(info: DatasetInfo) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(main)
+    run_stage(lambda: main(*read_share(sys.argv[1:])))

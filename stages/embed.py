@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -16,9 +17,14 @@ from crosshash.embeddings.encoders_card import write_none
 from crosshash.embeddings.vectors import write_embeddings
 from crosshash.errors import run_stage
 from crosshash.pairs.info import DatasetInfo, read_info
-from crosshash.workers.unfinished import locked, remove, work_folder
+from crosshash.pairs.table import PARTS
+from crosshash.workers.engine import Share, in_this_process, read_share, run_units
+from crosshash.workers.unfinished import remove, shared, work_folder
 
 if TYPE_CHECKING:
+    import torch
+
+    from crosshash.embeddings.embed_shards import Encoders
     from crosshash.models.tower_specs import TowerSpec
     from crosshash.retrieval.codefiles.codeset import Modality
 
@@ -26,21 +32,24 @@ ENCODERS, EMBEDDINGS = Path("artifacts/encoders"), Path("artifacts/embeddings")
 log = logging.getLogger(__name__)
 
 
-def main(dataset: str) -> None:
-    """Write artifacts/encoders and artifacts/embeddings; where nothing is frozen they say so."""
+def main(dataset: str, share: Share | None = None) -> None:
+    """Write artifacts/encoders and artifacts/embeddings; where nothing is frozen they say so.
+
+    With a share, do that part of the work alone, and write neither.
+    """
     plan = read_plan("embed", EmbedPlan)
-    if plan.device is None:
+    if plan.device is not None:
+        embed(plan, plan.device, Path("data") / dataset, share)
+    elif share is None:
         write_none(ENCODERS)
         write_embeddings(EMBEDDINGS, np.zeros(1, np.int64), [])
-    else:
-        embed(plan, plan.device, Path("data") / dataset)
 
 
-def embed(plan: EmbedPlan, device_name: str, data: Path) -> None:
+def embed(plan: EmbedPlan, device_name: str, data: Path, share: Share | None) -> None:
     """Run the networks; torch is loaded for this alone, as most runs freeze nothing."""
     import torch
 
-    from crosshash.embeddings.embed_shards import embed_shards, first_texts, neutral_text
+    from crosshash.embeddings.embed_shards import embedded_blocks, first_texts, neutral_text
     from crosshash.embeddings.frozen_encoders import build_encoders, save_encoders
     from crosshash.inference.device import make_deterministic
 
@@ -53,14 +62,36 @@ def embed(plan: EmbedPlan, device_name: str, data: Path) -> None:
             "%s network %s is frozen: it runs once over all items and is not trained (model.backbone)",
             modality, encoder.spec.name,
         )  # fmt: skip
-    files = [FOLDER / "embed.yaml", data / "shards/index.json"]
-    with locked(work_folder(files, torch.__version__), "embedding") as state:
+    specs = json.dumps({one: encoder.spec.as_json() for one, encoder in encoders.items()}, sort_keys=True)
+    state = work_folder([FOLDER / "embed.yaml", data / "shards/index.json"], specs)
+    with shared(state, "embedding", share):
+        embed_items(data, state, encoders, device, sum(info.counts[part] for part in PARTS), share)
+        if share is not None:
+            return
         first = first_texts(data, info.text_kind == "vector")
         alone = "text" in encoders and not first.any()
         neutral = neutral_text(encoders, device) if alone else None
-        write_embeddings(EMBEDDINGS, first, embed_shards(data, state, encoders, device), neutral)
+        write_embeddings(EMBEDDINGS, first, embedded_blocks(data, state), neutral)
         save_encoders(ENCODERS, encoders)
         remove(state)
+
+
+def embed_items(
+    data: Path, state: Path, encoders: Encoders, device: torch.device, items: int, share: Share | None
+) -> None:
+    """Run the networks over the shards that the work's folder lacks; others load them from there."""
+    from crosshash.embeddings.embed_shards import embedder, shard_units
+    from crosshash.embeddings.frozen_encoders import read_card, save_encoders
+    from crosshash.inference.shard_work import Embedding
+
+    saved, digest, make = state / "encoders", "", None
+    if in_this_process():
+        make = embedder(data, encoders, device)
+    else:
+        save_encoders(saved, encoders)
+        digest = read_card(saved).digest
+    work, cuda = Embedding(data, saved, digest, device.type), device.type == "cuda"
+    run_units(state, work, shard_units(data), items, "embedded", share=share, make=make, cuda=cuda)
 
 
 def frozen_specs(plan: EmbedPlan, info: DatasetInfo) -> dict[Modality, TowerSpec]:
@@ -84,4 +115,4 @@ def frozen_specs(plan: EmbedPlan, info: DatasetInfo) -> dict[Modality, TowerSpec
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(lambda: main(sys.argv[1]))
+    run_stage(lambda: main(*read_share(sys.argv[1:])))

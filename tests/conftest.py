@@ -19,14 +19,16 @@ from tests.browser import MISSING, chromium, chromium_path
 
 __all__ = ["chromium"]
 
+ROOT = Path(__file__).resolve().parent.parent
+
 # Two workers of two threads each on two cores wait for one another; set before torch is imported. Stages that
 # run inside a test take their threads from the second, and torch keeps as many for all tests that follow.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("CROSSHASH_THREADS", "1")
+# Unfinished work of tests stays out of the user's folder.
+os.environ.setdefault("CROSSHASH_STATE", str(ROOT / ".pytest_cache/state"))
 # A worker ends up with millions of objects that stay: going through all of them takes a second each time.
 gc.set_threshold(50_000, 20, 50)
-
-ROOT = Path(__file__).resolve().parent.parent
 # Compiled loops are kept for all processes of all tests, beside pytest's own files.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache"))
 # No test asserts how long something takes, and neither does Hypothesis: the first example may load a library.

@@ -108,7 +108,7 @@ def raw(_: Path) -> object:
     source = convert.read_source(plan, scenes, place)  # type: ignore[arg-type]
     with TemporaryDirectory() as aside:
         recorded = Recorded.of(Path("data/raw/scenes.json"), place)
-        kept, pieces, bad = spool_pictures(source, Path(aside), plan.max_side, plan.check, (), recorded)
+        kept, pieces, bad = spool_pictures(source, Path(aside), plan.max_side, plan.check, recorded)
         assert not bad
         return kept.items, [pieces[row].read() for row in range(len(kept.items))]
 

@@ -55,6 +55,16 @@ def check(file: BinaryIO, head: bool = False) -> None:
     file.seek(0)
 
 
+def is_sealed(path: Path) -> bool:
+    """Say whether a file is there, carries a checksum in its end, and is as it was written."""
+    try:
+        with path.open("rb") as file:
+            place = _place(file, head=False)
+            return place is not None and _digest(file, place) == _read_at(file, place)
+    except FileNotFoundError:
+        return False
+
+
 def digest_of(path: Path, head: bool = False) -> str:
     """Give the checksum that a file carries, in hex, without reading all of it; else the sha256 of its bytes.
 

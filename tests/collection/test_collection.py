@@ -17,7 +17,7 @@ from crosshash.artifacts import read_json, read_npz, write_json
 from crosshash.checksums import folder_digest
 from crosshash.codes.hamming import distances as hamming
 from crosshash.codes.quantiser import Codebook
-from crosshash.collection import collection, grown_index
+from crosshash.collection import collection, grown_index, new_items
 from crosshash.collection.additions import caption_id
 from crosshash.collection.collection import Change, add_folder, remove_items
 from crosshash.collection.new_items import NewCodes, encode_ready
@@ -274,6 +274,35 @@ def test_who_is_stopped_leaves_the_old_collection(
             add_folder(project, folder)
     assert bytes_below(project / "collection") == before
     assert counted(add_folder(project, folder)) == (1, 0, 0, 0)
+
+
+def test_who_is_stopped_while_networks_run_goes_on_with_the_next_block(
+    project: Path, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four blocks of one item; Ctrl-C in the third: the next call runs the networks for two alone."""
+    monkeypatch.setenv("CROSSHASH_STATE", str(tmp_path / "state"))
+    folder = folder_of(tmp_path / "new", [(f"{n}.jpg", f"picture {n}", "") for n in range(4)])
+    add_folder(project, folder, tmp_path / "whole")
+    assert [path.suffix for path in (tmp_path / "state").iterdir()] == []
+    monkeypatch.setattr(new_items, "BLOCK", 1)
+    encoded, before = [0], new_items._encoded
+
+    def stopped(*arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+        encoded[0] += 1
+        if encoded[0] == 3:
+            raise KeyboardInterrupt
+        return before(*arguments)
+
+    monkeypatch.setattr(new_items, "_encoded", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        add_folder(project, folder, tmp_path / "blocks")
+    assert not (tmp_path / "blocks/index").exists()
+    assert counted(add_folder(project, folder, tmp_path / "blocks")) == (4, 0, 0, 0)
+    assert encoded[0] == 5
+    whole, blocks = (CodeIndex.load(tmp_path / one / "index/image.faiss") for one in ("whole", "blocks"))
+    assert np.array_equal(whole.rows, blocks.rows)
+    assert np.array_equal(whole.packed, blocks.packed)
+    assert not list((tmp_path / "state").iterdir())
 
 
 def test_another_folder_can_hold_the_collection(project: Path, encoder: Encoder, tmp_path: Path) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from crosshash.embeddings.embed_shards import embedded_blocks, embedder, first_texts, shard_units
 from crosshash.embeddings.frozen_encoders import FrozenEncoder
+from crosshash.embeddings.vectors import Embeddings, read_embeddings, write_embeddings
 from crosshash.models.tower_specs import TowerSpec
 from crosshash.models.towers import build_each
 from crosshash.pairs.table import Pair, write_pairs
+from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.shards.item_files import Item
 from crosshash.shards.tar_files import write_shards
+from crosshash.workers.engine import run_units
+from crosshash.workers.units import Make
 
 COUNTS = {"query": 3, "train": 70, "val": 2, "rest": 5}
 VISION = {"image_size": 16, "layers": 1, "width": 16, "head_width": 8, "patch_size": 8}
@@ -30,6 +36,23 @@ def encoders(seed: int = 0) -> dict[str, FrozenEncoder]:
     for tower in found.values():
         tower.network.eval().requires_grad_(False)
     return {one: FrozenEncoder(SPEC, tower) for one, tower in found.items()}
+
+
+class OnlyHere:
+    """Work that is never sent to another process."""
+
+    def ready(self) -> Make:
+        raise AssertionError
+
+
+def embedded(folder: Path, state: Path, out: Path, frozen: Container[str] = MODALITIES) -> Embeddings:
+    """Run networks over a set's shards and put the vectors together."""
+    chosen = {one: encoder for one, encoder in encoders().items() if one in frozen}
+    make = embedder(folder, chosen, torch.device("cpu"))  # type: ignore[arg-type]
+    state.mkdir(exist_ok=True)
+    run_units(state, OnlyHere(), shard_units(folder), 80, "embedded", make=make)
+    write_embeddings(out, first_texts(folder, vectors=False), embedded_blocks(folder, state))
+    return read_embeddings(out)
 
 
 def picture(number: int) -> bytes:

@@ -7,24 +7,15 @@ import pytest
 import torch
 
 from crosshash.embeddings import embed_shards as module
-from crosshash.embeddings.embed_shards import embed_shards, first_texts
-from crosshash.embeddings.vectors import Embeddings, read_embeddings, write_embeddings
 from crosshash.errors import CrosshashError
-from tests.embeddings.cases import encoders, write_set
+from tests.embeddings.cases import embedded, encoders, write_set
 
 CPU = torch.device("cpu")
-
-
-def embedded(folder: Path, state: Path, out: Path) -> Embeddings:
-    blocks = embed_shards(folder, state, encoders(), CPU)  # type: ignore[arg-type]
-    write_embeddings(out, first_texts(folder, vectors=False), blocks)
-    return read_embeddings(out)
 
 
 def test_each_item_has_the_vectors_of_its_own_picture_and_captions(tmp_path: Path) -> None:
     """One by one through the same networks, without batches and threads."""
     known = write_set(tmp_path / "set")
-    (tmp_path / "state").mkdir()
     found = embedded(tmp_path / "set", tmp_path / "state", tmp_path / "out")
     networks = encoders()
     assert found.image is not None
@@ -48,7 +39,6 @@ def test_the_bytes_are_the_same_for_any_number_of_cores(
     write_set(tmp_path / "set")
     for cores in ("1", "3"):
         monkeypatch.setenv("CROSSHASH_THREADS", cores)
-        (tmp_path / f"state{cores}").mkdir()
         embedded(tmp_path / "set", tmp_path / f"state{cores}", tmp_path / cores)
     for path in (tmp_path / "1").iterdir():
         assert path.read_bytes() == (tmp_path / "3" / path.name).read_bytes()
@@ -58,8 +48,6 @@ def test_shards_that_are_done_are_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_set(tmp_path / "set")
-    for name in ("state", "whole"):
-        (tmp_path / name).mkdir()
     embedded(tmp_path / "set", tmp_path / "whole", tmp_path / "expected")
     read: list[str] = []
 
@@ -74,7 +62,7 @@ def test_shards_that_are_done_are_not_read_again(
     with pytest.raises(KeyboardInterrupt):
         embedded(tmp_path / "set", tmp_path / "state", tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    done = {path.name.removesuffix(".npz") for path in (tmp_path / "state").iterdir()}
+    done = {path.stem for path in (tmp_path / "state").glob("*.npz")}
     assert done == set(read[:2])
     first, second = (tmp_path / "state" / f"{name}.npz" for name in read[:2])
     second.write_bytes(second.read_bytes()[:-9] + b"x" + second.read_bytes()[-8:])  # damaged meanwhile
@@ -82,14 +70,13 @@ def test_shards_that_are_done_are_not_read_again(
         embedded(tmp_path / "set", tmp_path / "state", tmp_path / "out")
     assert first.name.removesuffix(".npz") not in read[3:]
     assert second.name.removesuffix(".npz") in read[3:]
-    assert "goes on after 1 of " in caplog.text
+    assert "1 unit(s) of work were done before" in caplog.text
     for path in (tmp_path / "expected").iterdir():
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes()
 
 
 def test_a_shard_that_misses_leaves_nothing_behind(tmp_path: Path) -> None:
     write_set(tmp_path / "set")
-    (tmp_path / "state").mkdir()
     next((tmp_path / "set/shards").glob("train-*.tar")).unlink()
     with pytest.raises(CrosshashError, match=r"train-\d+\.tar: cannot be read"):
         embedded(tmp_path / "set", tmp_path / "state", tmp_path / "out")

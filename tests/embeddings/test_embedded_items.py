@@ -4,18 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from crosshash.embeddings.embed_shards import embed_shards, first_texts
-from crosshash.embeddings.embedded_items import embedded_reader, open_embedded, read_embedded_items
-from crosshash.embeddings.vectors import Embeddings, read_embeddings, write_embeddings
+from crosshash.embeddings.embedded_items import embedded_reader, items_of_shards, open_embedded
+from crosshash.embeddings.vectors import Embeddings, read_embeddings
 from crosshash.models.encoders.pixels import image_reader
 from crosshash.models.encoders.vectors import bag_reader, vector_reader
 from crosshash.pairs.table import PARTS
 from crosshash.protocols import Prepare
 from crosshash.shards.item_files import Item
+from crosshash.shards.tar_files import shard_names
 from crosshash.shards.training_batches import Caption, Reading
-from tests.embeddings.cases import encoders, write_set
+from tests.embeddings.cases import embedded, write_set
 
 WORDS = ("picture", "told", "0", "1")
 CLASSES = ("even", "odd")
@@ -31,12 +30,13 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Set:
 def embeddings(folder: Path, *frozen: str) -> Embeddings:
     out = folder.parent / "-".join(frozen)
     if not out.exists():
-        state = folder.parent / f"state-{out.name}"
-        state.mkdir()
-        chosen = {one: encoder for one, encoder in encoders().items() if one in frozen}
-        blocks = embed_shards(folder, state, chosen, torch.device("cpu"))  # type: ignore[arg-type]
-        write_embeddings(out, first_texts(folder, vectors=False), blocks)
+        embedded(folder, folder.parent / f"state-{out.name}", out, frozen)
     return read_embeddings(out)
+
+
+def items_of(folder: Path, part: str, kept: Embeddings) -> list[Item]:
+    read = items_of_shards(folder, kept)
+    return [item for number, _ in enumerate(shard_names(folder, part)) for item in read(part, number)]
 
 
 def readers(kept: Embeddings) -> tuple[Prepare, Prepare]:
@@ -53,7 +53,7 @@ def test_items_are_those_of_the_shards_with_vectors_where_they_are_kept(
     image, text = readers(kept)
     read = embedded_reader(kept, image, text)
     for part in PARTS:
-        found = [read(item) for item in read_embedded_items(folder, part, kept)]
+        found = [read(item) for item in items_of(folder, part, kept)]
         assert [(one.row, one.id, one.labels) for one in found] == [
             (one.row, one.id, one.labels) for one in items[part]
         ]
@@ -74,7 +74,7 @@ def test_batches_show_each_item_once_with_one_of_its_own_captions(
     kept = embeddings(folder, *frozen)
     image, text = readers(kept)
     read = embedded_reader(kept, image, text)
-    items = [read(one) for one in read_embedded_items(folder, "train", kept)]
+    items = [read(one) for one in items_of(folder, "train", kept)]
     reading = Reading(CLASSES, read, 16, 0, caption)
     batches = open_embedded(folder, "train", len(items), kept, reading, text, 1000)
     shown = []

@@ -45,6 +45,7 @@ def write_plans(root: Path, dataset: str, settings: dict[str, Any], **changes: o
 def run_both(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run download and convert in `root` with raw files in `root/raw`; give the folder of all data."""
     monkeypatch.setenv("CROSSHASH_RAW", str(root / "raw"))
+    monkeypatch.setenv("CROSSHASH_STATE", str(root / "state"))
     monkeypatch.chdir(root)
     download.main()
     convert.main()
@@ -56,7 +57,12 @@ def start(root: Path, stage: str, before: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
         ["sh", "-c", f"{before} exec {sys.executable} -m stages.{stage}"],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "CROSSHASH_RAW": str(root / "raw")},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "CROSSHASH_RAW": str(root / "raw"),
+            "CROSSHASH_STATE": str(root / "state"),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -344,6 +344,7 @@ def large_set(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_csv(folder / "pairs.csv", rows)
     write_plans(root, "custom", {"path": str(folder)}, max_side=64)
     monkeypatch.setenv("CROSSHASH_RAW", str(root / "raw"))
+    monkeypatch.setenv("CROSSHASH_STATE", str(root / "state"))
     monkeypatch.setenv("CROSSHASH_THREADS", "2")
     monkeypatch.chdir(root)
     download.main()
@@ -352,7 +353,7 @@ def large_set(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def start_until_pictures_are_done(root: Path) -> subprocess.Popen[str]:
     """Start the conversion and wait until the workers have set something aside."""
     process = start(root, "convert")
-    while process.poll() is None and not any(path.name.isdigit() for path in (root / "data").rglob("*")):
+    while process.poll() is None and not any(path.name == "new" for path in (root / "state").rglob("*")):
         time.sleep(0.01)
     return process
 
@@ -400,7 +401,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_ctrl_c_while_workers_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     large_set(tmp_path, monkeypatch)
     process = start(tmp_path, "convert")
-    while process.poll() is None and not list((tmp_path / "data").glob(".custom*")):
+    while process.poll() is None and not list((tmp_path / "state").glob("*/versions.json")):
         time.sleep(0.001)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -418,7 +419,7 @@ def test_a_killed_conversion_leaves_no_process_and_no_trace_after_the_next(
     process.kill()
     process.communicate()
     wait_until_gone(process.pid)
-    assert len(list((tmp_path / "data").iterdir())) == 2
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
     for number in range(24, 400):
         (tmp_path / f"set/{number}.png").unlink()
     rows = [(f"{number}.png", text, label) for number, (_, text, label) in enumerate(plain_rows(24))]
@@ -450,7 +451,8 @@ def test_full_disk_in_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     process = start(tmp_path, "convert", before="ulimit -f 64;")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert errors.startswith("error: data/scenes: cannot be written (File too large). Free disk space")
+    assert "error: pictures: 5 unit(s) of work failed" in errors
+    assert "cannot be written (File too large). Free disk space" in errors.partition("error: ")[2]
     assert "Traceback" not in errors
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
 
@@ -490,7 +492,7 @@ def test_a_set_of_labels_and_tags_alone(tmp_path: Path, monkeypatch: pytest.Monk
     items = tuple(RawItem(str(row), (f"tag{row % 3}",), ("odd" if row % 2 else "even",)) for row in range(30))
     tags = np.eye(3, dtype=np.uint8)[np.arange(30) % 3]
     source = RawItems(items, ("odd", "even"), None, tags)
-    info = convert.write_dataset(plan(), source, SplitSizes(1, 1), tmp_path)
+    info = convert.write_dataset(plan(), source, SplitSizes(1, 1), tmp_path, tmp_path / "state")
     assert (info.image_kind, info.image_dim, info.text_kind, info.text_dim) == ("none", None, "vector", 3)
     found = [item for part in PARTS for item in read_items(tmp_path / "data/own", part)]
     assert sorted(item.row for item in found) == list(range(30))
@@ -524,7 +526,7 @@ def test_pictures_in_a_mat_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     scipy.io.savemat(tmp_path / "all.mat", {"IAll": pixels})
     items = tuple(RawItem(str(row), ("a text",), ("one",)) for row in range(30))
     source = RawItems(items, ("one",), PixelRows(tmp_path / "all.mat", "IAll", 30))
-    info = convert.write_dataset(plan(), source, SplitSizes(1, 1), tmp_path)
+    info = convert.write_dataset(plan(), source, SplitSizes(1, 1), tmp_path, tmp_path / "state")
     assert info.image_kind == "jpeg"
     for item in read_items(tmp_path / "data/own", "train"):
         assert isinstance(item.image, bytes)
@@ -547,7 +549,7 @@ def test_pictures_left_out_beside_text_vectors_and_a_split_file(
     split = {"query": ["0", "1"], "train": ["2", "8", "4"]}
     (tmp_path / "split.json").write_text(json.dumps(split))
     chosen = plan(split_file="split.json", query=None, train=None, val=0, bad_images="skip")
-    info = convert.write_dataset(chosen, source, SplitSizes(1, 1), tmp_path)
+    info = convert.write_dataset(chosen, source, SplitSizes(1, 1), tmp_path, tmp_path / "state")
     assert info.counts["query"] == 1
     found = [item for part in PARTS for item in read_items(tmp_path / "data/own", part)]
     assert [item.id for item in found][:3] == ["0", "2", "4"]

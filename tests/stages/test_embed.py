@@ -11,12 +11,16 @@ import pytest
 import yaml
 
 from crosshash.config.plans.embed import EmbedPlan
+from crosshash.embeddings.embed_shards import shard_units
 from crosshash.embeddings.frozen_encoders import read_card
 from crosshash.embeddings.vectors import read_embeddings
 from crosshash.errors import CrosshashError
+from crosshash.inference.shard_work import Embedding
 from crosshash.models.tower_specs import TowerSpec
 from crosshash.pairs.info import DatasetInfo, write_info
 from crosshash.shards.tar_files import read_items
+from crosshash.workers.engine import Share
+from crosshash.workers.units import UnitWorker, begin
 from stages.embed import EMBEDDINGS, ENCODERS, main
 from tests.conftest import ROOT
 from tests.embeddings.cases import write_set
@@ -103,3 +107,18 @@ def test_a_network_for_pictures_is_refused_on_vectors() -> None:
     plan(**frozen())
     with pytest.raises(CrosshashError, match=r"model.image: 'tiny-rn' cannot be used.*vectors"):
         main("set")
+
+
+def test_a_worker_loads_the_networks_of_the_stage(tmp_path: Path) -> None:
+    """What other processes do is what the stage itself does, a share of it here."""
+    plan(**frozen())
+    main("set", Share(0, len(shard_units(DATA))))
+    assert not EMBEDDINGS.exists()
+    [mine] = (tmp_path / "state").glob("*/*.npz")
+    found = mine.read_bytes()
+    main("set")
+    begin(tmp_path / "other")
+    unit = shard_units(DATA)[0]
+    work = Embedding(DATA, ENCODERS, read_card(ENCODERS).digest, "cpu")
+    assert UnitWorker(work, tmp_path / "other").do(unit) is None
+    assert (tmp_path / "other" / unit.name).read_bytes() == found

@@ -18,13 +18,22 @@ def check_space(folder: Path, needed: int, purpose: str, elsewhere: str = ELSEWH
     Raises:
         CrosshashError: it has not.
     """
-    place = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-    free = shutil.disk_usage(place).free
+    free = shutil.disk_usage(_place(folder)).free
     if needed > free:
         raise CrosshashError(
             f"{folder}: {in_gigabytes(needed)} needed {purpose}, {in_gigabytes(free)} free. Free disk space, "
             f"or {elsewhere}."
         )
+
+
+def on_one_disk(one: Path, other: Path) -> bool:
+    """Say whether two folders, which need not exist yet, are on the same disk."""
+    return _place(one).stat().st_dev == _place(other).stat().st_dev
+
+
+def _place(folder: Path) -> Path:
+    """Give the folder that is there already, of those that a path leads through."""
+    return next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
 
 
 def in_gigabytes(size: int) -> str:

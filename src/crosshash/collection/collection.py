@@ -15,7 +15,7 @@ import numpy as np
 
 from crosshash.collection.additions import Addition, read_additions
 from crosshash.collection.grown_index import with_items, without_items, write_grown
-from crosshash.collection.new_items import Ready, check_additions, encode_ready
+from crosshash.collection.new_items import Ready, block_folder, check_additions, encode_ready
 from crosshash.collection.own_pictures import prune_pictures
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.infer import InferPlan
@@ -35,6 +35,7 @@ from crosshash.search.index_folder import (
 )
 from crosshash.search.items import CONTENT, PICTURE, ItemTable, read_items_table
 from crosshash.workers.lock import locked
+from crosshash.workers.unfinished import remove
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,12 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
         known = sum(before.items.row_of(one.addition.id) is not None for one in ready)
         others = _repictured(before.items, ready)
         if ready:
-            codes = encode_ready(encoder, ready, place, caption)
+            state = block_folder(encoder, place, caption)
+            codes = encode_ready(encoder, ready, place, caption, state)
             items, rows = with_items(before.items, ready)
             flush_files({picture_path(place, one.picture) for one in ready if one.picture})
             counts = write_grown(place, before, items, rows, codes)
+            remove(state)
     new = len(ready) - known
     return Change(new, known, unchanged, 0, others, tuple(bad), counts["image"], counts["text"], str(place))
 

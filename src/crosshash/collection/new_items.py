@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crosshash.artifacts import read_npz, write_npz
+from crosshash.checksums import is_sealed
 from crosshash.codes.quantiser import Codebook
 from crosshash.collection.additions import Addition
 from crosshash.collection.own_pictures import store_picture
 from crosshash.inference.encoding import text_codes
 from crosshash.protocols import Quantising
-from crosshash.retrieval.codefiles.codeset import Modality
+from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.search.decoding import BadPicture, read_picture
 from crosshash.search.encoder import BATCH, Encoder
 from crosshash.search.index_folder import read_own_picture
-from crosshash.workers.progress import tracked
+from crosshash.workers.progress import counted, tracked
 from crosshash.workers.threads import in_threads
+from crosshash.workers.unfinished import work_folder
+from crosshash.workers.units import begin
+
+BLOCK = 16 * BATCH
+"""Items whose codes are kept together while others are encoded."""
 
 
 @dataclass(frozen=True)
@@ -78,24 +87,68 @@ def check_additions(
     return ready, unchanged, bad
 
 
+def block_folder(encoder: Encoder, collection: Path, caption: Literal["first", "all"]) -> Path:
+    """Name the folder of blocks of codes that wait until all are there."""
+    made_by = json.dumps(encoder.description, sort_keys=True)
+    return work_folder((), "encode", str(collection.resolve()), made_by, caption)
+
+
 def encode_ready(
-    encoder: Encoder, ready: Sequence[Ready], collection: Path, caption: Literal["first", "all"]
+    encoder: Encoder,
+    ready: Sequence[Ready],
+    collection: Path,
+    caption: Literal["first", "all"],
+    state: Path,
 ) -> NewCodes:
-    """Run the networks, a batch of items at a time; `caption`: what of several captions counts."""
-    soft: dict[Modality, list[NDArray[np.float16]]] = {"image": [], "text": []}
-    items = iter(tracked(ready, len(ready), "encoded", "items"))
+    """Run the networks, a batch of items at a time; `caption`: what of several captions counts.
+
+    state: a folder where each block of items leaves its codes, so that a call that was stopped goes on with
+    the next; only codes of delivered length are kept in memory.
+
+    Raises:
+        CrosshashError: blocks stand there that were made with other versions of torch or the like.
+    """
+    begin(state)
+    blocks = []
+    with counted(len(ready), "encoded", "items") as advance:
+        for start in range(0, len(ready), BLOCK):
+            block = ready[start : start + BLOCK]
+            contents = "\n".join(one.content for one in block)
+            path = state / f"{hashlib.sha256(contents.encode()).hexdigest()}.npz"
+            if not is_sealed(path):
+                write_npz(path, _encoded(encoder, block, collection, caption), packed=False)
+            advance(len(block))
+            blocks.append(read_npz(path))
+    whole = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    packed, has, words = (
+        {one: whole[f"{kind}_{one}"] for one in MODALITIES if f"{kind}_{one}" in whole}
+        for kind in ("packed", "has", "words")
+    )
+    return NewCodes(packed, has, words or None)
+
+
+def _encoded(
+    encoder: Encoder, block: Sequence[Ready], collection: Path, caption: Literal["first", "all"]
+) -> dict[str, NDArray[Any]]:
+    """Give the arrays of a block: `packed_image`, `has_text` and so on."""
+    parts = []
+    items = iter(block)
     while chunk := list(islice(items, BATCH)):
-        soft["image"].append(_soft_images(encoder, chunk, collection))
         texts = [one.addition.captions[: 1 if caption == "first" else None] for one in chunk]
         prepared = [[encoder.model.prepare_text(text) for text in captions] for captions in texts]
-        soft["text"].append(text_codes(encoder.model.method, prepared, BATCH, encoder.device))
-    whole = {modality: np.concatenate(parts) for modality, parts in soft.items()}
-    has: dict[Modality, NDArray[np.bool_]] = {
-        "image": np.array([bool(one.picture) for one in ready]),
-        "text": np.array([bool(one.addition.captions) for one in ready]),
-    }
-    packed = {modality: encoder.packed(values).codes for modality, values in whole.items()}
-    return NewCodes(packed, has, _words(encoder, whole, has))
+        soft: dict[Modality, NDArray[np.float16]] = {
+            "image": _soft_images(encoder, chunk, collection),
+            "text": text_codes(encoder.model.method, prepared, BATCH, encoder.device),
+        }
+        has: dict[Modality, NDArray[np.bool_]] = {
+            "image": np.array([bool(one.picture) for one in chunk]),
+            "text": np.array([bool(one.addition.captions) for one in chunk]),
+        }
+        packed = {one: encoder.packed(values).codes for one, values in soft.items()}
+        words = _words(encoder, soft, has) or {}
+        of: dict[str, Mapping[Modality, NDArray[Any]]] = {"packed": packed, "has": has, "words": words}
+        parts.append({f"{kind}_{one}": arrays[one] for kind, arrays in of.items() for one in arrays})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _soft_images(encoder: Encoder, chunk: Sequence[Ready], collection: Path) -> NDArray[np.float16]:

@@ -1,8 +1,7 @@
-"""All items through the frozen networks, shard by shard: what is done stays done if the rest is stopped."""
+"""All items through the frozen networks, a shard being the unit of work: what is done stays done."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -13,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_npz, write_npz
-from crosshash.checksums import AlteredError, check
 from crosshash.embeddings.frozen_encoders import BATCH, FrozenEncoder
 from crosshash.embeddings.vectors import Array, Block
 from crosshash.pairs.table import PARTS, read_columns
@@ -21,13 +19,12 @@ from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.shards.item_files import Item
 from crosshash.shards.tar_files import read_shard, shard_names
 from crosshash.workers.cores import cores
-from crosshash.workers.progress import tracked
 from crosshash.workers.threads import in_threads
+from crosshash.workers.units import Advance, Make, Unit
 
 NEUTRAL = "a photo"
 """Where no item has a text, this one's vector is the middle that text queries are centred by."""
 
-log = logging.getLogger(__name__)
 Encoders = Mapping[Modality, FrozenEncoder]
 
 
@@ -45,28 +42,41 @@ def neutral_text(encoders: Encoders, device: torch.device) -> Array:
     return encoders["text"].embed([NEUTRAL], device)
 
 
-def embed_shards(data: Path, state: Path, encoders: Encoders, device: torch.device) -> Iterator[Block]:
-    """Give the vectors of all shards of a data set's folder; those that `state` holds are not made again.
+def embedder(data: Path, encoders: Encoders, device: torch.device) -> Make:
+    """Make the function that embeds a shard, given by name, and writes its vectors.
 
     Each thread runs the networks with one core, so that the vectors are the same for any number of cores.
+    """
+    torch.set_num_threads(1)
+
+    def embed(name: str, path: Path, advance: Advance) -> None:
+        items, rows = read_shard(data, name), []
+        chunks = iter(lambda: list(islice(items, BATCH)), [])
+        embed, blocks = partial(_with_rows, encoders, device), []
+        for part, block in in_threads(embed, chunks, cores(), 2 * cores()):
+            rows.append(part)
+            blocks.append(block)
+            advance(len(part))
+        vectors: dict[str, Array] = {one: np.concatenate([b[one] for b in blocks]) for one in blocks[0]}
+        write_npz(path, {"rows": np.concatenate(rows)} | vectors, packed=False)
+
+    return embed
+
+
+def shard_units(data: Path) -> list[Unit]:
+    """List the shards of a data set as units of work."""
+    return [Unit(f"{name}.npz", name, count) for part in PARTS for name, count in shard_names(data, part)]
+
+
+def embedded_blocks(data: Path, state: Path) -> Iterator[Block]:
+    """Give the vectors of all shards, once they are in the work's folder.
 
     Raises:
-        CrosshashError: a shard is missing or damaged, or a network gives values that are no numbers.
+        CrosshashError: a file is missing or damaged.
     """
-    shards = [(part, name, count) for part in PARTS for name, count in shard_names(data, part)]
-    done = {name for _, name, _ in shards if _is_whole(state / f"{name}.npz")}
-    if done:
-        log.info("goes on after %d of %d shards", len(done), len(shards))
-    torch.set_num_threads(1)
-    steps = (
-        step
-        for _, name, count in shards
-        for step in ([None] * count if name in done else _embedded(data, state, name, encoders, device))
-    )
-    for _ in tracked(steps, sum(count for *_, count in shards), "embedded", "items"):
-        pass
-    for part, name, _ in shards:
-        yield _block(state, part, name)
+    for part in PARTS:
+        for name, _ in shard_names(data, part):
+            yield _block(state, part, name)
 
 
 def embed_items(encoders: Encoders, device: torch.device, items: Sequence[Item]) -> dict[Modality, Array]:
@@ -84,29 +94,6 @@ def embed_items(encoders: Encoders, device: torch.device, items: Sequence[Item])
             if vectors:
                 found[one] = np.stack(vectors)
     return found
-
-
-def _embedded(data: Path, state: Path, name: str, encoders: Encoders, device: torch.device) -> Iterator[None]:
-    """Embed a shard, with a sign of life for each item."""
-    items, rows = read_shard(data, name), []
-    chunks = iter(lambda: list(islice(items, BATCH)), [])
-    embed, blocks = partial(_with_rows, encoders, device), []
-    for part, block in in_threads(embed, chunks, cores(), 2 * cores()):
-        rows.append(part)
-        blocks.append(block)
-        yield from [None] * len(part)
-    vectors: dict[str, Array] = {one: np.concatenate([block[one] for block in blocks]) for one in blocks[0]}
-    write_npz(state / f"{name}.npz", {"rows": np.concatenate(rows)} | vectors, packed=False)
-
-
-def _is_whole(path: Path) -> bool:
-    """Say whether a shard is done; what has become damaged since is made again."""
-    try:
-        with path.open("rb") as file:
-            check(file)
-    except (FileNotFoundError, AlteredError):
-        return False
-    return True
 
 
 def _with_rows(

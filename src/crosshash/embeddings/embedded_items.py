@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from torch import Tensor
 
 from crosshash.embeddings.vectors import Array, Embeddings, text_rows
 from crosshash.pairs.labels import label_matrix
-from crosshash.pairs.table import read_columns
+from crosshash.pairs.table import PARTS, read_columns
 from crosshash.protocols import Batches, Prepare
 from crosshash.shards.item_files import Item
 from crosshash.shards.prepared import ItemReader, PreparedItem, Texts, item_reader
-from crosshash.shards.tar_files import read_items
+from crosshash.shards.tar_files import read_shard, shard_names
 from crosshash.shards.training_batches import Column, MemoryBatches, Reading, open_batches
 
 BLOCK = 4096
@@ -42,17 +42,29 @@ def embedded_reader(embeddings: Embeddings, prepare_image: Prepare, prepare_text
     return read
 
 
-def read_embedded_items(data: Path, part: str, embeddings: Embeddings) -> Iterator[Item]:
-    """Give the items of a part in the split's order; from the shards only where pictures are needed.
+def items_of_shards(data: Path, embeddings: Embeddings) -> Callable[[str, int], Iterator[Item]]:
+    """Make the function that gives the items of a shard, told by part and number, in its order.
+
+    The shard is read only where pictures are needed: else the pair table, which is read once, now.
 
     Raises:
         CrosshashError: a file of the data set is missing, damaged, or of another version.
     """
+    shards = {part: shard_names(data, part) for part in PARTS}
     if embeddings.image is None:
-        yield from read_items(data, part)
-        return
-    rows = embeddings.order[part]
-    table = read_columns(data, ["id", "captions", "labels"]).take(pyarrow.array(rows))
+        return lambda part, number: read_shard(data, shards[part][number][0])
+    table = read_columns(data, ["id", "captions", "labels"])
+
+    def read(part: str, number: int) -> Iterator[Item]:
+        start = sum(count for _, count in shards[part][:number])
+        rows = embeddings.order[part][start : start + shards[part][number][1]]
+        return _told_items(table.take(pyarrow.array(rows)), rows)
+
+    return read
+
+
+def _told_items(table: pyarrow.Table, rows: NDArray[np.int64]) -> Iterator[Item]:
+    """Give items of which only vectors are needed: rows of the pair table, and which these are."""
     places = iter(rows.tolist())
     for block in table.to_batches(BLOCK):
         for one in block.to_pylist():

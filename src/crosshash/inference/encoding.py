@@ -15,29 +15,47 @@ from torch import Tensor
 from crosshash.codes.real_codes import to_half
 from crosshash.codes.trained_codes import Block
 from crosshash.config.plans.infer import InferPlan
-from crosshash.embeddings.embedded_items import embedded_reader, read_embedded_items
+from crosshash.embeddings.embedded_items import embedded_reader, items_of_shards
 from crosshash.embeddings.vectors import Embeddings
 from crosshash.inference.device import settled_device
 from crosshash.inference.model_folder import Model
 from crosshash.models.method import Method
 from crosshash.pairs.table import PARTS
 from crosshash.shards.prepared import PreparedItem, prepared
-from crosshash.workers.progress import tracked
+from crosshash.shards.tar_files import shard_names
+from crosshash.workers.progress import counted
 
 Encoder = Callable[[Tensor], Tensor]
 Half = NDArray[np.float16]
 
 
+def shard_encoder(
+    model: Model, data: Path, embeddings: Embeddings, plan: InferPlan
+) -> Callable[[str, int], Iterator[Block]]:
+    """Make the function that runs the networks over a shard of a data set, told by part and number."""
+    device = torch.device(settled_device(plan.device))
+    model.method.to(device)
+    reader = embedded_reader(embeddings, model.prepare_image, model.prepare_text)
+    read = items_of_shards(data, embeddings)
+
+    def encoded(part: str, number: int) -> Iterator[Block]:
+        ready = prepared(read(part, number), reader)
+        return encode_items(model.method, ready, plan.caption, plan.batch, device)
+
+    return encoded
+
+
 def run_networks(
     model: Model, data: Path, embeddings: Embeddings, plan: InferPlan, items: int
 ) -> Iterator[Block]:
-    """Run the networks over all `items` items of a data set's folder, part by part."""
-    device = torch.device(settled_device(plan.device))
-    model.method.to(device)
-    read = (item for part in PARTS for item in read_embedded_items(data, part, embeddings))
-    reader = embedded_reader(embeddings, model.prepare_image, model.prepare_text)
-    ready = prepared(tracked(read, items, "inferred", "items"), reader)
-    return encode_items(model.method, ready, plan.caption, plan.batch, device)
+    """Run the networks over all `items` items of a data set's folder, shard by shard as the infer stage."""
+    encoded = shard_encoder(model, data, embeddings, plan)
+    with counted(items, "inferred", "items") as advance:
+        for part in PARTS:
+            for number, _ in enumerate(shard_names(data, part)):
+                for block in encoded(part, number):
+                    advance(len(block.rows))
+                    yield block
 
 
 def soft_codes(encoder: Encoder, inputs: Sequence[np.ndarray], batch: int, device: torch.device) -> Half:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from crosshash.checksums import is_sealed
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Piece, Pieces
 from crosshash.formats.pixel_rows import PixelRows
@@ -21,18 +21,18 @@ from crosshash.pairs.split import Split
 from crosshash.pairs.table import PARTS
 from crosshash.shards.checked_images import BadImageError, ChangedImageError, Check
 from crosshash.shards.item_files import Item
-from crosshash.shards.spool import Picture, spool_files, spool_pixels
+from crosshash.shards.spool import Picture, Spooling, read_spool
 from crosshash.workers.cores import cores
-from crosshash.workers.processes import Worker, in_processes
-from crosshash.workers.progress import tracked
+from crosshash.workers.engine import Share, run_units
+from crosshash.workers.units import Unit
 
 CHUNK = 64
-"""Pictures that a process prepares before it is given more."""
+"""Pictures that are a unit of work."""
 
 FEW = 256
 """Pictures that are done here in the time that workers take to start."""
 
-Outcome = Piece | BadImageError
+FILES = "pictures-{:06d}"
 
 
 def crew_size(source: RawItems) -> int:
@@ -57,33 +57,58 @@ def _can_be_shared_out(source: RawItems) -> bool:
     return isinstance(source.images, tuple | Pieces | PictureColumn)
 
 
-def spool_pictures(
+def has_pictures(source: RawItems) -> bool:
+    """Say whether a data set has pictures, not vectors or nothing."""
+    return isinstance(source.images, tuple | Pieces | PictureColumn | PixelRows)
+
+
+def prepare_pictures(
     source: RawItems,
     folder: Path,
     max_side: int,
     check: Check,
-    crew: Sequence[Worker] = (),
     recorded: Recorded | None = None,
+    share: Share | None = None,
+) -> list[str]:
+    """Set all pictures aside in files of `folder`, as they go into the shards; gives the files' names.
+
+    recorded: what picture files must be. share: of the work, all that is done here.
+
+    Raises:
+        CrosshashError: a unit of work failed; bad pictures are no failure.
+    """
+    chunks = enumerate(_chunks(source.images, recorded.sha256 if recorded else {}))
+    units = (Unit(FILES.format(number), given, len(given)) for number, given in chunks)
+    pixels = source.images if isinstance(source.images, PixelRows) else None
+    work, usual = Spooling(max_side, check, pixels), max(crew_size(source), 1)
+    return run_units(folder, work, units, len(source.items), "pictures", share=share, usual=usual)
+
+
+def spool_pictures(
+    source: RawItems, folder: Path, max_side: int, check: Check, recorded: Recorded | None = None
 ) -> tuple[RawItems, Pieces, list[str]]:
     """Put every good picture into files of `folder`, as it goes into the shards.
 
-    Returns the data set without the items of bad pictures; where its pictures lie, in step with it; and a
-    line for each bad one.
+    What was bad when it was set aside is looked at again: it may be mended by now. Returns the data set
+    without the items of bad pictures; where its pictures lie, in step with it; and a line for each bad one.
 
     Raises:
         CrosshashError: picture files are not those that were recorded; all are listed.
     """
-    count = len(source.items)
-    chunks = _prepared(source, folder, max_side, check, crew, recorded.sha256 if recorded else {})
-    outcomes = (outcome for chunk in chunks for outcome in chunk)
+    for path in folder.glob("pictures-??????"):
+        if is_sealed(path) and any(isinstance(one, BadImageError) for one in read_spool(path)):
+            path.unlink()
+    count, row = len(source.items), 0
     pieces, bad, changed = Pieces(count), {}, []
-    for row, outcome in enumerate(tracked(outcomes, count, "pictures", "images")):
-        if isinstance(outcome, BadImageError):
-            bad[row] = f"{_name(source, row)}: {outcome}"
-        else:
-            pieces[row] = outcome
-        if isinstance(outcome, ChangedImageError):
-            changed.append(bad[row])
+    for name in prepare_pictures(source, folder, max_side, check, recorded):
+        for outcome in read_spool(folder / name):
+            if isinstance(outcome, BadImageError):
+                bad[row] = f"{_name(source, row)}: {outcome}"
+            else:
+                pieces[row] = outcome
+            if isinstance(outcome, ChangedImageError):
+                changed.append(bad[row])
+            row += 1
     if recorded:
         refuse_changed(recorded.record, changed)
     if not bad:
@@ -115,33 +140,20 @@ def _at(values: Any, row: int) -> Any:  # noqa: ANN401 - what an item may hold
     return StoredRow(values, row) if isinstance(values, StoredRows) else values[row]
 
 
-def _prepared(
-    source: RawItems,
-    folder: Path,
-    max_side: int,
-    check: Check,
-    crew: Sequence[Worker],
-    sha256: Mapping[str, str],
-) -> Iterator[list[Outcome]]:
-    """Set pictures aside in chunks, in order."""
-    if isinstance(source.images, PixelRows):
-        starts = range(0, source.images.count, CHUNK)
-        rows = (range(start, min(start + CHUNK, source.images.count)) for start in starts)
-        work = partial(spool_pixels, pixels=source.images, folder=folder, max_side=max_side)
-        return in_processes(crew, work, rows)
-    work = partial(spool_files, folder=folder, max_side=max_side, check=check)
-    return in_processes(crew, work, _chunks(source.images, sha256))
-
-
-def _chunks(images: Images, sha256: Mapping[str, str]) -> Iterator[list[Picture]]:
+def _chunks(images: Images, sha256: Mapping[str, str]) -> Iterator[range | list[Picture]]:
     """Deal pictures out, in order."""
     if isinstance(images, PictureColumn):
         yield from map(list, images.chunks(CHUNK))
         return
-    assert isinstance(images, tuple | Pieces)  # noqa: S101 - vectors and nothing are no pictures
-    for start in range(0, len(images), CHUNK):
-        part = (images[row] for row in range(start, min(start + CHUNK, len(images))))
-        yield [one if isinstance(one, Piece) else (one, sha256.get(str(one))) for one in part]
+    assert isinstance(images, tuple | Pieces | PixelRows)  # noqa: S101 - vectors and nothing are no pictures
+    count = images.count if isinstance(images, PixelRows) else len(images)
+    for start in range(0, count, CHUNK):
+        rows = range(start, min(start + CHUNK, count))
+        if isinstance(images, PixelRows):
+            yield rows
+        else:
+            part = (images[row] for row in rows)
+            yield [one if isinstance(one, Piece) else (one, sha256.get(str(one))) for one in part]
 
 
 def _name(source: RawItems, row: int) -> str:

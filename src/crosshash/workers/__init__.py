@@ -1,1 +1,1 @@
-"""How work is run: processes, threads, cores, locks, progress."""
+"""How work is run: units of it and their engines, processes, threads, cores, locks, progress."""

@@ -83,12 +83,12 @@ def in_processes(
             given, value = cast(tuple[int, A], entry)
             worker = idle.pop()
             at_work[worker.connection] = (given, worker)
-            _send(worker, (function, value))
+            send(worker, (function, value))
         if not at_work:
             return
         for connection in cast(list[Connection], wait(list(at_work))):
             number, worker = at_work.pop(connection)
-            results[number] = _receive(worker)
+            results[number] = receive(worker)
             idle.append(worker)
         while taken in results:
             yield results.pop(taken)
@@ -134,14 +134,33 @@ def _ctrl_c_waits() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _send(worker: Worker, work: tuple[Callable[[A], B], A]) -> None:
+def replacement(crew: list[Worker], worker: Worker) -> Worker:
+    """Start a process in the place of one that has ended."""
+    with _ctrl_c_waits():
+        new = _start()
+        crew[crew.index(worker)] = new
+    worker.connection.close()
+    return new
+
+
+def send(worker: Worker, work: tuple[Callable[[A], B], A]) -> None:
+    """Give a worker that waits a function and its value.
+
+    Raises:
+        CrosshashError: it was ended from outside.
+    """
     try:
         worker.connection.send(work)
     except ConnectionError:
         raise _ended(worker) from None
 
 
-def _receive(worker: Worker) -> Any:  # noqa: ANN401 - what the function gives
+def receive(worker: Worker) -> Any:  # noqa: ANN401 - what the function gives
+    """Wait for what a worker's function gives; its error is raised.
+
+    Raises:
+        CrosshashError: the worker was ended from outside.
+    """
     try:
         fine, result = worker.connection.recv()
     except (EOFError, ConnectionError):

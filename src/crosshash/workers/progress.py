@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -37,10 +38,16 @@ class RateColumn(ProgressColumn):
 
 def tracked(values: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
     """Yield the values while a bar shows how many of `total` are done."""
-    console = Console(stderr=True)
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(unit), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with _item_bar(label, unit) as progress:
         yield from progress.track(values, total=total)
+
+
+@contextmanager
+def counted(total: int, label: str, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar that the given function moves by a number of values."""
+    with _item_bar(label, unit) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
 
 
 def byte_bars() -> Progress:
@@ -53,4 +60,10 @@ def byte_bars() -> Progress:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _item_bar(label: str, unit: str) -> Progress:
+    console = Console(stderr=True)
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(unit), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)

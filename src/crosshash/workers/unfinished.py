@@ -42,6 +42,25 @@ def locked(folder: Path, what: str) -> Iterator[Path]:
         yield folder
 
 
+@contextmanager
+def shared(folder: Path, what: str, share: object | None) -> Iterator[None]:
+    """Hold a folder of units for the process that puts them together; a share of the work holds nothing.
+
+    Shares, of an array of jobs, work side by side and beside that process: each looks whether a unit is done
+    right before it makes it, and writes it in one step.
+
+    Raises:
+        CrosshashError: the folder cannot be written.
+    """
+    if share is None:
+        with locked(folder, what):
+            yield
+        return
+    with full_disk_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    yield
+
+
 def remove(folder: Path) -> None:
     """Forget finished work."""
     shutil.rmtree(folder, ignore_errors=True)

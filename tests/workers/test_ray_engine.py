@@ -1,0 +1,111 @@
+"""On a Ray cluster of two nodes on this machine, started once."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crosshash.errors import CrosshashError
+from crosshash.workers.engine import run_units
+from crosshash.workers.units import versions
+from tests.workers.toys import Toy, contents, toy, units
+
+# Nodes listen on loopback alone; read when Ray is imported, and not only for the systems it is named after.
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+ray = pytest.importorskip("ray")
+from crosshash.workers import ray_engine  # noqa: E402
+
+COUNT = 60
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    small = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=small)
+    ray.init(cluster.address, logging_level="ERROR", log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def node(cluster: Any) -> Iterator[Any]:  # noqa: ANN401
+    """A second node beside the head."""
+    node = cluster.add_node(num_cpus=1, object_store_memory=80 << 20, include_dashboard=False)
+    yield node
+    if node in cluster.list_all_nodes():
+        cluster.remove_node(node)
+
+
+@pytest.fixture
+def run(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, Toy], None]:  # noqa: ANN401
+    monkeypatch.setenv("CROSSHASH_ENGINE", "ray")
+    monkeypatch.setattr(ray_engine, "POLL", 0.2)
+    return lambda state, work: run_units(state, work, units(COUNT), COUNT, "made")
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    state, work = toy(tmp_path_factory.mktemp("expected"))
+    run_units(state, work, units(COUNT), COUNT, "made")
+    return contents(state)
+
+
+@pytest.mark.usefixtures("node")
+def test_a_killed_actor_and_a_damaged_unit(
+    tmp_path: Path, run: Callable[[Path, Toy], None], expected: dict[str, bytes]
+) -> None:
+    """Two nodes; the actor that makes unit 15 is killed once, unit 40 fails; the rest is made once."""
+    state, work = toy(tmp_path, deadly=(15,), failing=(40,))
+    with pytest.raises(CrosshashError, match=r"1 unit.s. of work.*\n  - 040\.npz: unit 40 is damaged$"):
+        run(state, work)
+    assert contents(state) == {name: data for name, data in expected.items() if name != "040.npz"}
+    made = work.made()
+    assert made.pop(15) == 2
+    assert made.pop(40) in (1, 2)  # once if the other actor was not there then
+    assert set(made.values()) == {1}
+
+
+def test_a_node_that_is_removed_in_the_middle(
+    tmp_path: Path,
+    run: Callable[[Path, Toy], None],
+    cluster: Any,  # noqa: ANN401
+    node: Any,  # noqa: ANN401
+    expected: dict[str, bytes],
+) -> None:
+    """Its units are done by the other node; what was done is not made again."""
+    state, work = toy(tmp_path, seconds=0.05)
+    seen: set[str] = set()
+
+    def remove() -> None:
+        while len(contents(state)) < 15:
+            time.sleep(0.01)
+        cluster.remove_node(node, allow_graceful=False)
+        seen.update(contents(state))
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    run(state, work)
+    remover.join()
+    assert contents(state) == expected
+    again = {f"{unit:03d}.npz" for unit, times in work.made().items() if times > 1}
+    assert len(again) <= 2
+    assert len(seen) < COUNT
+
+
+def test_a_worker_of_other_versions_is_refused_by_name(
+    tmp_path: Path, run: Callable[[Path, Toy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, work = toy(tmp_path)
+    monkeypatch.setattr(ray_engine, "versions", lambda: versions() | {"numpy": "1.26"})
+    with pytest.raises(CrosshashError, match=rf"worker on Ray. has numpy {versions()['numpy']}, not 1\.26\."):
+        run(state, work)
+    assert not contents(state)
