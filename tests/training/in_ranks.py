@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ import yaml
 from crosshash.artifacts import write_json, write_npz
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import ModelCard, build_method
+from crosshash.models.encoders.levels import Encoder
 from crosshash.models.method import TrainedMethod, encoding
 from crosshash.models.tower_specs import TowerSpec
 from crosshash.models.towers import build_towers
@@ -109,7 +111,7 @@ def learn(described: ModelCard, kind: str, folder: Path, devices: int, nodes: in
     with encoding(method):
         both = [(method.encode_image(one.image), method.encode_text(one.text)) for one in val.in_order()]
     codes = [code for pair in both for code in pair]
-    found = {key: value.numpy() for key, value in fitted.state.items()}
+    found = {key: value.numpy() for key, value in method.state_dict().items()}
     draws = torch.get_rng_state().numpy()
     write_npz(
         folder / f"{ranks.share.rank}.npz", {"codes": torch.cat(codes).numpy(), "draws": draws, **found}
@@ -183,6 +185,36 @@ def learn_all(folder: Path) -> None:
     assert not any(forked(2, lambda _: learn(cards["vectors", "twdh"], "vectors", nodes, 1, 2), by_node))
 
 
+class Dropping(Encoder):
+    """A network that drops half of what it is given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(x, 0.5, self.training)
+
+
+def drop(folder: Path) -> None:
+    """Let two processes drop and draw; then let both show the same items."""
+    folder = made(folder)
+
+    def work(_: int) -> None:
+        fabric = open_fabric("cpu", "fp32", 2)
+        fabric.launch()
+        ranks, network = Ranks(fabric, 0), Dropping()
+        ranks.join(network)
+        whole = pairs("vectors", BATCH)
+        torch.manual_seed(7)
+        for batch in ranks.joined(batches(replace(whole, image=torch.ones(BATCH, 64)), ranks.share)).epoch(1):
+            dropped = network(batch.image)
+        found = {"dropped": dropped.numpy(), "drawn": torch.rand(3).numpy()}
+        write_npz(folder / f"{ranks.share.rank}.npz", found)
+        try:
+            next(ranks.joined(batches(whole, Share(0, 2))).in_order())
+        except CrosshashError as error:
+            (folder / f"{ranks.share.rank}.txt").write_text(str(error))
+
+    assert not any(forked(2, work))
+
+
 def made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -252,4 +284,5 @@ if __name__ == "__main__":
     place = Path(sys.argv[1]).resolve()
     load()
     learn_all(place / "methods")
+    drop(place / "dropped")
     train_stages(place / "stages")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from crosshash.artifacts import read_json
@@ -79,6 +80,23 @@ def test_two_machines_of_one_process_are_one_machine_of_two(made: Path) -> None:
     job = ("vectors", "twdh")
     for key, value in left(made, 2, job).items():
         assert np.array_equal(value, left(made, "nodes", job)[key])
+
+
+def test_processes_drop_for_themselves_and_draw_together(made: Path) -> None:
+    """Each has dropped in its own four of the eight rows, elsewhere; both draw what one process would."""
+    found = [np.load(made / f"dropped/{rank}.npz") for rank in range(2)]
+    for key in ("dropped", "drawn"):
+        assert np.array_equal(found[0][key], found[1][key])
+    first, second = np.split(found[0]["dropped"], 2)
+    assert set(first.flat) == {0, 2}
+    assert not np.array_equal(first, second)
+    torch.manual_seed(7)
+    assert np.array_equal(found[0]["drawn"], torch.rand(3).numpy())
+
+
+def test_processes_that_show_the_same_items_are_told_so(made: Path) -> None:
+    for rank in range(2):
+        assert "show the same items" in (made / f"dropped/{rank}.txt").read_text()
 
 
 # The stage
