@@ -6,7 +6,10 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,14 +33,15 @@ from crosshash.models.tower_specs import with_fresh_weights
 from crosshash.models.towers import Tower, build_towers
 from crosshash.models.weights.tensors import Tensors
 from crosshash.pairs.info import DatasetInfo, read_info
-from crosshash.protocols import Batches
+from crosshash.protocols import Batches, Share
 from crosshash.seeding import stream_seed
 from crosshash.shards.training_batches import Reading
+from crosshash.training.checkpoint import Epoch
 from crosshash.training.closed_form import solve
 from crosshash.training.inputs import check_texts, read_inputs, settle_specs
 from crosshash.training.learning_curves import Curves
 from crosshash.training.optimizers import Rates
-from crosshash.workers.unfinished import locked, remove, work_folder
+from crosshash.workers.unfinished import remove, work_folder
 
 CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")
@@ -69,48 +73,72 @@ def main(dataset: str) -> None:
     card = ModelCard(plan.method, plan.train_bits, plan.settings, image, text, 0, plan.threads)
     card = replace(card, encoders=encoders.digest if encoders.specs else "")
     method = build_method(card, towers, inputs)
-    train, val = open_parts(data, info, plan, towers, embeddings)
-    started, passes = time.perf_counter(), 1
+    parts = partial(open_parts, data, info, plan, towers, embeddings)
     if isinstance(method, ClosedFormMethod):
+        train, val = parts(Share())
+        started = time.perf_counter()
         solve_model(method, train, val, plan, card)
+        write_timings(time.perf_counter() - started, info.counts["train"])
     elif isinstance(method, TrainedMethod):
         check_batch(info.counts["train"], plan.batch)
-        scored = val if info.classes else None
-        train_model(method, train, scored, plan, card, fresh, files_of(plan, data))
-        passes = plan.epochs
-    write_timings(time.perf_counter() - started, info.counts["train"] * passes)
+        train_model(method, parts, plan, card, fresh, files_of(plan, data), info)
 
 
 def train_model(
     method: TrainedMethod,
-    train: Batches,
-    val: Batches | None,
+    parts: Callable[[Share], tuple[Batches, Batches | None]],
     plan: TrainPlan,
     card: ModelCard,
     fresh: tuple[bool, bool],
     files: list[Path],
+    info: DatasetInfo,
 ) -> None:
     """Train epoch by epoch, from where an equal training was stopped; keep the best one.
 
-    fresh: whether image and text network start from random weights.
+    parts: opens a process's share of the training and validation pairs. fresh: whether image and text network
+    start from random weights.
     """
     # Lightning loads torch's compiler, 3 s, which closed forms do without.
-    from crosshash.training.fabric import open_fabric
+    from crosshash.training.fabric import for_gpu, launched, lost_processes_named, open_fabric
     from crosshash.training.fit import fit
+    from crosshash.training.prefetch import prefetched
+    from crosshash.training.ranks import Ranks
     from crosshash.training.selection import validation
 
-    fabric = open_fabric(plan.device, plan.precision)
+    fabric = launched(open_fabric(plan.device, plan.precision, plan.devices, plan.nodes))
+    make_deterministic(plan.threads)  # Lightning sets a number of its own
     networks = json.dumps([card.image.as_json(), card.text.as_json()], sort_keys=True)
-    with locked(work_folder(files, torch.__version__, networks), "training") as folder:
-        with Curves(CURVES) as curves:
-            score = None if val is None else validation(fabric, method, val, train)
-            fitted = fit(
-                fabric, method, train, score,
-                epochs=plan.epochs, rates=rates_of(plan, fresh), select=plan.select, seed=plan.seed,
-                folder=folder, on_epoch=curves.add,
-            )  # fmt: skip
-        save(replace(card, best_epoch=fitted.best_epoch), trained_state(method, fitted.state))
-        remove(folder)
+    work = work_folder(files, torch.__version__, networks)
+    with lost_processes_named(fabric):
+        ranks = Ranks(fabric, plan.seed)
+        with ranks.holding(work):
+            for_gpu(method, fabric.device, plan.compile)
+            ranks.join(method)
+            own, asking = parts(ranks.share)
+            train = ranks.joined(prefetched(own, fabric.device))
+            val = None if asking is None else ranks.joined(prefetched(asking, fabric.device))
+            started = time.perf_counter()
+            with curves_of(fabric.is_global_zero) as on_epoch:
+                score = validation(fabric, method, val, train) if val is not None and info.classes else None
+                fitted = fit(
+                    fabric, method, train, score,
+                    epochs=plan.epochs, rates=rates_of(plan, fresh), select=plan.select, seed=plan.seed,
+                    folder=work, on_epoch=on_epoch,
+                )  # fmt: skip
+            if fabric.is_global_zero:
+                save(replace(card, best_epoch=fitted.best_epoch), trained_state(method, fitted.state))
+                remove(work)
+                write_timings(time.perf_counter() - started, info.counts["train"] * plan.epochs)
+
+
+@contextmanager
+def curves_of(first: bool) -> Iterator[Callable[[int, Epoch], None]]:
+    """Give what takes the values of an epoch: the curves, in the first process alone."""
+    if not first:
+        yield lambda epoch, row: None
+        return
+    with Curves(CURVES) as curves:
+        yield curves.add
 
 
 def solve_model(
@@ -157,12 +185,17 @@ def files_of(plan: TrainPlan, data: Path) -> list[Path]:
 
 
 def open_parts(
-    data: Path, info: DatasetInfo, plan: TrainPlan, towers: tuple[Tower, Tower], embeddings: Embeddings
+    data: Path,
+    info: DatasetInfo,
+    plan: TrainPlan,
+    towers: tuple[Tower, Tower],
+    embeddings: Embeddings,
+    share: Share,
 ) -> tuple[Batches, Batches | None]:
-    """Open the training pairs and, where the split has any, the validation pairs."""
+    """Open a share of the training pairs and, where the split has any, of the validation pairs."""
     image, text = (tower.prepare for tower in towers)
     read = embedded_reader(embeddings, image, text)
-    reading = Reading(info.classes, read, plan.batch, plan.seed, plan.caption)
+    reading = Reading(info.classes, read, plan.batch, plan.seed, plan.caption, share)
 
     def opened(part: str) -> Batches:
         return open_embedded(data, part, info.counts[part], embeddings, reading, text, plan.memory_mb)

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 class PairBatch:
     """Pairs as the encoders want them.
 
-    image, text: tensor[B, ...]; labels: float[B, C]; index: int64[B], row within the training set.
+    image, text: tensor[B, ...]; labels: float[B, C]; index: int64[B], row within the training set. sizes: how
+    many pairs of the step each process has where several train one model (one with none shows a stand-in).
     """
 
     image: Tensor
     text: Tensor
     labels: Tensor
     index: Tensor
+    sizes: tuple[int, ...] = ()
 
     def to(self, device: device) -> PairBatch:
         """Move to a device."""
@@ -31,7 +33,44 @@ class PairBatch:
             self.text.to(device, non_blocking=True),
             self.labels.to(device, non_blocking=True),
             self.index.to(device, non_blocking=True),
+            self.sizes,
         )
+
+    def pinned(self) -> PairBatch:
+        """Copy to memory that a GPU reads while the CPU goes on."""
+        return PairBatch(
+            self.image.pin_memory(),
+            self.text.pin_memory(),
+            self.labels.pin_memory(),
+            self.index.pin_memory(),
+            self.sizes,
+        )
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of every batch that one of several processes takes; the parts differ by one item at most."""
+
+    rank: int = 0
+    ranks: int = 1
+
+    def of(self, start: int, stop: int) -> tuple[int, int]:
+        """Give first and last + 1 of the own places among those from `start` to `stop`."""
+        size, more = divmod(stop - start, self.ranks)
+        first = start + self.rank * size + min(self.rank, more)
+        return first, first + size + (self.rank < more)
+
+    def shown(self, start: int, stop: int) -> slice:
+        """Give the own places, or the first of all where none is left: networks want something to look at."""
+        first, last = self.of(start, stop)
+        return slice(first, last) if first < last else slice(start, start + 1)
+
+    def sizes(self, start: int, stop: int) -> tuple[int, ...]:
+        """Count these places by process; empty where there is but one."""
+        if self.ranks == 1:
+            return ()
+        size, more = divmod(stop - start, self.ranks)
+        return tuple(size + (rank < more) for rank in range(self.ranks))
 
 
 @dataclass(frozen=True)

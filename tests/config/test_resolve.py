@@ -321,3 +321,76 @@ def test_hamming_distance_of_stored_vectors_is_refused(plans: Plans, quantiser: 
 def test_what_is_solved_has_no_batch_that_could_be_too_large(plans: Plans) -> None:
     batches = {method: plans(method=method)["centers"].model_dump()["batch"] for method in ("twdh", "cca")}
     assert batches == {"twdh": 64, "cca": 1}
+
+
+# Several processes
+
+
+def trained(plans: Plans, **changes: object) -> Any:  # noqa: ANN401
+    return plans(device="cpu", **{f"train__{key}": value for key, value in changes.items()})["train"]
+
+
+def test_one_process_trains_unless_more_are_asked_for(plans: Plans) -> None:
+    for asked in ({}, {"devices": "auto"}):
+        plan = trained(plans, **asked)
+        assert (plan.devices, plan.nodes, plan.batch) == (1, 1, 64)
+
+
+def test_the_number_of_processes_is_part_of_the_plan_of_training_alone(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSHASH_THREADS", "4")
+    assert changed(plans(device="cpu"), plans(device="cpu", train__devices=2)) == {"train"}
+    plan = trained(plans, devices=2, nodes=4)
+    assert (plan.devices, plan.nodes) == (2, 4)
+
+
+def test_the_cores_are_shared_among_the_processes(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSHASH_THREADS", "5")
+    assert [trained(plans, devices=count).threads for count in (1, 2, 4)] == [5, 2, 1]
+    assert plans(device="cpu", threads=3, train__devices=2)["train"].threads == 3  # type: ignore[attr-defined]
+
+
+def test_more_processes_than_there_are_cores_are_refused(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSHASH_THREADS", "2")
+    with pytest.raises(
+        CrosshashError, match=r"train\.devices: 4, but this machine has 2 core.* to 2 or less"
+    ):
+        trained(plans, devices=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"devices": 2, "batch": 65}, "among 2 processes in equal parts. Set it to 64 or 66"),
+        ({"devices": 2, "nodes": 2, "batch": 3}, "among 4 processes in equal parts. Set it to 4,"),
+        ({"devices": "auto", "nodes": 3}, "among 3 processes in equal parts. Set it to 63 or 66"),
+    ],
+)
+def test_a_batch_that_cannot_be_dealt_in_equal_parts_is_refused(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], remedy: str
+) -> None:
+    monkeypatch.setenv("CROSSHASH_THREADS", "4")
+    with pytest.raises(CrosshashError, match=remedy):
+        trained(plans, **changes)
+
+
+@pytest.mark.parametrize(
+    ("there", "batch", "nodes", "taken"), [(8, 64, 1, 8), (8, 60, 1, 6), (4, 6, 2, 3), (3, 7, 1, 1)]
+)
+def test_auto_takes_all_gpus_among_which_the_batch_can_be_dealt(
+    plans: Plans, there: int, batch: int, nodes: int, taken: int
+) -> None:
+    plans()
+    train = load_params(Path("params.yaml")).train
+    asked = train.model_copy(update={"devices": "auto", "batch": batch, "nodes": nodes})
+    assert asked.processes("cuda", there) == taken
+    with pytest.raises(CrosshashError, match=rf"train\.devices: 9, but this machine has {there} CUDA"):
+        train.model_copy(update={"devices": 9}).processes("cuda", there)
+
+
+def test_what_is_solved_has_one_process(plans: Plans) -> None:
+    plan = plans(device="cpu", method="cca", train__devices=64, train__batch=63)["train"]
+    assert (plan.devices, plan.nodes) == (1, 1)  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from crosshash.protocols import Batches, PairBatch
+from crosshash.protocols import Batches, PairBatch, Share
 from crosshash.shards import training_batches
 from crosshash.shards.item_files import Item
 from crosshash.shards.prepared import item_reader
-from crosshash.shards.tar_files import shard_names, write_shards
+from crosshash.shards.tar_files import read_shard, shard_names, write_shards
 from crosshash.shards.training_batches import (
     MemoryBatches,
     Reading,
@@ -24,6 +24,7 @@ from crosshash.shards.training_batches import (
 
 CLASSES = ("even", "odd")
 IN_MEMORY, STREAMED = 1000.0, 0.0
+WHOLE = Share()
 
 
 def items(count: int, captions: int = 1) -> list[Item]:
@@ -63,10 +64,11 @@ def opened(
     caption: str = "random",
     captions: int = 1,
     shard_mb: float = 0.03,
+    share: Share = WHOLE,
 ) -> Batches:
     if not (folder / "shards").exists():
         write_shards(folder, {"train": items(count, captions)}, shard_mb)
-    reading = Reading(CLASSES, item_reader(plain, number), batch, seed, caption)  # type: ignore[arg-type]
+    reading = Reading(CLASSES, item_reader(plain, number), batch, seed, caption, share)  # type: ignore[arg-type]
     return open_batches(folder, "train", count, reading, memory_mb)
 
 
@@ -261,3 +263,63 @@ def test_of_several_captions_a_streamed_step_prepares_the_shown_one_alone(folder
     assert len(prepared_texts) == 20
     assert len(list(batches.in_order())) == 5
     assert len(prepared_texts) == 40
+
+
+# Parts of several processes
+
+
+@both
+@pytest.mark.parametrize(("count", "ranks"), [(50, 2), (43, 3), (41, 4), (17, 4)])
+def test_the_parts_of_all_processes_are_the_batches_of_one(
+    folder: Path, memory_mb: float, count: int, ranks: int
+) -> None:
+    """Every item once an epoch, as many steps for each, equally large; in memory the same batches."""
+    whole = list(opened(folder, count, memory_mb).epoch(1))
+    parts = [
+        list(opened(folder, count, memory_mb, share=Share(rank, ranks)).epoch(1)) for rank in range(ranks)
+    ]
+    together = [rows_of_all(step) for step in zip(*parts, strict=True)]
+    assert [len(rows) for rows in together] == [len(batch.index) for batch in whole]
+    assert sorted(row for step in together for row in step) == list(range(count))
+    if memory_mb == IN_MEMORY:
+        assert together == [batch.index.tolist() for batch in whole]
+
+
+@both
+@pytest.mark.parametrize(("count", "ranks"), [(50, 2), (41, 4), (1, 2)])
+def test_the_parts_in_order_are_the_whole_in_order(
+    folder: Path, memory_mb: float, count: int, ranks: int
+) -> None:
+    whole = [batch.index.tolist() for batch in opened(folder, count, memory_mb, captions=2).in_order()]
+    parts = [
+        list(opened(folder, count, memory_mb, captions=2, share=Share(rank, ranks)).in_order())
+        for rank in range(ranks)
+    ]
+    assert [rows_of_all(step) for step in zip(*parts, strict=True)] == whole
+    for part in parts:
+        for batch in part:
+            assert len(batch.index) == len(batch.image) == len(batch.text) == len(batch.labels) > 0
+
+
+def rows_of_all(step: Sequence[PairBatch]) -> list[int]:
+    """Rows of one step of all processes, without stand-ins."""
+    sizes = step[0].sizes
+    assert all(batch.sizes == sizes for batch in step)
+    assert max(sizes) - min(sizes) <= 1
+    return [row for batch, size in zip(step, sizes, strict=True) for row in batch.index[:size].tolist()]
+
+
+def test_a_streamed_process_reads_its_own_shards_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of as many shards as there are, two processes share one at most."""
+    read = list[str]()
+
+    def noted(folder: Path, name: str) -> Iterator[Item]:
+        read.append(name)
+        return read_shard(folder, name)
+
+    monkeypatch.setattr(training_batches, "read_shard", noted)
+    shards = len(opened(folder, 150, STREAMED).shards)  # type: ignore[attr-defined]
+    for rank in range(2):
+        list(opened(folder, 150, STREAMED, share=Share(rank, 2)).epoch(1))
+    assert shards <= len(read) <= shards + 1
+    assert set(read) == {name for name, _ in opened(folder, 150, STREAMED).shards}  # type: ignore[attr-defined]

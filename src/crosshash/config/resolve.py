@@ -145,6 +145,7 @@ def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> Trai
     model["folders_sha256"] = folders_digest(params.model.image, params.model.text)
     if model["layers"] == "auto":
         model["layers"] = layers
+    train |= _processes(params, place)
     return TrainPlan(
         method=params.method,
         supervised=params.method_section.supervised,
@@ -154,8 +155,7 @@ def _train(params: CommonParams, train_bits: int, place: dict[str, Any]) -> Trai
         ),
         model=ModelPlan(**model),
         seed=params.seed,
-        **place,
-        **train,
+        **place | train,
     )
 
 
@@ -239,6 +239,24 @@ def _place(params: CommonParams) -> dict[str, Any]:
     if there:
         return {"device": "cuda", "threads": None}
     return {"device": "cpu", "threads": cores() if params.threads == "auto" else params.threads}
+
+
+def _processes(params: CommonParams, place: dict[str, Any]) -> dict[str, Any]:
+    """Settle how many processes train, and share the cores among them; what is solved has one."""
+    if params.method_section.frozen:
+        return {"devices": 1, "nodes": 1}
+    devices = params.train.processes(
+        place["device"], _cuda_devices() if place["device"] == "cuda" else cores()
+    )
+    shared = params.threads == "auto" and place["threads"] is not None
+    threads = max(1, place["threads"] // devices) if shared else place["threads"]
+    return {"devices": devices, "nodes": params.train.nodes, "threads": threads}
+
+
+def _cuda_devices() -> int:
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def _cuda_is_there() -> bool:

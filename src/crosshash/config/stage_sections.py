@@ -91,6 +91,9 @@ class TrainSection(Section):
     warmup: Fraction
     clip_norm: Positive
     precision: Literal["auto", "fp32", "bf16"]
+    devices: Literal["auto"] | Count
+    nodes: Count
+    compile: bool
     caption: Literal["random", "first"]
     select: Literal["best", "last"]
     memory_mb: Positive
@@ -105,6 +108,30 @@ class TrainSection(Section):
             raise CrosshashError(
                 "params.yaml: train.schedule: exponential needs a train.lr_end above 0, such as 3.16e-5."
             )
+
+    def processes(self, device: Literal["cpu", "cuda"], there: int) -> int:
+        """Settle how many processes of each machine train one model; there: GPUs, or cores of the CPU.
+
+        Raises:
+            CrosshashError: more than there are, or a batch that cannot be dealt among them in equal parts.
+        """
+        most = there if device == "cuda" else 1
+        dealt = (one for one in range(most, 0, -1) if not self.batch % (one * self.nodes))
+        devices = next(dealt, 1) if self.devices == "auto" else self.devices
+        if devices > there:
+            what = "CUDA device(s)" if device == "cuda" else "core(s) for this process (CROSSHASH_THREADS)"
+            raise CrosshashError(
+                f"params.yaml: train.devices: {devices}, but this machine has {there} {what}. Set it to "
+                f"{there} or less, or to auto."
+            )
+        ranks = devices * self.nodes
+        if left := self.batch % ranks:
+            near = [one for one in (self.batch - left, self.batch - left + ranks) if one]
+            raise CrosshashError(
+                f"params.yaml: train.batch: {self.batch} pairs cannot be dealt among {ranks} processes in "
+                f"equal parts. Set it to {' or '.join(map(str, near))}, or change train.devices."
+            )
+        return devices
 
 
 class InferSection(Section):

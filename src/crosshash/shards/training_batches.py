@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from crosshash.pairs.labels import label_matrix
-from crosshash.protocols import Batches, PairBatch
+from crosshash.protocols import Batches, PairBatch, Share
 from crosshash.seeding import stream
+from crosshash.shards.item_files import Item
 from crosshash.shards.prepared import ItemReader, PreparedItem, prepared
 from crosshash.shards.tar_files import read_items, read_shard, shard_names
 
@@ -29,13 +30,14 @@ Caption = Literal["random", "first"]
 
 @dataclass(frozen=True)
 class Reading:
-    """How a part's items become batches."""
+    """How a part's items become batches; share: the part of each that this process takes."""
 
     classes: tuple[str, ...]
     read: ItemReader
     batch: int
     seed: int
     caption: Caption
+    share: Share = Share()  # noqa: RUF009 - frozen
 
 
 def open_batches(folder: Path, part: str, count: int, reading: Reading, memory_mb: float) -> Batches:
@@ -153,15 +155,19 @@ class MemoryBatches:
             shown = shown + random.integers(0, self.captions)
         text_row = torch.from_numpy(shown)
         for start, stop in starts(len(order), self.reading.batch):
-            rows = order[start:stop]
-            yield PairBatch(self.images[rows], self.texts[text_row[rows]], self.labels[rows].float(), rows)
+            rows = order[self.reading.share.shown(start, stop)]
+            yield self._batch(rows, text_row[rows], self.reading.share.sizes(start, stop))
 
     def in_order(self) -> Iterator[PairBatch]:
         """Yield every item once, with its first caption."""
+        text_row = torch.from_numpy(self.first_text)
         for start, stop in starts(len(self.images), self.reading.batch):
-            rows = torch.arange(start, stop)
-            texts = self.texts[torch.from_numpy(self.first_text[start:stop])]
-            yield PairBatch(self.images[rows], texts, self.labels[rows].float(), rows)
+            own = self.reading.share.shown(start, stop)
+            rows = torch.arange(own.start, own.stop)
+            yield self._batch(rows, text_row[own], self.reading.share.sizes(start, stop))
+
+    def _batch(self, rows: Tensor, text_rows: Tensor, sizes: tuple[int, ...]) -> PairBatch:
+        return PairBatch(self.images[rows], self.texts[text_rows], self.labels[rows].float(), rows, sizes)
 
 
 class StreamedBatches:
@@ -185,38 +191,77 @@ class StreamedBatches:
 
     def epoch(self, epoch: int) -> Iterator[PairBatch]:
         """Yield the batches of an epoch, each item once."""
+        share = self.reading.share
         random = stream(self.reading.seed, "order", epoch)
-        mixed = self._mixed(random)
+        shards = random.permutation(len(self.shards))
+        if share.ranks > 1:
+            random = stream(self.reading.seed, "order", epoch, share.rank)
+        mixed = self._mixed(self._dealt(shards), random)
+        chosen: list[tuple[int, PreparedItem]] = []
         for start, stop in starts(self.count, self.reading.batch):
-            chosen = [next(mixed) for _ in range(start, stop)]
+            first, last = share.of(start, stop)
+            # Where the last batch has nothing left for this process, the item before stands in.
+            chosen = [next(mixed) for _ in range(first, last)] or chosen[-1:]
             pick = random.random(len(chosen)) if self.reading.caption == "random" else np.zeros(len(chosen))
-            yield self._batch(chosen, pick)
+            yield self._batch(chosen, pick, share.sizes(start, stop))
 
     def in_order(self) -> Iterator[PairBatch]:
         """Yield every item once, with its first caption."""
-        items = enumerate(prepared(read_items(self.folder, self.part), self.reading.read))
-        for start, stop in starts(self.count, self.reading.batch):
-            yield self._batch(list(islice(items, stop - start)), np.zeros(stop - start))
+        share, edges = self.reading.share, starts(self.count, self.reading.batch)
+        places = [share.shown(start, stop) for start, stop in edges]
+        items = prepared(_some(read_items(self.folder, self.part), places), self.reading.read)
+        for (start, stop), own in zip(edges, places, strict=True):
+            rows = range(own.start, own.stop)
+            chosen = list(zip(rows, islice(items, len(rows)), strict=True))
+            yield self._batch(chosen, np.zeros(len(chosen)), share.sizes(start, stop))
 
-    def _mixed(self, random: np.random.Generator) -> Iterator[tuple[int, PreparedItem]]:
-        """Items with their row in the training set, swapped through a buffer; texts wait as they are."""
+    def _dealt(self, shards: np.ndarray) -> Iterator[tuple[int, PreparedItem]]:
+        """Items with their row in the training set: this process's stretch of the shards in this order.
+
+        It is as long as its parts of all batches together; a shard in which one ends and the next begins is
+        read by two processes.
+        """
+        first, last = self._stretch()
+        begin = 0
+        for shard in shards:
+            name, count = self.shards[shard]
+            skipped, stop = max(first - begin, 0), last - begin
+            begin += count
+            if skipped < min(stop, count):
+                # A shard that is read to its end is also counted.
+                items = islice(read_shard(self.folder, name), skipped, stop if stop < count else None)
+                yield from enumerate(
+                    prepared(items, self.reading.read), start=int(self.first_row[shard]) + skipped
+                )
+
+    def _stretch(self) -> tuple[int, int]:
+        share = self.reading.share
+        if share.ranks == 1:
+            return 0, self.count
+        sizes = [share.sizes(start, stop) for start, stop in starts(self.count, self.reading.batch)]
+        ends = np.cumsum(np.sum(sizes, axis=0))
+        return int(ends[share.rank - 1]) if share.rank else 0, int(ends[share.rank])
+
+    def _mixed(
+        self, items: Iterator[tuple[int, PreparedItem]], random: np.random.Generator
+    ) -> Iterator[tuple[int, PreparedItem]]:
+        """Items swapped through a buffer; texts wait as they are."""
         buffer: list[tuple[int, PreparedItem]] = []
-        capacity, held = MIXED_BATCHES * self.reading.batch, 0
-        for shard in random.permutation(len(self.shards)):
-            name, _ = self.shards[shard]
-            items = prepared(read_shard(self.folder, name), self.reading.read)
-            for row, item in enumerate(items, start=int(self.first_row[shard])):
-                if len(buffer) < capacity and held + item.image.nbytes <= self.limit:
-                    held += item.image.nbytes
-                    buffer.append((row, item))
-                    continue
-                place = int(random.integers(len(buffer)))
-                buffer[place], leaving = (row, item), buffer[place]
-                yield leaving
+        capacity, held = MIXED_BATCHES * self.reading.batch // self.reading.share.ranks, 0
+        for row, item in items:
+            if len(buffer) < capacity and held + item.image.nbytes <= self.limit:
+                held += item.image.nbytes
+                buffer.append((row, item))
+                continue
+            place = int(random.integers(len(buffer)))
+            buffer[place], leaving = (row, item), buffer[place]
+            yield leaving
         for place in random.permutation(len(buffer)):
             yield buffer[place]
 
-    def _batch(self, chosen: list[tuple[int, PreparedItem]], pick: np.ndarray) -> PairBatch:
+    def _batch(
+        self, chosen: list[tuple[int, PreparedItem]], pick: np.ndarray, sizes: tuple[int, ...]
+    ) -> PairBatch:
         """Stack items; `pick` in [0, 1) chooses the caption of each."""
         items = [item for _, item in chosen]
         texts = [item.texts[int(share * len(item.texts))] for item, share in zip(items, pick, strict=True)]
@@ -225,4 +270,18 @@ class StreamedBatches:
             torch.from_numpy(np.stack(texts)),
             torch.from_numpy(label_matrix([item.labels for item in items], self.reading.classes)).float(),
             torch.tensor([row for row, _ in chosen]),
+            sizes,
         )
+
+
+def _some(items: Iterator[Item], places: Sequence[slice]) -> Iterator[Item]:
+    """Give the items at some places, which come in order; all items are read."""
+    numbered = enumerate(items)
+    for place in places:
+        for number, item in numbered:
+            if number >= place.start:
+                yield item
+            if number + 1 == place.stop:
+                break
+    for _ in numbered:  # a shard that is read to its end is also counted
+        pass

@@ -28,6 +28,21 @@ CHECK_EVERY = 20  # steps between two looks at the losses: each look waits for t
 logger = logging.getLogger(__name__)
 
 
+class Step(nn.Module):
+    """A step of a method as Fabric and DDP take it: tensors in, tensors out."""
+
+    def __init__(self, method: TrainedMethod) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(
+        self, image: Tensor, text: Tensor, labels: Tensor, index: Tensor, phase: str
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Give the loss of a batch, and its parts."""
+        loss = self.method.training_step(PairBatch(image, text, labels, index), phase)
+        return loss.total, loss.parts
+
+
 @dataclass(frozen=True)
 class Fitted:
     """The kept network without what only training needs, and what each epoch showed."""
@@ -58,15 +73,14 @@ def fit(
         CrosshashError: a loss, gradient or weight is no longer a number; epoch, step and part are named.
     """
     optimizers = [make_optimizer(method, phase, rates) for phase in method.phases]
-    wrapped, *stepped = fabric.setup(method, *optimizers)
-    wrapped.mark_forward_method("training_step")
+    taken, *stepped = fabric.setup(Step(method), *optimizers)
     best, progress = _beginning(method, optimizers, folder, epochs)
     for number, row in enumerate(progress.history, start=1):
         on_epoch(number, row)
     started, resumed_after = time.perf_counter(), progress.epochs_done
     for epoch in range(resumed_after + 1, epochs + 1):
         torch.manual_seed(stream_seed(seed, "epoch", epoch))  # dropout draws from torch's own generator
-        row = _train_epoch(fabric, method, wrapped, batches, stepped, (epoch, epochs), rates)
+        row = _train_epoch(fabric, method, taken, batches, stepped, (epoch, epochs), rates)
         scores = {} if score is None else score()
         row |= {f"val_{task}": mean for task, mean in scores.items()}
         # Without scores, later is better.
@@ -75,7 +89,8 @@ def fit(
             best = cpu_copy(method.state_dict(), tuple(method.training_only))
             progress = Progress(epoch, progress.history, epoch, value)
         progress = Progress(epoch, (*progress.history, row), progress.best_epoch, progress.best_value)
-        save_checkpoint(folder, method.state_dict(), best, optimizers, progress)
+        if fabric.is_global_zero:
+            save_checkpoint(folder, method.state_dict(), best, optimizers, progress)
         on_epoch(epoch, row)
         _tell((epoch, epochs), row, (time.perf_counter() - started) / (epoch - resumed_after))
     return Fitted(best, progress.best_epoch, progress.history)
@@ -104,7 +119,7 @@ def _tell(place: tuple[int, int], row: Epoch, seconds: float) -> None:
 def _train_epoch(
     fabric: Fabric,
     method: TrainedMethod,
-    wrapped: nn.Module,
+    taken: nn.Module,
     batches: Batches,
     optimizers: Sequence[Optimizer],
     place: tuple[int, int],
@@ -123,7 +138,7 @@ def _train_epoch(
     row: Epoch = {}
     method.start_epoch(epoch, pairs)
     for phase, optimizer in zip(method.phases, optimizers, strict=True):
-        means = _train_phase(fabric, wrapped, batches, optimizer, phase, place, rates)
+        means = _train_phase(fabric, taken, batches, optimizer, phase, place, rates)
         row |= means | {"loss": row.get("loss", 0.0) + means["loss"]}
     for name, value in method.state_dict().items():
         if value.is_floating_point() and not value.isfinite().all():
@@ -134,7 +149,7 @@ def _train_epoch(
 
 def _train_phase(
     fabric: Fabric,
-    wrapped: nn.Module,
+    taken: nn.Module,
     batches: Batches,
     optimizer: Optimizer,
     phase: str,
@@ -149,13 +164,11 @@ def _train_phase(
     with StepBar(f"epoch {epoch}/{epochs}", steps) as bar:
         for step, cpu_batch in enumerate(batches.epoch(epoch)):
             set_rates(optimizer, (epoch - 1) * steps + step, epochs * steps, rates)
-            with fabric.autocast():  # Fabric wraps `forward` alone, a step of another name runs without
-                loss: StepLoss = wrapped.training_step(cpu_batch.to(fabric.device), phase)  # type: ignore[operator]
+            batch = cpu_batch.to(fabric.device)
+            loss = StepLoss(*taken(batch.image, batch.text, batch.labels, batch.index, phase))
             optimizer.zero_grad()
             fabric.backward(loss.total)
-            norm = fabric.clip_gradients(
-                wrapped, optimizer, max_norm=rates.clip_norm, error_if_nonfinite=False
-            )
+            norm = fabric.clip_gradients(taken, optimizer, max_norm=rates.clip_norm, error_if_nonfinite=False)
             optimizer.step()
             seen.append((StepLoss(loss.total.detach(), loss.parts), cast(Tensor, norm)))
             if len(seen) == CHECK_EVERY or step == steps - 1:

@@ -27,8 +27,8 @@ class ModelPlan(Plan):
 class TrainPlan(Plan):
     """Method, networks and loop; not the delivered `bits`: a loss that looks at them sees the transform.
 
-    lr_backbone: `auto` is settled for each network by where its weights come from. threads: of torch on the
-    CPU, None on CUDA.
+    lr_backbone: `auto` is settled for each network by where its weights come from. batch: of all processes
+    together. threads: of torch on the CPU in each process, None on CUDA. devices: processes of each machine.
     """
 
     method: str
@@ -55,3 +55,6 @@ class TrainPlan(Plan):
     seed: int
     device: Literal["cpu", "cuda"]
     threads: int | None
+    devices: int = 1
+    nodes: int = 1
+    compile: bool = False
