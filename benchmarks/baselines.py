@@ -34,7 +34,8 @@ from crosshash.protocols import PairBatch
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, MODALITIES, CodeSet
 from crosshash.retrieval.scoring.evaluation import task_map
 from crosshash.shards.prepared import item_reader
-from crosshash.shards.training_batches import Reading, open_batches
+from crosshash.shards.reading import Reading
+from crosshash.shards.training_batches import open_batches
 from crosshash.training.closed_form import choose
 from crosshash.training.inputs import settle_specs
 

@@ -40,8 +40,9 @@ from crosshash.models.towers import Tower, build_towers
 from crosshash.protocols import Batches, PairBatch, TrainingInputs
 from crosshash.shards.item_files import Item
 from crosshash.shards.prepared import item_reader
+from crosshash.shards.reading import Reading
+from crosshash.shards.streamed_batches import StreamedBatches
 from crosshash.shards.tar_files import write_shards
-from crosshash.shards.training_batches import Reading, StreamedBatches
 from crosshash.training.fabric import for_gpu, open_fabric
 from crosshash.training.fit import Step
 from crosshash.training.optimizers import Rates, make_optimizer

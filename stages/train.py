@@ -35,7 +35,7 @@ from crosshash.models.weights.tensors import Tensors
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.protocols import Batches, Share
 from crosshash.seeding import stream_seed
-from crosshash.shards.training_batches import Reading
+from crosshash.shards.reading import Reading
 from crosshash.training.checkpoint import Epoch
 from crosshash.training.closed_form import solve
 from crosshash.training.inputs import check_texts, read_inputs, settle_specs

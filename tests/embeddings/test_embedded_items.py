@@ -12,8 +12,8 @@ from crosshash.models.encoders.vectors import bag_reader, vector_reader
 from crosshash.pairs.table import PARTS
 from crosshash.protocols import Prepare
 from crosshash.shards.item_files import Item
+from crosshash.shards.reading import Caption, Reading
 from crosshash.shards.tar_files import shard_names
-from crosshash.shards.training_batches import Caption, Reading
 from tests.embeddings.cases import embedded, write_set
 
 WORDS = ("picture", "told", "0", "1")

@@ -10,17 +10,13 @@ import pytest
 import torch
 
 from crosshash.protocols import Batches, PairBatch, Share
-from crosshash.shards import training_batches
+from crosshash.shards import streamed_batches
 from crosshash.shards.item_files import Item
 from crosshash.shards.prepared import item_reader
+from crosshash.shards.reading import Reading, starts
+from crosshash.shards.streamed_batches import StreamedBatches
 from crosshash.shards.tar_files import read_shard, shard_names, write_shards
-from crosshash.shards.training_batches import (
-    MemoryBatches,
-    Reading,
-    StreamedBatches,
-    open_batches,
-    starts,
-)
+from crosshash.shards.training_batches import MemoryBatches, open_batches
 
 CLASSES = ("even", "odd")
 IN_MEMORY, STREAMED = 1000.0, 0.0
@@ -242,7 +238,7 @@ def test_the_buffer_of_a_streamed_epoch_keeps_to_the_limit(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Images of 8 bytes: with 80 bytes ten wait, so that an item comes at most so much too early."""
-    monkeypatch.setattr(training_batches, "LEAST", 0)
+    monkeypatch.setattr(streamed_batches, "LEAST", 0)
     found = rows(list(opened(folder, 200, 80 / 1e6, shard_mb=10).epoch(1)))
     assert sorted(found) == list(range(200)) != found
     assert all(row - place <= 10 for place, row in enumerate(found))
@@ -317,7 +313,7 @@ def test_a_streamed_process_reads_its_own_shards_alone(folder: Path, monkeypatch
         read.append(name)
         return read_shard(folder, name)
 
-    monkeypatch.setattr(training_batches, "read_shard", noted)
+    monkeypatch.setattr(streamed_batches, "read_shard", noted)
     shards = len(opened(folder, 150, STREAMED).shards)  # type: ignore[attr-defined]
     for rank in range(2):
         list(opened(folder, 150, STREAMED, share=Share(rank, 2)).epoch(1))

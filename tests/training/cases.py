@@ -10,7 +10,8 @@ from crosshash.methods.twdh import Twdh
 from crosshash.models.encoders.vectors import bag_reader, vector_reader
 from crosshash.protocols import TrainingInputs
 from crosshash.shards.prepared import PreparedItem, item_reader
-from crosshash.shards.training_batches import MemoryBatches, Reading, batches_of
+from crosshash.shards.reading import Reading
+from crosshash.shards.training_batches import MemoryBatches, batches_of
 from tests.methods.cases import CLASSES, DIM, WORDS, inputs, method
 
 NAMES = tuple(f"class {c}" for c in range(CLASSES))

@@ -30,7 +30,8 @@ from crosshash.models.tower_specs import TowerSpec
 from crosshash.models.towers import build_towers
 from crosshash.protocols import PairBatch, Share
 from crosshash.retrieval.measures.mean_ap import mean_average_precision
-from crosshash.shards.training_batches import MemoryBatches, Reading
+from crosshash.shards.reading import Reading
+from crosshash.shards.training_batches import MemoryBatches
 from crosshash.training.checkpoint import Epoch
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import fit

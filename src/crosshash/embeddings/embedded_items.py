@@ -18,8 +18,9 @@ from crosshash.pairs.table import PARTS, read_columns
 from crosshash.protocols import Batches, Prepare
 from crosshash.shards.item_files import Item
 from crosshash.shards.prepared import ItemReader, PreparedItem, Texts, item_reader
+from crosshash.shards.reading import Reading
 from crosshash.shards.tar_files import read_shard, shard_names
-from crosshash.shards.training_batches import Column, MemoryBatches, Reading, open_batches
+from crosshash.shards.training_batches import Column, MemoryBatches, open_batches
 
 BLOCK = 4096
 """Items that are made of the pair table at a time."""
