@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,23 @@ def test_ctrl_c_ends_a_stage_with_status_130(capsys: pytest.CaptureFixture[str])
         run_stage(raising(KeyboardInterrupt()))
     assert ended.value.code == 130
     assert "Ctrl-C" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_a_destructor_where_python_goes_on_ends_a_stage_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Interrupted:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    def main() -> None:
+        Interrupted()
+        time.sleep(20)
+
+    with pytest.raises(SystemExit) as ended:
+        run_stage(main)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stopped by Ctrl-C; nothing half-written was left\n"
 
 
 def test_a_defect_of_the_program_keeps_its_traceback() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -64,6 +66,7 @@ def run_stage(main: Callable[[], None], left: str = "nothing half-written was le
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as stages have it until here
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    before, sys.unraisablehook = sys.unraisablehook, _again
     try:
         main()
     except CrosshashError as error:
@@ -72,3 +75,13 @@ def run_stage(main: Callable[[], None], left: str = "nothing half-written was le
     except KeyboardInterrupt:
         print(f"stopped by Ctrl-C; {left}", file=sys.stderr)
         sys.exit(130)
+    finally:
+        sys.unraisablehook = before
+
+
+def _again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Send Ctrl-C once more if it came in a destructor, where Python prints exceptions and goes on."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
