@@ -27,6 +27,8 @@ MOMENTS = (*SHARES, "writing")
 VICTIMS = ("group", "dvc", "stage")
 AGAIN = 4
 """Times that a fault is tried which came too late: some files are written in a millisecond."""
+SOONER = 0.75
+"""Of the processor time, with each further try: a stage takes more of it while others work beside it."""
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,12 @@ def send(kill: Kill, process: subprocess.Popen[str], stage: psutil.Process | Non
 def attempt(kill: Kill, whole: Whole, folder: Path) -> tuple[str, str]:
     """Kill a stage of a copy, then run it again."""
     outs = [whole.after.tree / out["path"] for out in whole.after.recorded(kill.stage)[kill.stage]["outs"]]
-    for _ in range(AGAIN):
+    for turn in range(AGAIN):
         project = whole.before[kill.stage].copy(folder / "try")
         places = [project.tree / one.relative_to(whole.after.tree) for one in outs]
         places = [one.with_name(f".{one.name}.part") for one in places]
         places += [project.folder / "raw/scenes"] if kill.stage == "download" else []
-        hit, said = strike(kill, project, places, whole.cpu[kill.stage])
+        hit, said = strike(kill, project, places, whole.cpu[kill.stage] * SOONER**turn)
         if hit:
             return healed(project, whole.after, kill.stage, said)
     return "missed", said.text
