@@ -126,7 +126,7 @@ def train_model(
                     folder=work, on_epoch=on_epoch,
                 )  # fmt: skip
             if fabric.is_global_zero:
-                save(replace(card, best_epoch=fitted.best_epoch), trained_state(method, fitted.state))
+                save(replace(card, best_epoch=fitted.best_epoch), fitted.state)
                 remove(work)
                 write_timings(time.perf_counter() - started, info.counts["train"] * plan.epochs)
 
@@ -222,12 +222,6 @@ def rates_of(plan: TrainPlan, fresh: tuple[bool, bool]) -> Rates:
         schedule=plan.schedule,
         end=plan.lr_end,
     )
-
-
-def trained_state(method: TrainedMethod, state: Tensors) -> Tensors:
-    """Give the kept epoch without what only training needed."""
-    left_out = tuple(method.training_only)
-    return {key: value for key, value in state.items() if not key.startswith(left_out)}
 
 
 def save(card: ModelCard, state: Tensors) -> None:

@@ -111,7 +111,8 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(tmp_path: Path, expected: 
     run(state, work)
     assert contents(state) == expected
     assert {unit for unit, times in work.made().items() if times > 1} == begun
-    assert not list(state.glob(".*"))
+    # A worker may have been killed between a file and the removal of the folder that it was written in.
+    assert {int(path.name[1:4]) for path in state.glob(".*")} <= done
 
 
 def test_which_share_is_asked_for() -> None:
