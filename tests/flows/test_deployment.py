@@ -25,8 +25,8 @@ from tests.experiments.repository import scored_project
 from tests.flows.repositories import copy_of_checkout, git, state, toy
 
 PREFECT = (sys.executable, "-m", "prefect")
-SMALL = ["scenes.count=200", "split.val=0.1", "twdh.train_bits=64", "train.epochs=1", "train.batch=16"]
-SMALL += ["scahn.train_bits=64", "evaluate.bootstrap=50", "report.queries=1"]
+SMALL = ["train.epochs=1", "train.batch=16", "model.hidden=32", "scahn.train_bits=64"]
+SMALL += ["evaluate.bootstrap=50", "report.queries=1"]
 LIMIT = 240
 """Seconds after which a command counts as hung."""
 
@@ -187,11 +187,13 @@ def test_a_run_completes_is_saved_and_leaves_the_checkout_alone(deployed: Deploy
     params = checkout / "params.yaml"
     params.write_text(params.read_text(encoding="utf-8").replace("top: 10 ", "top: 3 "), encoding="utf-8")
     before = state(checkout)
-    status, run, log = deployed.run("train", "method=scahn", "bits=16", f"overrides={json.dumps(SMALL)}")
+    status, run, log = deployed.run(
+        "train", "method=scahn", "dataset=features", "bits=16", f"overrides={json.dumps(SMALL)}"
+    )
     assert (status, run["state_type"]) == (0, "COMPLETED"), log
     assert state(checkout) == before
 
-    assert "python -m stages.train scenes" in log
+    assert "python -m stages.train features" in log
     name = f"{run['name']}-{run['id'][-8:]}"
     assert f"Saved as DVC experiment {name}" in log
     assert name in git(checkout, "for-each-ref", "refs/exps")
