@@ -1,0 +1,1 @@
+"""Indexes of collections beyond memory: built in blocks, in files that are mapped, for both distances."""

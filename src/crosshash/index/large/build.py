@@ -1,0 +1,249 @@
+"""Building and changing an index of many codes: in blocks, what is held is small beside the codes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from crosshash.artifacts import atomic_path, write_json
+from crosshash.errors import CrosshashError, listed
+from crosshash.index.exact import Codes, Found, Rows
+from crosshash.index.large.centroids import ALONE, Centroids, every_code, learned
+from crosshash.index.large.large_index import DESCRIPTION, Kind, LargeIndex
+from crosshash.index.large.lists import Lists
+from crosshash.index.large.shards import Blocks, counted, drawn, exact
+from crosshash.index.recall import DEPTHS, FEWEST, MOST, WANTED, recall, sampled
+from crosshash.index.structures import SETTINGS
+from crosshash.mapped import finish, map_array, new_array
+from crosshash.seeding import stream
+
+LISTS = 24  # for each sqrt(N): 262,144 of 100,000,000
+SAMPLE = 10  # codes per list that are learned from
+SHORT = np.iinfo(np.uint32).max  # highest row that is stored in four bytes
+
+
+def build(
+    folder: Path,
+    codes: Blocks,
+    kind: Literal["flat", "ivf", "equal", "auto"] = "auto",
+    queries: Codes | None = None,
+    seed: int = 0,
+) -> LargeIndex:
+    """Write an index of codes that come in blocks, and open it; nothing stands at `folder` before it is whole.
+
+    kind: `auto` is `equal` for codes of at most 16 bits, else `ivf`. queries: packed uint8[Q, W] like those to
+    come, by which `ivf` chooses how many lists a query looks at; without any, some codes. Where it would miss
+    too much, the index is flat, and `remark` says why.
+
+    Raises:
+        CrosshashError: codes and rows do not fit, rows do not rise, no items, or codes too long for `equal`.
+    """
+    items, width, last = counted(codes)
+    if not items or not width:
+        raise CrosshashError(f"{folder}: there are no codes to build an index of.")
+    if kind == "auto":
+        kind = "equal" if width <= ALONE else "ivf"
+    if kind == "equal" and width > ALONE:
+        raise CrosshashError(f"codes of {width} bytes are too long for a list each; take ivf or flat.")
+    remark = ""
+    if kind == "ivf" and items < FEWEST:
+        kind, remark = "flat", f"{items} items are too few for ivf, which starts at {FEWEST}; scanned"
+    with atomic_path(folder) as new:
+        new.mkdir()
+        shape = Shape(items, width, last)
+        if kind == "flat":
+            _write_flat(new, codes, shape, remark)
+        elif kind == "equal":
+            _write_lists(new, codes, shape, every_code(width), {"kind": "equal"})
+        else:
+            _write_tuned(new, codes, shape, queries, seed)
+    return LargeIndex.load(folder)
+
+
+def change(folder: Path, target: Path, packed: Codes, rows: Rows, gone: Rows) -> LargeIndex:
+    """Write an index without the rows `gone` int64[M] and with codes uint8[n, W] under `rows` int64[n], rising.
+
+    Nothing is learned anew: centroids and `nprobe` stay. target: may be the folder itself.
+
+    Raises:
+        CrosshashError: a row of `gone` is not there, a new one is there already, or codes do not fit.
+    """
+    before = LargeIndex.load(folder)
+    _check_change(before, packed, rows, gone)
+    left = _Changed(before, packed, rows, gone)
+    items, width, last = 0, before.centroids.shape[1], -1
+    for _, each in left:
+        items, last = items + len(each), max(last, int(each.max(initial=-1)))
+    if not items:
+        raise CrosshashError(f"{folder}: nothing would be left; delete the index instead.")
+    shape = Shape(items, width, last)
+    with atomic_path(target) as new:
+        new.mkdir()
+        if before.kind == "flat":
+            _write_flat(new, left, shape, before.remark)
+        else:
+            kept = {key: before.description[key] for key in ("kind", "nprobe") if key in before.description}
+            _write_lists(new, left, shape, Centroids(np.array(before.centroids)), kept)
+    return LargeIndex.load(target)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many items, bytes of a code, and the highest row."""
+
+    items: int
+    width: int
+    last: int
+
+    @property
+    def rows(self) -> str:
+        """Type of the rows that are stored."""
+        return "uint32" if self.last <= SHORT else "int64"
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """The codes of an index without some rows and with others, which come in their place by row."""
+
+    before: LargeIndex
+    packed: Codes
+    rows: Rows
+    gone: Rows
+
+    def __iter__(self) -> Iterator[tuple[Codes, Rows]]:
+        rising = self.before.kind == "flat"  # lists stand in no order of rows
+        at = 0
+        for packed, rows in self.before.blocks():
+            end = int(np.searchsorted(self.rows, rows[-1])) if rising else 0
+            stays = ~np.isin(rows, self.gone)
+            codes = np.concatenate([packed[stays], self.packed[at:end]])
+            both = np.concatenate([rows[stays], self.rows[at:end]])
+            order = np.argsort(both) if end > at else ...
+            yield codes[order], both[order]
+            at = end
+        yield self.packed[at:], self.rows[at:].astype(np.int64)
+
+
+def _check_change(before: LargeIndex, packed: Codes, rows: Rows, gone: Rows) -> None:
+    if len(packed):
+        counted([(packed, rows)])
+        if packed.shape[1] != before.centroids.shape[1]:
+            raise CrosshashError(
+                f"codes of {packed.shape[1]} bytes do not fit an index of {before.centroids.shape[1]}."
+            )
+    known = [(rows[np.isin(rows, each)], each[np.isin(each, gone)]) for _, each in before.blocks()]
+    there = np.concatenate([twice for twice, _ in known])
+    there = there[~np.isin(there, gone)]
+    strangers = np.setdiff1d(gone, np.concatenate([found for _, found in known]))
+    problems = [f"row {row} is in the index already" for row in there.tolist()]
+    problems += [f"row {row} is not in the index" for row in strangers.tolist()]
+    problems += [f"row {row} is below 0" for row in rows[rows < 0].tolist()]
+    if problems:
+        raise CrosshashError(f"the index cannot be changed:\n{listed(problems)}")
+
+
+def _write_flat(folder: Path, codes: Blocks, shape: Shape, remark: str) -> None:
+    """Write the codes in the order of their rows, and the rows unless they are the places."""
+    packed = new_array(folder / "codes.npy", np.uint8, (shape.items, shape.width))
+    gaps = shape.last != shape.items - 1
+    rows = new_array(folder / "rows.npy", shape.rows, (shape.items,)) if gaps else None
+    at = 0
+    for block, their_rows in codes:
+        packed[at : at + len(block)] = block
+        if rows is not None:
+            rows[at : at + len(block)] = their_rows
+        at += len(block)
+    finish(folder / "codes.npy", packed)
+    if rows is not None:
+        finish(folder / "rows.npy", rows)
+    _describe(folder, shape, 0, {"kind": "flat", "remark": remark}, rows=gaps)
+
+
+def _write_lists(
+    folder: Path, codes: Blocks, shape: Shape, centroids: Centroids, told: dict[str, Any]
+) -> None:
+    """Write the lists: first which list each code belongs to, so that the place of each is known, then codes."""
+    count = len(centroids.packed)
+    numbers, sizes = np.empty(shape.items, np.min_scalar_type(count - 1)), np.zeros(count, np.int64)
+    at = 0
+    for block, _ in codes:
+        own, _ = centroids.assigned(block)
+        numbers[at : at + len(block)] = own
+        sizes += np.bincount(own, minlength=count)
+        at += len(block)
+    starts = new_array(folder / "starts.npy", np.int64, (count + 1,))
+    starts[1:] = np.cumsum(sizes)
+    equal = told["kind"] == "equal"
+    packed = None if equal else new_array(folder / "codes.npy", np.uint8, (shape.items, shape.width))
+    rows = new_array(folder / "rows.npy", shape.rows, (shape.items,))
+    free, at = starts[:-1].copy(), 0
+    for block, their_rows in codes:
+        own = numbers[at : at + len(block)]
+        order = np.argsort(own, kind="stable")
+        come = np.bincount(own, minlength=count)
+        places = np.arange(len(own)) + np.repeat(free - np.cumsum(come) + come, come)
+        free += come
+        rows[places] = their_rows[order]
+        if packed is not None:
+            packed[places] = block[order]
+        at += len(block)
+    for start, end in itertools.pairwise(starts.tolist()) if equal else ():
+        one = rows[start:end]
+        if (one[1:] < one[:-1]).any():  # of equal codes the first rows are found first
+            one.sort()
+    known = new_array(folder / "centroids.npy", np.uint8, centroids.packed.shape)
+    known[:] = centroids.packed
+    arrays = {"codes": packed, "rows": rows, "starts": starts, "centroids": known}
+    for name, array in arrays.items():
+        if array is not None:
+            finish(folder / f"{name}.npy", array)
+    _describe(folder, shape, count, {"remark": ""} | told, rows=True)
+
+
+def _write_tuned(folder: Path, codes: Blocks, shape: Shape, queries: Codes | None, seed: int) -> None:
+    """Write lists, and choose by measuring how many of them a query looks at; all codes where too many."""
+    generator = stream(seed, "index", "lists")
+    count = 2 ** min(round(np.log2(LISTS * shape.items**0.5)), int(np.log2(shape.items / SAMPLE)))
+    places = np.sort(generator.choice(shape.items, SAMPLE * count, replace=False, shuffle=False))
+    sample = drawn(codes, places)
+    asked = sampled(sample if queries is None or not len(queries) else queries, seed)
+    _write_lists(folder, codes, shape, learned(sample, count, seed), {"kind": "ivf", "nprobe": 1})
+    truth = exact(codes, asked, max(DEPTHS))
+    nprobe, figures = tuned(folder, asked, truth)
+    if nprobe is None:
+        for path in folder.iterdir():
+            path.unlink()
+        remark = (
+            f"ivf does not find {WANTED:.0%} of what an exact search finds by comparing {MOST:.1%} of these "
+            f"{shape.items} codes; scanned"
+        )
+        _write_flat(folder, codes, shape, remark)
+        return
+    _describe(folder, shape, count, {"kind": "ivf", "remark": "", "nprobe": nprobe, "search": figures}, rows=True)
+
+
+def tuned(folder: Path, queries: Codes, truth: Found) -> tuple[int | None, list[dict[str, Any]]]:
+    """Try more and more lists; gives the first number that finds enough, None without, and all figures."""
+    index = LargeIndex.load(folder)
+    tried = []
+    for nprobe in SETTINGS["ivf"]:
+        lists = Lists(index.packed, index.rows, index.starts, index.centroids, nprobe)  # type: ignore[arg-type]
+        compared = lists.compared(queries, max(DEPTHS))
+        if compared > MOST:
+            break
+        found = lists.nearest(queries, max(DEPTHS))
+        recalls = {name: value for depth in DEPTHS for name, value in recall(found, truth, depth).items()}
+        tried.append({"nprobe": nprobe, "compared": compared, **recalls})
+        if min(recalls[f"recall@{depth}"] for depth in DEPTHS) >= WANTED:
+            return nprobe, tried
+    return None, tried
+
+
+def _describe(folder: Path, shape: Shape, lists: int, told: dict[str, Any], rows: bool) -> None:
+    found = {"items": shape.items, "width": shape.width, "lists": lists, "rows": shape.rows if rows else ""}
+    write_json(folder / DESCRIPTION, found | told)

@@ -1,0 +1,152 @@
+"""An index of more codes than fit memory several times over: a folder of mapped files, searched as `CodeIndex`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosshash.artifacts import read_json
+from crosshash.errors import CrosshashError
+from crosshash.index.asymmetric import Reals, Scored, best, first
+from crosshash.index.checks import check_queries, check_top, checked_reals
+from crosshash.index.distinct import Distinct
+from crosshash.index.exact import Codes, Found, Rows, over_queries
+from crosshash.index.flat import Flat
+from crosshash.index.large.lists import Lists
+from crosshash.index.large.scan import Scan
+from crosshash.index.large.shards import BLOCK, exact
+from crosshash.mapped import map_array
+
+Kind = Literal["flat", "ivf", "equal"]
+DESCRIPTION = "index.json"
+REMEDY = "Build the index again (`dvc repro index` where the index stage made it)."
+
+
+@dataclass(frozen=True)
+class LargeIndex:
+    """Codes in mapped files under the rows of their items; built and changed by `crosshash.index.large.build`.
+
+    kind: `flat`, all codes are scanned; `ivf`, those in lists near the query; `equal`, short codes, those of
+    one value in a list. packed: uint8[N, W], of `equal` only of the different codes uint8[U, W]; rows: of
+    items, None where they are the places; starts: int64[L + 1] of the lists; centroids: uint8[L, W].
+    """
+
+    kind: Kind
+    packed: Codes
+    rows: NDArray[np.integer] | None
+    starts: NDArray[np.int64]
+    centroids: Codes
+    description: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> LargeIndex:
+        """Open an index; each file is read once, for its checksum, and then when a search needs it.
+
+        Raises:
+            CrosshashError: a file is missing, damaged, or does not fit the others.
+        """
+        told = read_json(folder / DESCRIPTION)
+        items, lists, width = told["items"], told["lists"], told["width"]
+
+        def mapped(name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+            return np.asarray(map_array(folder / f"{name}.npy", kind, shape, REMEDY))  # slices of a memmap are slow
+
+        rows = mapped("rows", told["rows"], (items,)) if told["rows"] else None
+        starts = mapped("starts", "int64", (lists + 1,)) if lists else np.zeros(1, np.int64)
+        centroids = mapped("centroids", "uint8", (lists, width)) if lists else np.zeros((0, width), np.uint8)
+        packed = centroids if told["kind"] == "equal" else mapped("codes", "uint8", (items, width))
+        index = cls(told["kind"], packed, rows, starts, centroids, told)
+        _ = index._whole.flats if isinstance(index._whole, Scan) else None  # not by the first query
+        return index
+
+    def __len__(self) -> int:
+        return int(self.description["items"])
+
+    @property
+    def setting(self) -> int | None:
+        """Lists that a query looks at, of `ivf`."""
+        return self.description.get("nprobe")
+
+    @property
+    def remark(self) -> str:
+        """Why it is flat though `ivf` was asked for."""
+        return str(self.description["remark"])
+
+    def search(self, queries: Codes, top: int, keep: Rows | None = None) -> Found:
+        """Find the `top` nearest items of each query, as `CodeIndex.search`; exact but in `ivf` without keep.
+
+        Raises:
+            CrosshashError: the index is empty, `top` is below 1, or the codes have another length.
+        """
+        check_top(len(self), top)
+        check_queries(queries, self.centroids.shape[1])
+        queries = np.ascontiguousarray(queries)
+        if keep is not None:
+            return exact(self._kept(keep), queries, top)
+        top = min(top, len(self))
+        found = over_queries(lambda block: self._whole.nearest(block, top), queries, top, np.int32)
+        return self._rows_of(found[0]), found[1]
+
+    def search_real(self, queries: Reals, top: int, keep: Rows | None = None) -> Scored:
+        """Find the `top` items of the highest inner product, as `CodeIndex.search_real`.
+
+        Raises:
+            CrosshashError: as `search`, or a query is all zeros or not finite.
+        """
+        check_top(len(self), top)
+        queries = checked_reals(queries, self.centroids.shape[1])
+        if keep is not None:
+            return self._best_kept(queries, top, keep)
+        top = min(top, len(self))
+        found = over_queries(lambda block: self._whole.best(block, top), queries, top, np.float64)
+        return self._rows_of(found[0]), found[1]
+
+    def blocks(self) -> Iterator[tuple[Codes, Rows]]:
+        """Go through all codes uint8[n, W] and their rows int64[n], in the order of the files."""
+        for start in range(0, len(self), BLOCK):
+            places = np.arange(start, min(start + BLOCK, len(self)))
+            rows = places if self.rows is None else self.rows[start : start + BLOCK].astype(np.int64)
+            if self.kind == "equal":
+                lists = np.searchsorted(self.starts, places, side="right") - 1
+                yield np.asarray(self.centroids[lists]), rows
+            else:
+                yield np.asarray(self.packed[start : start + BLOCK]), rows
+
+    @cached_property
+    def _whole(self) -> Scan | Lists | Distinct:
+        if self.kind == "flat" or self.rows is None:
+            return Scan(self.packed)
+        if self.kind == "ivf":
+            return Lists(self.packed, self.rows, self.starts, self.centroids, self.description["nprobe"])
+        sizes = np.diff(self.starts)
+        there = np.flatnonzero(sizes)
+        there = there[np.argsort(self.rows[self.starts[there]])]  # by their first items
+        return Distinct(Flat(self.centroids[there]), self.rows, self.starts[there], sizes[there])
+
+    def _rows_of(self, found: Rows) -> Rows:
+        """Give the rows of what a scan found; lists know rows themselves."""
+        return self.rows[found].astype(np.int64) if self.kind == "flat" and self.rows is not None else found
+
+    def _kept(self, keep: Rows) -> Iterator[tuple[Codes, Rows]]:
+        """Give the codes under some rows, by row within each block."""
+        wanted = np.unique(keep)
+        for packed, rows in self.blocks():
+            at = np.searchsorted(wanted, rows)
+            chosen = np.flatnonzero(wanted[np.minimum(at, len(wanted) - 1)] == rows) if len(wanted) else at[:0]
+            chosen = chosen[np.argsort(rows[chosen])]
+            yield packed[chosen], rows[chosen]
+
+    def _best_kept(self, queries: Reals, top: int, keep: Rows) -> Scored:
+        found = np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0))
+        for packed, rows in self._kept(keep):
+            more = best(queries, packed, rows, min(top, len(rows)))
+            rows_, scores = (np.concatenate(both, axis=1) for both in zip(found, more, strict=True))
+            parts = [first(one, each, min(top, len(each))) for one, each in zip(scores, rows_, strict=True)]
+            found = np.stack([each for each, _ in parts]), np.stack([one for _, one in parts])
+        return found

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosshash.checksums import BLANK
+from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
+from crosshash.index.large import build as building
+from crosshash.index.large import scan
+from crosshash.index.large.build import build, change
+from crosshash.index.large.large_index import Kind, LargeIndex
+from crosshash.index.large.shards import Blocks, CodeShards
+from tests.index.codes import by_loops, clustered
+
+ITEMS = 3_000
+MANY = 20_000  # fewer would be scanned
+NOTHING = np.zeros((0, 8), np.uint8), np.zeros(0, np.int64)
+NONE = np.zeros(0, np.int64)
+
+
+def blocks(codes: np.ndarray, rows: np.ndarray, size: int = 700) -> Blocks:
+    return [(codes[at : at + size], rows[at : at + size]) for at in range(0, len(codes), size)]
+
+
+def rows_of(items: int, seed: int = 0) -> np.ndarray:
+    """Rising rows with gaps."""
+    return np.sort(np.random.default_rng(seed).permutation(3 * items)[:items])
+
+
+def items_of(kind: Kind) -> int:
+    return MANY if kind == "ivf" else ITEMS
+
+
+def bits_of(kind: Kind) -> int:
+    return 16 if kind == "equal" else 64
+
+
+@pytest.fixture(params=["flat", "equal"])
+def exact_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
+    monkeypatch.setattr(scan, "BLOCK", 512)  # several blocks
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_exact_kinds_answer_as_a_sort_by_distance_then_row(exact_kind: Kind, tmp_path: Path) -> None:
+    bits = bits_of(exact_kind)
+    codes, rows, queries = clustered(0, ITEMS, bits), rows_of(ITEMS), clustered(1, 20, bits)
+    index = build(tmp_path / "index", blocks(codes, rows), exact_kind)
+    found, distances = index.search(queries, 50)
+    expected = by_loops(queries, codes, rows, 50)
+    assert (found.tolist(), distances.tolist()) == expected
+
+
+def test_exact_kinds_score_real_queries_as_a_small_index(exact_kind: Kind, tmp_path: Path) -> None:
+    bits = bits_of(exact_kind)
+    codes, rows = clustered(0, ITEMS, bits), rows_of(ITEMS)
+    queries = np.random.default_rng(3).standard_normal((20, bits)).astype(np.float32)
+    index = build(tmp_path / "index", blocks(codes, rows), exact_kind)
+    best_rows, scores = CodeIndex.build(codes, rows).search_real(queries, 50, keep=rows)
+    found, own = index.search_real(queries, 50)
+    assert np.array_equal(scores, own)
+    assert np.array_equal(best_rows, found)
+
+
+@pytest.mark.parametrize("kind", ["flat", "equal", "ivf"])
+def test_among_kept_rows_every_kind_is_exact(kind: Kind, tmp_path: Path) -> None:
+    bits, items = bits_of(kind), items_of(kind)
+    codes, rows, queries = clustered(0, items, bits), rows_of(items), clustered(1, 20, bits)
+    keep = np.append(rows[::7], 10**7)
+    index = build(tmp_path / "index", blocks(codes, rows), kind)
+    assert index.kind == kind
+    small = CodeIndex.build(codes, rows)
+    for own, expected in zip(index.search(queries, 30, keep), small.search(queries, 30, keep), strict=True):
+        assert np.array_equal(own, expected)
+    reals = np.random.default_rng(3).standard_normal((20, bits)).astype(np.float32)
+    both = zip(index.search_real(reals, 30, keep), small.search_real(reals, 30, keep), strict=True)
+    assert all(np.array_equal(own, expected) for own, expected in both)
+
+
+def test_lists_find_what_they_were_measured_to_find(tmp_path: Path) -> None:
+    codes, rows, queries = clustered(0, MANY), rows_of(MANY), clustered(1, 100)
+    index = build(tmp_path / "index", blocks(codes, rows), "ivf", clustered(2, 100))
+    assert index.kind == "ivf"
+    found, distances = index.search(queries, 10)
+    exact_rows, exact = CodeIndex.build(codes, rows).search(queries, 10)
+    assert (distances <= exact[:, -1:]).mean() > 0.95
+    assert np.mean([len(np.intersect1d(a, b)) for a, b in zip(found, exact_rows, strict=True)]) > 8
+    by_row = dict(zip(rows.tolist(), codes, strict=True))
+    for query, some, told in zip(queries, found.tolist(), distances.tolist(), strict=True):
+        assert told == [int(np.unpackbits(query ^ by_row[row]).sum()) for row in some]
+        assert sorted(zip(told, some, strict=True)) == list(zip(told, some, strict=True))
+
+
+def test_more_lists_are_looked_at_where_they_hold_too_few(tmp_path: Path) -> None:
+    codes, rows = clustered(0, MANY), np.arange(MANY)
+    index = build(tmp_path / "index", blocks(codes, rows), "ivf")
+    found, distances = index.search(clustered(1, 5), MANY + 1)
+    assert np.array_equal(np.sort(found, axis=1), np.tile(rows, (5, 1)))
+    assert (np.diff(distances, axis=1) >= 0).all()
+    some, _ = index.search_real(np.ones((1, 64), np.float32), MANY)
+    assert np.array_equal(np.sort(some[0]), rows)
+
+
+def test_uniform_codes_are_scanned_with_a_remark(tmp_path: Path) -> None:
+    codes = np.random.default_rng(0).integers(0, 256, (ITEMS, 8), np.uint8)
+    index = build(tmp_path / "index", blocks(codes, np.arange(ITEMS)), "ivf")
+    assert index.kind == "flat"
+    assert "does not find 97%" in index.remark
+    assert sorted(path.name for path in (tmp_path / "index").iterdir()) == ["codes.npy", "index.json"]
+
+
+@pytest.mark.parametrize("kind", ["flat", "equal", "ivf"])
+def test_a_changed_index_is_one_built_of_what_it_holds(kind: Kind, tmp_path: Path) -> None:
+    bits, items = bits_of(kind), items_of(kind)
+    codes, rows, queries = clustered(0, items, bits), rows_of(items), clustered(1, 3, bits)
+    new_rows = np.setdiff1d(np.arange(4 * items), rows)[::9]
+    new, gone = clustered(5, len(new_rows), bits), rows[::5]
+    new_rows = np.sort(np.append(new_rows[1:], gone[0]))  # a row that goes comes again
+    build(tmp_path / "index", blocks(codes, rows), kind)
+    index = change(tmp_path / "index", tmp_path / "index", new, new_rows, gone)
+    stays = ~np.isin(rows, gone)
+    all_codes, all_rows = np.concatenate([codes[stays], new]), np.concatenate([rows[stays], new_rows])
+    order = np.argsort(all_rows)
+    small = CodeIndex.build(all_codes[order], all_rows[order])
+    assert len(index) == len(small)
+    top = len(small) if kind == "ivf" else 50  # of all items nothing is missed
+    for own, expected in zip(index.search(queries, top), small.search(queries, top), strict=True):
+        assert np.array_equal(own, expected)
+
+
+@given(seed=st.integers(0, 2**32), items=st.integers(1, 300), top=st.integers(1, 40), size=st.integers(1, 100))
+@settings(max_examples=30, deadline=None)
+def test_equal_codes_in_any_blocks(
+    seed: int, items: int, top: int, size: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    generator = np.random.default_rng(seed)
+    codes = generator.integers(0, 4, (items, 1), np.uint8) * np.uint8(17)  # four codes, many ties
+    rows, queries = rows_of(items, seed), generator.integers(0, 256, (3, 1), np.uint8)
+    index = build(tmp_path_factory.mktemp("index") / "index", blocks(codes, rows, size))
+    assert index.kind == "equal"
+    found, distances = index.search(queries, top)
+    assert (found.tolist(), distances.tolist()) == by_loops(queries, codes, rows, top)
+
+
+def test_shards_are_read_one_after_the_other(tmp_path: Path) -> None:
+    codes = clustered(0, 1_000)
+    for number, part in enumerate(np.split(codes, [300, 450])):
+        np.save(tmp_path / f"{number}.npy", part)
+    shards = CodeShards([tmp_path / f"{number}.npy" for number in range(3)])
+    index = build(tmp_path / "index", shards, "flat")
+    assert index.rows is None
+    found, _ = index.search(codes[[0, 299, 300, 999]], 1)
+    assert np.array_equal(codes[found[:, 0]], codes[[0, 299, 300, 999]])
+
+
+def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
+    codes, rows = clustered(0, MANY), np.arange(MANY)
+    for name, size in (("a", 7_000), ("b", 999)):
+        build(tmp_path / name, blocks(codes, rows, size), "ivf")
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_files_that_are_damaged_are_refused(tmp_path: Path) -> None:
+    build(tmp_path / "index", blocks(clustered(0, MANY), np.arange(MANY)), "ivf")
+    path = tmp_path / "index" / "rows.npy"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CrosshashError, match=r"rows.npy: its checksum differs"):
+        LargeIndex.load(tmp_path / "index")
+    path.write_bytes(content[: -len(BLANK) - 4])
+    with pytest.raises(CrosshashError, match=r"rows.npy: .*Build the index again"):
+        LargeIndex.load(tmp_path / "index")
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    codes, rows = clustered(0, 100), np.arange(100)
+    with pytest.raises(CrosshashError, match="rows do not rise"):
+        build(tmp_path / "index", blocks(codes, rows[::-1]))
+    with pytest.raises(CrosshashError, match="there are no codes"):
+        build(tmp_path / "index", [])
+    with pytest.raises(CrosshashError, match="too long for a list each"):
+        build(tmp_path / "index", blocks(codes, rows), "equal")
+    with pytest.raises(CrosshashError, match=r"not uint8\[N, W\]"):
+        build(tmp_path / "index", [(codes, rows), (codes[:, :4], rows + 100)])
+    index = build(tmp_path / "index", blocks(codes, rows), "flat")
+    with pytest.raises(CrosshashError, match="row 5 is in the index already"):
+        change(tmp_path / "index", tmp_path / "index", codes[:1], np.array([5]), NONE)
+    with pytest.raises(CrosshashError, match="row 100 is not in the index"):
+        change(tmp_path / "index", tmp_path / "index", *NOTHING, np.array([100]))
+    with pytest.raises(CrosshashError, match="nothing would be left"):
+        change(tmp_path / "index", tmp_path / "index", *NOTHING, rows)
+    with pytest.raises(CrosshashError, match="index holds codes of 8 bytes"):
+        index.search(codes[:, :2], 1)
+
+
+def test_few_items_are_scanned(tmp_path: Path) -> None:
+    index = build(tmp_path / "index", blocks(clustered(0, 50), np.arange(50)), "auto")
+    assert (index.kind, index.remark) == ("flat", "50 items are too few for ivf, which starts at 2000; scanned")
+
+
+def test_high_rows_take_eight_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "SHORT", 1_000)
+    codes, rows = clustered(0, 500, 16), rows_of(500)
+    index = build(tmp_path / "index", blocks(codes, rows))
+    assert index.description["rows"] == "int64"
+    assert set(index.search(codes[:1], 500)[0][0].tolist()) == set(rows.tolist())
