@@ -210,3 +210,13 @@ def test_high_rows_take_eight_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     index = build(tmp_path / "index", blocks(codes, rows))
     assert index.description["rows"] == "int64"
     assert set(index.search(codes[:1], 500)[0][0].tolist()) == set(rows.tolist())
+
+
+@pytest.mark.parametrize("kind", ["flat", "equal", "ivf"])
+def test_codes_of_rows(kind: Kind, tmp_path: Path) -> None:
+    codes, rows = clustered(0, items_of(kind), bits_of(kind)), rows_of(items_of(kind))
+    index = build(tmp_path / "index", blocks(codes, rows), kind)
+    chosen = np.random.default_rng(0).integers(len(rows), size=(3, 5))
+    assert np.array_equal(index.codes_of(rows[chosen]), codes[chosen])
+    strange = np.array([-1, rows[-1] + 1, *np.setdiff1d(np.arange(rows[-1]), rows)[:5]])
+    assert np.array_equal(index.known(np.append(strange, rows[[7, 3]])), rows[[3, 7]])

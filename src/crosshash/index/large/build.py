@@ -16,7 +16,7 @@ from crosshash.index.exact import Codes, Found, Rows
 from crosshash.index.large.centroids import ALONE, Centroids, every_code, learned
 from crosshash.index.large.large_index import DESCRIPTION, Kind, LargeIndex
 from crosshash.index.large.lists import Lists
-from crosshash.index.large.shards import Blocks, counted, drawn, exact
+from crosshash.index.large.shards import BLOCK, Blocks, counted, drawn, exact
 from crosshash.index.recall import DEPTHS, FEWEST, MOST, WANTED, recall, sampled
 from crosshash.index.structures import SETTINGS
 from crosshash.mapped import finish, map_array, new_array
@@ -24,7 +24,7 @@ from crosshash.seeding import stream
 
 LISTS = 24  # for each sqrt(N): 262,144 of 100,000,000
 SAMPLE = 10  # codes per list that are learned from
-SHORT = np.iinfo(np.uint32).max  # highest row that is stored in four bytes
+SHORT = np.iinfo(np.uint32).max - 1  # highest row that is stored in four bytes
 
 
 def build(
@@ -130,19 +130,13 @@ class _Changed:
 
 
 def _check_change(before: LargeIndex, packed: Codes, rows: Rows, gone: Rows) -> None:
-    if len(packed):
-        counted([(packed, rows)])
-        if packed.shape[1] != before.centroids.shape[1]:
-            raise CrosshashError(
-                f"codes of {packed.shape[1]} bytes do not fit an index of {before.centroids.shape[1]}."
-            )
-    known = [(rows[np.isin(rows, each)], each[np.isin(each, gone)]) for _, each in before.blocks()]
-    there = np.concatenate([twice for twice, _ in known])
-    there = there[~np.isin(there, gone)]
-    strangers = np.setdiff1d(gone, np.concatenate([found for _, found in known]))
-    problems = [f"row {row} is in the index already" for row in there.tolist()]
-    problems += [f"row {row} is not in the index" for row in strangers.tolist()]
-    problems += [f"row {row} is below 0" for row in rows[rows < 0].tolist()]
+    width = before.centroids.shape[1]
+    if counted([(packed, rows)])[1] != width:
+        raise CrosshashError(f"codes of {packed.shape[1]} bytes do not fit an index of {width}.")
+    problems = [f"row {row} is below 0" for row in rows[rows < 0].tolist()]
+    there = np.setdiff1d(before.known(rows), gone)
+    problems += [f"row {row} is in the index already" for row in there.tolist()]
+    problems += [f"row {row} is not in the index" for row in np.setdiff1d(gone, before.known(gone)).tolist()]
     if problems:
         raise CrosshashError(f"the index cannot be changed:\n{listed(problems)}")
 
@@ -192,13 +186,19 @@ def _write_lists(
         if packed is not None:
             packed[places] = block[order]
         at += len(block)
+    del numbers
     for start, end in itertools.pairwise(starts.tolist()) if equal else ():
         one = rows[start:end]
         if (one[1:] < one[:-1]).any():  # of equal codes the first rows are found first
             one.sort()
+    of_rows = new_array(folder / "places.npy", shape.rows, (shape.last + 1,))
+    for start in range(0, shape.last + 1, BLOCK):
+        of_rows[start : start + BLOCK] = shape.items
+    for start in range(0, shape.items, BLOCK):
+        of_rows[rows[start : start + BLOCK]] = np.arange(start, min(start + BLOCK, shape.items))
     known = new_array(folder / "centroids.npy", np.uint8, centroids.packed.shape)
     known[:] = centroids.packed
-    arrays = {"codes": packed, "rows": rows, "starts": starts, "centroids": known}
+    arrays = {"codes": packed, "rows": rows, "places": of_rows, "starts": starts, "centroids": known}
     for name, array in arrays.items():
         if array is not None:
             finish(folder / f"{name}.npy", array)
@@ -245,5 +245,5 @@ def tuned(folder: Path, queries: Codes, truth: Found) -> tuple[int | None, list[
 
 
 def _describe(folder: Path, shape: Shape, lists: int, told: dict[str, Any], rows: bool) -> None:
-    found = {"items": shape.items, "width": shape.width, "lists": lists, "rows": shape.rows if rows else ""}
+    found = {"items": shape.items, "width": shape.width, "lists": lists, "rows": shape.rows if rows else "", "last": shape.last}
     write_json(folder / DESCRIPTION, found | told)

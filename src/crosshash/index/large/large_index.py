@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
-from crosshash.index.asymmetric import Reals, Scored, best, first
+from crosshash.index.asymmetric import Reals, Scored, best
 from crosshash.index.checks import check_queries, check_top, checked_reals
 from crosshash.index.distinct import Distinct
-from crosshash.index.exact import Codes, Found, Rows, over_queries
+from crosshash.index.exact import Codes, Found, Rows, nearest, over_queries
 from crosshash.index.flat import Flat
 from crosshash.index.large.lists import Lists
 from crosshash.index.large.scan import Scan
-from crosshash.index.large.shards import BLOCK, exact
+from crosshash.index.large.shards import BLOCK
 from crosshash.mapped import map_array
 
 Kind = Literal["flat", "ivf", "equal"]
@@ -34,12 +34,14 @@ class LargeIndex:
 
     kind: `flat`, all codes are scanned; `ivf`, those in lists near the query; `equal`, short codes, those of
     one value in a list. packed: uint8[N, W], of `equal` only of the different codes uint8[U, W]; rows: of
-    items, None where they are the places; starts: int64[L + 1] of the lists; centroids: uint8[L, W].
+    items, None where they are the places; places: of each row in the lists, N where it has no code; starts:
+    int64[L + 1] of the lists; centroids: uint8[L, W].
     """
 
     kind: Kind
     packed: Codes
     rows: NDArray[np.integer] | None
+    places: NDArray[np.integer]
     starts: NDArray[np.int64]
     centroids: Codes
     description: dict[str, Any]
@@ -58,10 +60,11 @@ class LargeIndex:
             return np.asarray(map_array(folder / f"{name}.npy", kind, shape, REMEDY))  # slices of a memmap are slow
 
         rows = mapped("rows", told["rows"], (items,)) if told["rows"] else None
+        places = mapped("places", told["rows"], (told["last"] + 1,)) if lists else np.zeros(0, np.int64)
         starts = mapped("starts", "int64", (lists + 1,)) if lists else np.zeros(1, np.int64)
         centroids = mapped("centroids", "uint8", (lists, width)) if lists else np.zeros((0, width), np.uint8)
         packed = centroids if told["kind"] == "equal" else mapped("codes", "uint8", (items, width))
-        index = cls(told["kind"], packed, rows, starts, centroids, told)
+        index = cls(told["kind"], packed, rows, places, starts, centroids, told)
         _ = index._whole.flats if isinstance(index._whole, Scan) else None  # not by the first query
         return index
 
@@ -88,7 +91,8 @@ class LargeIndex:
         check_queries(queries, self.centroids.shape[1])
         queries = np.ascontiguousarray(queries)
         if keep is not None:
-            return exact(self._kept(keep), queries, top)
+            rows = self.known(keep)
+            return nearest(queries, self.codes_of(rows), rows, top)
         top = min(top, len(self))
         found = over_queries(lambda block: self._whole.nearest(block, top), queries, top, np.int32)
         return self._rows_of(found[0]), found[1]
@@ -102,7 +106,9 @@ class LargeIndex:
         check_top(len(self), top)
         queries = checked_reals(queries, self.centroids.shape[1])
         if keep is not None:
-            return self._best_kept(queries, top, keep)
+            rows = self.known(keep)
+            packed, top = self.codes_of(rows), min(top, len(rows))
+            return over_queries(lambda block: best(block, packed, rows, top), queries, top, np.float64)
         top = min(top, len(self))
         found = over_queries(lambda block: self._whole.best(block, top), queries, top, np.float64)
         return self._rows_of(found[0]), found[1]
@@ -112,11 +118,17 @@ class LargeIndex:
         for start in range(0, len(self), BLOCK):
             places = np.arange(start, min(start + BLOCK, len(self)))
             rows = places if self.rows is None else self.rows[start : start + BLOCK].astype(np.int64)
-            if self.kind == "equal":
-                lists = np.searchsorted(self.starts, places, side="right") - 1
-                yield np.asarray(self.centroids[lists]), rows
-            else:
-                yield np.asarray(self.packed[start : start + BLOCK]), rows
+            yield self._codes_at(places) if self.kind == "equal" else self.packed[start : start + BLOCK], rows
+
+    def codes_of(self, rows: Rows) -> Codes:
+        """Give the codes uint8[..., W] of rows int64[...] that are in the index."""
+        return self._codes_at(self._places_of(rows))
+
+    def known(self, rows: Rows) -> Rows:
+        """Give those of some rows that are in the index, rising."""
+        rows = np.unique(rows)
+        places = self._places_of(rows)
+        return rows[places < len(self)]
 
     @cached_property
     def _whole(self) -> Scan | Lists | Distinct:
@@ -133,20 +145,17 @@ class LargeIndex:
         """Give the rows of what a scan found; lists know rows themselves."""
         return self.rows[found].astype(np.int64) if self.kind == "flat" and self.rows is not None else found
 
-    def _kept(self, keep: Rows) -> Iterator[tuple[Codes, Rows]]:
-        """Give the codes under some rows, by row within each block."""
-        wanted = np.unique(keep)
-        for packed, rows in self.blocks():
-            at = np.searchsorted(wanted, rows)
-            chosen = np.flatnonzero(wanted[np.minimum(at, len(wanted) - 1)] == rows) if len(wanted) else at[:0]
-            chosen = chosen[np.argsort(rows[chosen])]
-            yield packed[chosen], rows[chosen]
+    def _places_of(self, rows: Rows) -> Rows:
+        """Give the places int64[...] of rows, N where a row is not in the index."""
+        if self.kind != "flat":
+            inside = (rows >= 0) & (rows < len(self.places))
+            return np.where(inside, self.places[np.where(inside, rows, 0)].astype(np.int64), len(self))
+        if self.rows is None:
+            return np.where((rows >= 0) & (rows < len(self)), rows, len(self))
+        found = np.searchsorted(self.rows, rows)
+        return np.where(self.rows[np.minimum(found, len(self) - 1)] == rows, found, len(self))
 
-    def _best_kept(self, queries: Reals, top: int, keep: Rows) -> Scored:
-        found = np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0))
-        for packed, rows in self._kept(keep):
-            more = best(queries, packed, rows, min(top, len(rows)))
-            rows_, scores = (np.concatenate(both, axis=1) for both in zip(found, more, strict=True))
-            parts = [first(one, each, min(top, len(each))) for one, each in zip(scores, rows_, strict=True)]
-            found = np.stack([each for each, _ in parts]), np.stack([one for _, one in parts])
-        return found
+    def _codes_at(self, places: Rows) -> Codes:
+        if self.kind == "equal":
+            places = np.searchsorted(self.starts, places, side="right") - 1
+        return np.asarray(self.packed[places])

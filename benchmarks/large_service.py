@@ -1,0 +1,2 @@
+from pathlib import Path
+def serve(folder: Path, bits: int) -> str: return ""
