@@ -109,7 +109,7 @@ def _fewer(index: LargeIndex) -> int:
 
 
 def _one_by_one(search: Callable[[Any, int], Any], queries: NDArray[Any]) -> tuple[Any, float]:
-    """Search for one query after the other; gives all that was found, and processor milliseconds per query."""
+    """Search for one query after the other; gives all that was found, and processor time, ms per query."""
     search(queries[:1], TOP)  # the first one warms up
     start = time.process_time()
     found = [search(queries[place : place + 1], TOP) for place in range(len(queries))]
@@ -130,7 +130,9 @@ def row(folder: Path, items: int, bits: int, kind: Kind) -> list[str]:
         scan, share = alone(scanned, folder / "index", bits), compared(folder / "index", bits)
     answers = found.pop("answers")
     print(f"searched: {found}", flush=True)
-    same = [len(np.intersect1d(a, b)) / TOP for a, b in zip(answers, scan["rows"], strict=False)] if scan else []
+    same = (
+        [len(np.intersect1d(a, b)) / TOP for a, b in zip(answers, scan["rows"], strict=False)] if scan else []
+    )
     return [
         f"{items:,}", str(bits), index["kind"], f"{index['seconds']:.0f}", f"{index['processor']:.0f}",
         f"{index['gigabytes']:.1f}", f"{index['bytes']:.2f}", str(index["nprobe"] or ""),

@@ -1,2 +1,5 @@
 from pathlib import Path
-def serve(folder: Path, bits: int) -> str: return ""
+
+
+def serve(folder: Path, bits: int) -> str:
+    return ""

@@ -69,8 +69,9 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
     additions = read_additions(folder)
     with _opened(project, into, settled_device("auto")) as (place, before, encoder):
         _check_readable(encoder, additions)
+        table = before.items.whole()
         caption = read_plan("infer", InferPlan, project / "plan").caption
-        ready, unchanged, bad = check_additions(encoder, additions, before.items.own(CONTENT), place)
+        ready, unchanged, bad = check_additions(encoder, additions, table.own(CONTENT), place)
         if bad and not skip_bad:
             count = "1 picture" if len(bad) == 1 else f"{len(bad)} pictures"
             raise CrosshashError(
@@ -78,12 +79,12 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
                 "Mend or remove them, or leave them out with --skip-bad. Nothing was added."
             )
         counts = {modality: len(index) for modality, index in before.codes.items()}
-        known = sum(before.items.row_of(one.addition.id) is not None for one in ready)
-        others = _repictured(before.items, ready)
+        known = sum(table.row_of(one.addition.id) is not None for one in ready)
+        others = _repictured(table, ready)
         if ready:
             state = block_folder(encoder, place, caption)
             codes = encode_ready(encoder, ready, place, caption, state)
-            items, rows = with_items(before.items, ready)
+            items, rows = with_items(table, ready)
             flush_files({picture_path(place, one.picture) for one in ready if one.picture})
             counts = write_grown(place, before, items, rows, codes)
             remove(state)
@@ -99,13 +100,14 @@ def remove_items(project: Path, ids: Sequence[str], into: Path | None = None) ->
     """
     ids = list(dict.fromkeys(ids))
     with _opened(project, into) as (place, before, _):
-        found = [before.items.row_of(item) for item in ids]
+        table = before.items.whole()
+        found = [table.row_of(item) for item in ids]
         rows = np.array([row for row in found if row is not None], np.int64)
         if len(rows) < len(ids):
-            strange = [_strange(before, item) for item, row in zip(ids, found, strict=True) if row is None]
+            strange = [_strange(table, item) for item, row in zip(ids, found, strict=True) if row is None]
             told = f"no item {strange[0]}. " if len(strange) == 1 else f"no such items:\n{listed(strange)}\n"
             raise CrosshashError(f"{before.folder}: has {told}Nothing was removed.")
-        counts = write_grown(place, before, without_items(before.items, rows), rows, None)
+        counts = write_grown(place, before, without_items(table, rows), rows, None)
     return Change(0, 0, 0, len(rows), (), (), counts["image"], counts["text"], str(place))
 
 
@@ -151,6 +153,6 @@ def _repictured(items: ItemTable, ready: Sequence[Ready]) -> tuple[str, ...]:
     return tuple(item for item in ids if items.has_image(item))
 
 
-def _strange(index: IndexFolder, item: str) -> str:
-    near = index.items.ids_near(item)
+def _strange(table: ItemTable, item: str) -> str:
+    near = table.ids_near(item)
     return f"'{item}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 from crosshash.artifacts import atomic_path, write_json, write_npz
 from crosshash.collection.new_items import NewCodes, Ready
+from crosshash.index.code_index import CodeIndex
+from crosshash.index.exact import Codes
+from crosshash.index.large.build import change
+from crosshash.index.large.large_index import LargeIndex
 from crosshash.parquet import write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.search.index_folder import (
@@ -22,8 +26,10 @@ from crosshash.search.index_folder import (
     STATISTICS,
     IndexFolder,
     Quantiser,
+    large_folder,
 )
 from crosshash.search.items import CONTENT, PICTURE, ItemTable
+from crosshash.search.stored_items import in_groups
 
 Rows = NDArray[np.int64]
 
@@ -78,19 +84,31 @@ def write_grown(
         statistics.setdefault(BASE, before.digest)
         for modality in MODALITIES:
             index = before.codes[modality]
-            index.remove(np.intersect1d(rows, index.rows))
-            if codes is not None:
-                has = codes.has[modality]
-                index.add(codes.packed[modality][has], rows[has])
-            index.save(folder / f"{modality}.faiss")
-            counts[modality] = len(index)
-            statistics[modality] = {"items": len(index)}
+            has = slice(0) if codes is None else codes.has[modality]
+            packed = np.zeros_like(index.packed[:0]) if codes is None else codes.packed[modality][has]
+            counts[modality] = _grow(index, folder, modality, packed, rows[has], rows)
+            statistics[modality] = {"items": counts[modality]}
         if before.quantiser is not None:
             words = _grown_words(before.quantiser, len(items), rows, codes)
             write_npz(folder / QUANTISER, {"codebook": before.quantiser.codebook, **words})
-        write_parquet(folder / ITEMS, items.table.schema, [items.table])
+        write_parquet(folder / ITEMS, items.table.schema, in_groups(items.table))
         write_json(folder / STATISTICS, statistics)
     return counts
+
+
+def _grow(
+    index: CodeIndex | LargeIndex, folder: Path, modality: Modality, packed: Codes, rows: Rows, changed: Rows
+) -> int:
+    """Write the codes of a modality without the changed rows, with new ones; gives how many there are."""
+    if isinstance(index, LargeIndex):
+        order = np.argsort(rows)
+        target = large_folder(folder, modality)
+        return len(change(index, target, packed[order], rows[order], index.known(changed)))
+    index.remove(np.intersect1d(changed, index.rows))
+    if len(rows):
+        index.add(packed, rows)
+    index.save(folder / f"{modality}.faiss")
+    return len(index)
 
 
 def _grown_words(

@@ -131,6 +131,10 @@ class CodeIndex:
         places, scores = over_queries(lambda block: self.flat.best(block, top), queries, top, np.float64)
         return self.rows[places], scores
 
+    def codes_of(self, rows: Rows) -> Codes:
+        """Give the codes uint8[..., W] of rows int64[...] that are in the index."""
+        return self.packed[np.searchsorted(self.rows, rows)]
+
     @cached_property
     def flat(self) -> Flat | Distinct:
         """All codes as the scan reads them, laid out by the first search that goes through all."""

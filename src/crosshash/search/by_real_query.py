@@ -9,6 +9,7 @@ from crosshash.codes.real_codes import Distance
 from crosshash.codes.vector_code import VectorCode
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.large.large_index import LargeIndex
 from crosshash.index.vectors import search_vectors
 from crosshash.search.encoder import Encoded
 
@@ -16,13 +17,12 @@ Rows = NDArray[np.int64]
 
 
 def by_real_codes(
-    codes: CodeIndex, encoded: Encoded, top: int, keep: Rows | None
+    codes: CodeIndex | LargeIndex, encoded: Encoded, top: int, keep: Rows | None
 ) -> tuple[Rows, NDArray[np.int32], NDArray[np.float32]]:
     """Give rows by asymmetric distance, their Hamming distances, and how much of the real code agrees."""
     levels = encoded.levels.astype(np.float32)
     rows, products = codes.search_real(levels, top, keep)
-    found = codes.packed[np.searchsorted(codes.rows, rows)]
-    distances = np.bitwise_count(found ^ encoded.codes[:, None]).sum(axis=2, dtype=np.int32)
+    distances = np.bitwise_count(codes.codes_of(rows) ^ encoded.codes[:, None]).sum(axis=2, dtype=np.int32)
     return rows, distances, (products / np.abs(levels).sum(axis=1, keepdims=True)).astype(np.float32)
 
 

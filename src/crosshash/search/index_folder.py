@@ -17,8 +17,9 @@ from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.large.large_index import LargeIndex
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
-from crosshash.search.items import ItemTable, read_items_table
+from crosshash.search.stored_items import Items, NumberedItems, read_items
 
 COLLECTION = "collection"
 INDEX = "index"
@@ -26,6 +27,9 @@ PICTURES = "pictures"
 ITEMS, QUANTISER, STATISTICS = "items.parquet", "quantiser.npz", "statistics.json"
 BASE = "base"
 """Key of a collection's statistics: digest of the index that it was made from."""
+
+NUMBERED = "numbered_items"
+"""Key of the statistics of an index whose items are known by their numbers alone: how many there are."""
 
 SHOWN = 12
 """Digits of a digest that messages show."""
@@ -67,8 +71,8 @@ class IndexFolder:
     folder: Path
     digest: str
     dataset: str
-    codes: dict[Modality, CodeIndex]
-    items: ItemTable
+    codes: dict[Modality, CodeIndex | LargeIndex]
+    items: Items
     quantiser: Quantiser | None
     statistics: dict[str, Any]
 
@@ -145,8 +149,9 @@ def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) ->
         raise missing(folder)
     statistics = read_json(folder / STATISTICS)
     check_fresh(project, folder, statistics, encoder)
-    items = read_items_table(folder / ITEMS)
-    codes = {name: CodeIndex.load(folder / f"{name}.faiss", mapped) for name in MODALITIES}
+    numbered = statistics.get(NUMBERED)
+    items = read_items(folder / ITEMS) if numbered is None else NumberedItems(numbered)
+    codes = {name: read_codes(folder, name, mapped) for name in MODALITIES}
     quantiser = _quantiser(project, folder, len(items))
     strange = [name for name, index in codes.items() if len(index) > len(items)]
     if strange:
@@ -156,6 +161,21 @@ def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) ->
         )
     dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
     return IndexFolder(folder, folder_digest(folder), dataset, codes, items, quantiser, statistics)
+
+
+def read_codes(folder: Path, modality: Modality, mapped: bool) -> CodeIndex | LargeIndex:
+    """Read the codes of a modality: a folder of mapped files where there are many, else a file of FAISS.
+
+    Raises:
+        CrosshashError: a file is missing, cut, or no index of this project.
+    """
+    large = large_folder(folder, modality)
+    return LargeIndex.load(large) if large.is_dir() else CodeIndex.load(folder / f"{modality}.faiss", mapped)
+
+
+def large_folder(folder: Path, modality: Modality) -> Path:
+    """Say where an index keeps the codes of a modality if they are many."""
+    return folder / f"{modality}.codes"
 
 
 def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder: dict[str, Any]) -> None:

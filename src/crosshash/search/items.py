@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,8 @@ from crosshash.formats.spelling import as_seen, composed
 from crosshash.parquet import read_parquet
 
 COLUMNS = ("id", "row", "image", "caption", "labels")
+HIT = ["id", "image", "caption", "labels"]
+"""What a hit tells."""
 PICTURE, CONTENT = "picture", "content"
 """Columns of a collection alone: name of an item's own picture, digest of what the item was made from."""
 
@@ -61,16 +64,17 @@ class ItemTable:
     def hits(
         self, rows: NDArray[np.int64], distances: NDArray[np.int32] | None, scores: NDArray[np.float32]
     ) -> list[Hit]:
-        """Describe found rows int64[T], with their distances int32[T] and scores float32[T], NaN for none."""
-        told = [None] * len(rows) if distances is None else distances.tolist()
-        found = self.table.take(pa.array(rows))
-        columns = [found[name].to_pylist() for name in ("id", "image", "caption", "labels")]
-        return [
-            Hit(item, distance, image, caption, tuple(labels), None if math.isnan(score) else score)
-            for item, image, caption, labels, distance, score in zip(
-                *columns, told, scores.tolist(), strict=True
-            )
-        ]
+        """Describe found rows int64[T], with their distances and scores float32[T], NaN for none."""
+        return hits_of(self.table.select(HIT).take(pa.array(rows)), distances, scores)
+
+    def known(self, row: int) -> dict[str, Any]:
+        """Give all columns of an item."""
+        (found,) = self.table.slice(row, 1).to_pylist()
+        return dict(found)
+
+    def whole(self) -> ItemTable:
+        """Give it as it is, all in memory."""
+        return self
 
     def row_of(self, item: str) -> int | None:
         """Find an item's row number."""
@@ -130,6 +134,16 @@ class ItemTable:
     def _strange(self, label: str) -> str:
         near = difflib.get_close_matches(label, self._labelled, n=3)
         return f"'{label}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+
+
+def hits_of(found: pa.Table, distances: NDArray[np.int32] | None, scores: NDArray[np.float32]) -> list[Hit]:
+    """Describe found items, one per row of a table, with their distances and scores float32[T]."""
+    told = [None] * len(found) if distances is None else distances.tolist()
+    columns = [found[name].to_pylist() for name in HIT]
+    return [
+        Hit(item, distance, image, caption, tuple(labels), None if math.isnan(score) else score)
+        for item, image, caption, labels, distance, score in zip(*columns, told, scores.tolist(), strict=True)
+    ]
 
 
 def read_items_table(path: Path) -> ItemTable:

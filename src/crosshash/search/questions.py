@@ -16,8 +16,8 @@ from crosshash.retrieval.codefiles.codeset import TASKS
 from crosshash.search.decoding import BadPicture
 from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.index_folder import ITEMS, index_folder
-from crosshash.search.items import read_items_table
 from crosshash.search.searcher import EMPTY, Searcher
+from crosshash.search.stored_items import read_items
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def check_labels(project: Path, index: Path | None, labels: Sequence[str]) -> No
     """
     items = index_folder(project, index) / ITEMS
     if labels and items.is_file():
-        read_items_table(items).rows_with(labels)
+        read_items(items).rows_with(labels)
 
 
 def encode_question(searcher: Searcher, question: Question) -> Encodings:

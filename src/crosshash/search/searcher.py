@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from crosshash.codes.real_codes import DISTANCES, Distance
 from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.by_real_query import by_real_codes, by_vectors
@@ -23,7 +24,8 @@ from crosshash.search.index_folder import (
     index_folder,
     read_index,
 )
-from crosshash.search.items import PICTURE, Hit, Item, ItemTable
+from crosshash.search.items import PICTURE, Hit, Item
+from crosshash.search.stored_items import Items
 from crosshash.shards.stored_pictures import ShardPictures
 
 RELOAD = (
@@ -185,7 +187,7 @@ class Searcher:
         codes, quantiser = self.index.codes[answers], self.index.quantiser
         vectors = self.encoder.vector_code
         distances: NDArray[np.int32] | list[None]
-        if vectors is not None:
+        if vectors is not None and isinstance(codes, CodeIndex):
             rows, distances, scores = by_vectors(codes, vectors, encoded, top, keep, distance)
         elif distance == "asymmetric" or (distance is None and self.distance == "asymmetric"):
             rows, distances, scores = by_real_codes(codes, encoded, top, keep)
@@ -205,7 +207,7 @@ class Searcher:
         row = self._items.row_of(item)
         if row is None:
             return None
-        (known,) = self._items.table.slice(row, 1).to_pylist()
+        known = self._items.known(row)
         has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._shows_pictures)
         return Item(item, known["caption"], tuple(known["labels"]), has_picture)
 
@@ -214,13 +216,13 @@ class Searcher:
         row = self._items.row_of(item)
         if row is None:
             return None
-        (known,) = self._items.table.slice(row, 1).to_pylist()
+        known = self._items.known(row)
         if known.get(PICTURE):
             return self.index.picture(known[PICTURE])
         return self.shards.picture(known["row"], item) if self._shows_pictures else None
 
     @property
-    def _items(self) -> ItemTable:
+    def _items(self) -> Items:
         return self.index.items
 
     @cached_property

@@ -14,12 +14,12 @@ from crosshash.artifacts import atomic_path, write_json
 from crosshash.errors import CrosshashError, listed
 from crosshash.index.exact import Codes, Found, Rows
 from crosshash.index.large.centroids import ALONE, Centroids, every_code, learned
-from crosshash.index.large.large_index import DESCRIPTION, Kind, LargeIndex
+from crosshash.index.large.large_index import DESCRIPTION, LargeIndex
 from crosshash.index.large.lists import Lists
 from crosshash.index.large.shards import BLOCK, Blocks, counted, drawn, exact
 from crosshash.index.recall import DEPTHS, FEWEST, MOST, WANTED, recall, sampled
 from crosshash.index.structures import SETTINGS
-from crosshash.mapped import finish, map_array, new_array
+from crosshash.mapped import finish, new_array
 from crosshash.seeding import stream
 
 LISTS = 24  # for each sqrt(N): 262,144 of 100,000,000
@@ -34,11 +34,11 @@ def build(
     queries: Codes | None = None,
     seed: int = 0,
 ) -> LargeIndex:
-    """Write an index of codes that come in blocks, and open it; nothing stands at `folder` before it is whole.
+    """Write an index of codes that come in blocks, and open it; it comes into its place when it is whole.
 
-    kind: `auto` is `equal` for codes of at most 16 bits, else `ivf`. queries: packed uint8[Q, W] like those to
-    come, by which `ivf` chooses how many lists a query looks at; without any, some codes. Where it would miss
-    too much, the index is flat, and `remark` says why.
+    kind: `auto` is `equal` for codes of at most 16 bits, else `ivf`. queries: packed uint8[Q, W] like those
+    to come, by which `ivf` chooses how many lists a query looks at; without any, some codes. Where it would
+    miss too much, the index is flat, and `remark` says why.
 
     Raises:
         CrosshashError: codes and rows do not fit, rows do not rise, no items, or codes too long for `equal`.
@@ -65,29 +65,28 @@ def build(
     return LargeIndex.load(folder)
 
 
-def change(folder: Path, target: Path, packed: Codes, rows: Rows, gone: Rows) -> LargeIndex:
-    """Write an index without the rows `gone` int64[M] and with codes uint8[n, W] under `rows` int64[n], rising.
+def change(before: LargeIndex, target: Path, packed: Codes, rows: Rows, gone: Rows) -> LargeIndex:
+    """Write an index without rows `gone` int64[M] and with codes uint8[n, W] under rising `rows` int64[n].
 
-    Nothing is learned anew: centroids and `nprobe` stay. target: may be the folder itself.
+    Nothing is learned anew: centroids and `nprobe` stay. target: may be the folder that it was loaded from.
 
     Raises:
         CrosshashError: a row of `gone` is not there, a new one is there already, or codes do not fit.
     """
-    before = LargeIndex.load(folder)
     _check_change(before, packed, rows, gone)
     left = _Changed(before, packed, rows, gone)
     items, width, last = 0, before.centroids.shape[1], -1
     for _, each in left:
         items, last = items + len(each), max(last, int(each.max(initial=-1)))
     if not items:
-        raise CrosshashError(f"{folder}: nothing would be left; delete the index instead.")
+        raise CrosshashError("nothing would be left of the index; delete it instead.")
     shape = Shape(items, width, last)
     with atomic_path(target) as new:
         new.mkdir()
         if before.kind == "flat":
             _write_flat(new, left, shape, before.remark)
         else:
-            kept = {key: before.description[key] for key in ("kind", "nprobe") if key in before.description}
+            kept = {key: value for key, value in before.description.items() if key in ("kind", "nprobe")}
             _write_lists(new, left, shape, Centroids(np.array(before.centroids)), kept)
     return LargeIndex.load(target)
 
@@ -161,7 +160,7 @@ def _write_flat(folder: Path, codes: Blocks, shape: Shape, remark: str) -> None:
 def _write_lists(
     folder: Path, codes: Blocks, shape: Shape, centroids: Centroids, told: dict[str, Any]
 ) -> None:
-    """Write the lists: first which list each code belongs to, so that the place of each is known, then codes."""
+    """Write the lists: first is found out which list each code belongs to, then each goes to its place."""
     count = len(centroids.packed)
     numbers, sizes = np.empty(shape.items, np.min_scalar_type(count - 1)), np.zeros(count, np.int64)
     at = 0
@@ -224,7 +223,9 @@ def _write_tuned(folder: Path, codes: Blocks, shape: Shape, queries: Codes | Non
         )
         _write_flat(folder, codes, shape, remark)
         return
-    _describe(folder, shape, count, {"kind": "ivf", "remark": "", "nprobe": nprobe, "search": figures}, rows=True)
+    _describe(
+        folder, shape, count, {"kind": "ivf", "remark": "", "nprobe": nprobe, "search": figures}, rows=True
+    )
 
 
 def tuned(folder: Path, queries: Codes, truth: Found) -> tuple[int | None, list[dict[str, Any]]]:
@@ -245,5 +246,11 @@ def tuned(folder: Path, queries: Codes, truth: Found) -> tuple[int | None, list[
 
 
 def _describe(folder: Path, shape: Shape, lists: int, told: dict[str, Any], rows: bool) -> None:
-    found = {"items": shape.items, "width": shape.width, "lists": lists, "rows": shape.rows if rows else "", "last": shape.last}
+    found = {
+        "items": shape.items,
+        "width": shape.width,
+        "lists": lists,
+        "rows": shape.rows if rows else "",
+        "last": shape.last,
+    }
     write_json(folder / DESCRIPTION, found | told)

@@ -58,9 +58,10 @@ class Centroids:
             places, counted = scan(codes, self.packed, 1)
             numbers[:], distances[:] = places[:, 0], counted[:, 0]
             return
-        parts, *known = self._by_parts
+        parts, lengths, starts, known, order = self._by_parts
         asked = np.stack([values(_part(codes, part)) for part in parts], axis=1)
-        nearest_by_parts(words(codes).T.copy(), asked, *known, COMPARED, numbers, distances)
+        own = words(codes).T.copy()
+        nearest_by_parts(own, asked, lengths, starts, known, order, COMPARED, numbers, distances)
 
     @cached_property
     def _by_parts(self) -> tuple[Any, ...]:
@@ -74,7 +75,13 @@ class Centroids:
             for each, order in zip(of_parts, orders, strict=True)
         ]
         lengths = np.array([len(part) for part in parts])
-        return parts, lengths, np.stack(starts).astype(np.int32), words(self.packed).T[orders], orders.astype(np.uint32)
+        return (
+            parts,
+            lengths,
+            np.stack(starts).astype(np.int32),
+            words(self.packed).T[orders],
+            orders.astype(np.uint32),
+        )
 
 
 def every_code(width: int) -> Centroids:

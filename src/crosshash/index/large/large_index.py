@@ -1,4 +1,4 @@
-"""An index of more codes than fit memory several times over: a folder of mapped files, searched as `CodeIndex`."""
+"""An index of very many codes: a folder of mapped files, searched as `CodeIndex`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_json
-from crosshash.errors import CrosshashError
 from crosshash.index.asymmetric import Reals, Scored, best
 from crosshash.index.checks import check_queries, check_top, checked_reals
 from crosshash.index.distinct import Distinct
@@ -30,7 +29,7 @@ REMEDY = "Build the index again (`dvc repro index` where the index stage made it
 
 @dataclass(frozen=True)
 class LargeIndex:
-    """Codes in mapped files under the rows of their items; built and changed by `crosshash.index.large.build`.
+    """Codes in mapped files under the rows of their items; `crosshash.index.large.build` writes them.
 
     kind: `flat`, all codes are scanned; `ivf`, those in lists near the query; `equal`, short codes, those of
     one value in a list. packed: uint8[N, W], of `equal` only of the different codes uint8[U, W]; rows: of
@@ -57,7 +56,9 @@ class LargeIndex:
         items, lists, width = told["items"], told["lists"], told["width"]
 
         def mapped(name: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
-            return np.asarray(map_array(folder / f"{name}.npy", kind, shape, REMEDY))  # slices of a memmap are slow
+            return np.asarray(
+                map_array(folder / f"{name}.npy", kind, shape, REMEDY)
+            )  # slices of a memmap are slow
 
         rows = mapped("rows", told["rows"], (items,)) if told["rows"] else None
         places = mapped("places", told["rows"], (told["last"] + 1,)) if lists else np.zeros(0, np.int64)

@@ -19,7 +19,7 @@ MORE = 2  # lists for each one of `nprobe` where queries are real: it is chosen 
 
 @dataclass(frozen=True)
 class Lists:
-    """Codes uint8[N, W] and rows uint32[N] or int64[N], list by list; starts int64[L + 1]; centroids uint8[L, W].
+    """Codes uint8[N, W] and rows int[N], list by list; starts int64[L + 1]; centroids uint8[L, W].
 
     nprobe: lists that a query looks at; more where these hold fewer codes than are asked for.
     """
@@ -36,7 +36,7 @@ class Lists:
         return Flat(self.centroids[self._filled])
 
     def nearest(self, queries: Codes, top: int) -> Found:
-        """Find about the `top` nearest, at most N: rows int64[Q, top], distances int32[Q, top], on one thread."""
+        """Find about the `top` nearest: rows int64[Q, top] and distances int32[Q, top], on one thread."""
 
         def counted(query: int) -> Callable[[Codes], Scores]:
             return lambda codes: -np.bitwise_count(codes ^ queries[query]).sum(axis=1, dtype=np.float64)
@@ -61,7 +61,7 @@ class Lists:
         return float(np.mean(sizes) / len(self.rows))
 
     def _numbers(self, search: Callable[[int], Rows], count: int, top: int) -> list[NDArray[np.int64]]:
-        """Give the lists to look at, nearest first: for each query `count`, or as many as hold `top` codes."""
+        """Give the lists to look at, nearest first: `count` for each query, or as many as hold `top`."""
         numbers = search(min(count, len(self._filled)))
         while self._sizes[numbers].sum(axis=1).min() < top:
             numbers = search(min(2 * numbers.shape[1], len(self._filled)))

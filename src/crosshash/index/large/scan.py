@@ -19,7 +19,7 @@ BLOCK = 1 << 24  # codes laid out at once: what that takes for a moment is small
 
 @dataclass(frozen=True)
 class Scan:
-    """Codes uint8[N, W], mapped; answers are those of `Flat`, whose blocks are searched one after the other."""
+    """Codes uint8[N, W], mapped; answers are those of `Flat`, of which each block is one."""
 
     packed: Codes
 
@@ -36,7 +36,7 @@ class Scan:
         return self._merged(lambda flat, most: flat.nearest(queries, most), top, 1)
 
     def best(self, queries: Reals, top: int) -> Scored:
-        """Find places int64[Q, top] and scores float64[Q, top], by falling score, then place, on one thread."""
+        """Find places int64[Q, top] and scores float64[Q, top], by falling score, then place."""
         return self._merged(lambda flat, most: flat.best(queries, most), top, -1)
 
     def _merged(

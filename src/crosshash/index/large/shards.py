@@ -16,7 +16,7 @@ from crosshash.index.exact import Codes, Found, Rows, nearest, ordered
 BLOCK = 1 << 20  # codes at once
 
 Blocks = Iterable[tuple[Codes, Rows]]
-"""Codes uint8[n, W] and their rows int64[n], which rise from the first to the last; can be gone through again."""
+"""Codes uint8[n, W] and rows int64[n], rising from the first to the last; gone through several times."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class CodeShards:
         except (ValueError, OSError, EOFError) as error:
             raise CrosshashError(f"{path}: cannot be read as .npy ({error}). Write it again.") from None
         if codes.dtype != np.uint8 or codes.ndim != 2:
-            raise CrosshashError(f"{path}: is {codes.dtype}{list(codes.shape)}, not packed codes uint8[N, W].")
+            raise CrosshashError(
+                f"{path}: is {codes.dtype}{list(codes.shape)}, not packed codes uint8[N, W]."
+            )
         return codes
 
 
@@ -60,11 +62,15 @@ def counted(blocks: Blocks) -> tuple[int, int, int]:
     items, width, last = 0, None, -1
     for packed, rows in blocks:
         if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != (width or packed.shape[1]):
-            raise CrosshashError(f"block at item {items}: codes are {packed.dtype}{list(packed.shape)}, not uint8[N, W].")
+            raise CrosshashError(
+                f"block at item {items}: codes are {packed.dtype}{list(packed.shape)}, not uint8[N, {width or 'W'}]."
+            )
         if rows.shape != packed.shape[:1] or rows.dtype.kind not in "iu":
             raise CrosshashError(f"block at item {items}: {len(rows)} rows for {len(packed)} codes.")
         if len(rows) and (rows[0] <= last or (np.diff(rows) <= 0).any()):
-            raise CrosshashError(f"block at item {items}: rows do not rise from item to item; sort the codes by row.")
+            raise CrosshashError(
+                f"block at item {items}: rows do not rise from item to item; sort the codes by row."
+            )
         width = packed.shape[1]
         items, last = items + len(rows), int(rows[-1]) if len(rows) else last
     return items, width or 0, last
@@ -88,6 +94,7 @@ def exact(blocks: Blocks, queries: Codes, top: int) -> Found:
     best = np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0), np.int32)
     for packed, rows in blocks:
         found = nearest(queries, packed, rows, top)
-        both = ordered(*(np.concatenate(parts, axis=1) for parts in zip(best, found, strict=True)))
-        best = both[0][:, :top], both[1][:, :top]
+        rows_, distances = (np.concatenate([best[part], found[part]], axis=1) for part in (0, 1))
+        rows_, distances = ordered(rows_, distances)
+        best = rows_[:, :top], distances[:, :top]
     return best

@@ -1,4 +1,4 @@
-"""The nearest of very many codes by parts of them (multi-index hashing; Norouzi, Punjani & Fleet, CVPR 2012)."""
+"""The nearest of very many codes, found by their parts (multi-index hashing; Norouzi et al., CVPR 2012)."""
 
 from __future__ import annotations
 
