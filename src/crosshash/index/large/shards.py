@@ -62,9 +62,8 @@ def counted(blocks: Blocks) -> tuple[int, int, int]:
     items, width, last = 0, None, -1
     for packed, rows in blocks:
         if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != (width or packed.shape[1]):
-            raise CrosshashError(
-                f"block at item {items}: codes are {packed.dtype}{list(packed.shape)}, not uint8[N, {width or 'W'}]."
-            )
+            told = f"{packed.dtype}{list(packed.shape)}, not uint8[N, {width or 'W'}]"
+            raise CrosshashError(f"block at item {items}: codes are {told}.")
         if rows.shape != packed.shape[:1] or rows.dtype.kind not in "iu":
             raise CrosshashError(f"block at item {items}: {len(rows)} rows for {len(packed)} codes.")
         if len(rows) and (rows[0] <= last or (np.diff(rows) <= 0).any()):
