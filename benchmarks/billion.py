@@ -24,7 +24,6 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.large_service import serve
 from benchmarks.many_codes import around, reals_around, write_shards
 from crosshash.errors import run_stage
 from crosshash.index.exact import Found
@@ -34,7 +33,7 @@ from crosshash.index.large.scan import Scan
 from crosshash.index.large.shards import CodeShards, exact
 from crosshash.index.recall import recall
 
-QUERIES, JUDGED, TOP = 100, 100, 100
+QUERIES, FEW, TOP = 100, 20, 100
 COLUMNS = ("items", "bits", "kind", "build, s", "of processor time", "GB at most", "bytes per item", "nprobe",
            "compared", "recall@10", "recall@100", "recall@100[id]", "Hamming, ms", "asymmetric, ms",
            "asymmetric, of the first 100", "all scanned, ms", "GB at most when searched")  # fmt: skip
@@ -69,18 +68,17 @@ def built(folder: Path, shards: Sequence[Path], kind: Kind, bits: int) -> dict[s
     return found | {"tried": index.description.get("search", [])}
 
 
-def truth(shards: Sequence[Path], bits: int) -> dict[str, Any]:
+def truth(shards: Sequence[Path], bits: int, count: int) -> dict[str, Any]:
     """Search all codes for the queries, by FAISS's counting of bits."""
-    return {"found": exact(CodeShards(shards), around("queries", JUDGED, bits), TOP)}
+    return {"found": exact(CodeShards(shards), around("queries", QUERIES, bits)[:count], TOP)}
 
 
 def searched(folder: Path, bits: int, expected: Found) -> dict[str, Any]:
     """Search by both distances, one query at a time."""
     index = LargeIndex.load(folder)
-    queries, reals = around("queries", QUERIES, bits), reals_around("queries", QUERIES, bits)
-    found, hamming = _one_by_one(index.search, queries[: _fewer(index)])
-    answers, real = _one_by_one(index.search_real, reals[: _fewer(index)])
-    expected = expected[0][: len(found[0])], expected[1][: len(found[0])]
+    count = len(expected[0])
+    found, hamming = _one_by_one(index.search, around("queries", QUERIES, bits)[:count])
+    answers, real = _one_by_one(index.search_real, reals_around("queries", QUERIES, bits)[:count])
     recalls = recall(found, expected, 10) | recall(found, expected, 100)
     return recalls | {"hamming": hamming, "real": real, "answers": answers[0]}
 
@@ -104,10 +102,6 @@ def compared(folder: Path, bits: int) -> float:
     return float(whole.compared(around("queries", QUERIES, bits), TOP)) if index.kind == "ivf" else 1.0
 
 
-def _fewer(index: LargeIndex) -> int:
-    return 20 if index.kind == "flat" else QUERIES
-
-
 def _one_by_one(search: Callable[[Any, int], Any], queries: NDArray[Any]) -> tuple[Any, float]:
     """Search for one query after the other; gives all that was found, and processor time, ms per query."""
     search(queries[:1], TOP)  # the first one warms up
@@ -123,7 +117,8 @@ def row(folder: Path, items: int, bits: int, kind: Kind) -> list[str]:
     print(f"{items} codes made in {made['seconds']:.0f} s", flush=True)
     index = alone(built, folder / "index", made["shards"], kind, bits)
     print(f"built: {index}", flush=True)
-    expected = alone(truth, made["shards"], bits)["found"]
+    count = QUERIES if index["kind"] == "ivf" else FEW
+    expected = alone(truth, made["shards"], bits, count)["found"]
     found = alone(searched, folder / "index", bits, expected)
     share = scan = None
     if index["kind"] == "ivf":
@@ -157,6 +152,8 @@ def main() -> None:
             rows.append(row(Path(name), items, chosen.bits, chosen.kind))
             shutil.rmtree(Path(name) / "shards")
             if chosen.serve:
+                from benchmarks.large_service import serve  # its libraries are no part of an index's memory
+
                 served.append(serve(Path(name), chosen.bits))
     print(f"\n| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
     for one in rows:
