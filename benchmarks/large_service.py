@@ -19,9 +19,8 @@ from benchmarks.runs import convert, run_stages
 from benchmarks.service import serving
 from crosshash.artifacts import read_json, write_json
 from crosshash.pairs.table import read_columns
-from crosshash.parquet import write_parquet
+from crosshash.parquet import GROUP, write_parquet
 from crosshash.search.index_folder import ITEMS, NUMBERED, STATISTICS
-from crosshash.search.stored_items import GROUP
 
 SETTINGS = ("scenes.count=600", "train.epochs=1")
 STAGES = ("plan", "embed", "centers", "transform", "train", "infer", "encode", "index")

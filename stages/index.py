@@ -22,10 +22,13 @@ from crosshash.config.plans.index import IndexPlan
 from crosshash.errors import CrosshashError, listed, run_stage
 from crosshash.index.code_index import AUTO_IVF, CodeIndex
 from crosshash.index.comparison import compare_kinds
+from crosshash.index.large.build import build as build_large
+from crosshash.index.large.large_index import AUTO_LARGE, large_folder
+from crosshash.index.large.shards import Chosen
 from crosshash.index.recall import Figures
 from crosshash.pairs.table import NAME as PAIRS
 from crosshash.pairs.table import read_columns
-from crosshash.parquet import write_parquet
+from crosshash.parquet import in_groups, write_parquet
 from crosshash.retrieval.codefiles.codeset import CodeSet, Modality, read_code_set
 from crosshash.retrieval.rerank.quantised import QuantisedSet, read_quantised
 from crosshash.seeding import stream_seed
@@ -60,6 +63,9 @@ def main() -> None:
         if codes.vector_code is not None:
             statistics["vectors"] = codes.vector_code.kind
         for modality, (asking, task) in ASKING.items():
+            if is_large(codes, modality, plan):
+                statistics[modality], measured[task] = large(folder, codes, modality, asking, plan), []
+                continue
             index, measured[task] = build(codes, modality, asking, plan)
             index.save(folder / f"{modality}.faiss")
             size = (folder / f"{modality}.faiss").stat().st_size
@@ -69,7 +75,7 @@ def main() -> None:
         if quantised is not None:
             write_npz(folder / "quantiser.npz", quantiser(quantised))
             statistics["quantiser_bytes"] = (folder / "quantiser.npz").stat().st_size
-        write_parquet(folder / "items.parquet", items.schema, [items])
+        write_parquet(folder / "items.parquet", items.schema, in_groups(items))
         write_json(folder / "statistics.json", statistics)
     write_timings(time.perf_counter() - started, measured)
     counts = [statistics[modality]["items"] for modality in ASKING]
@@ -87,6 +93,38 @@ def build(
         return CodeIndex.build(codes.packed(modality)[rows], rows), []
     index = CodeIndex.build(codes.packed(modality)[rows], rows, plan.kind, queries, seed)
     return index, compare_kinds(index, queries, seed)
+
+
+def is_large(codes: CodeSet, modality: Modality, plan: IndexPlan) -> bool:
+    """Say whether an index is to be mapped files, built in blocks."""
+    many = int(codes.has(modality).sum()) >= AUTO_LARGE
+    return plan.kind == "auto" and many and codes.vector_code is None
+
+
+def large(
+    folder: Path, codes: CodeSet, modality: Modality, asking: Modality, plan: IndexPlan
+) -> dict[str, Any]:
+    """Write the codes of a modality of a large collection; gives their statistics, with what was measured."""
+    blocks = Chosen(codes.packed(modality), np.flatnonzero(codes.has(modality)))
+    queries = codes.packed(asking)[codes.has(asking)]
+    seed = stream_seed(plan.seed, "index", modality)
+    target = large_folder(folder, modality)
+    index = build_large(target, blocks, queries=queries, seed=seed)
+    size = sum(path.stat().st_size for path in target.iterdir())
+    if index.remark:
+        log.warning("warning: %s: flat instead of ivf: %s", modality, index.remark)
+    ones = np.zeros(codes.bits, np.int64)
+    for block, _ in blocks:
+        ones += np.unpackbits(block, axis=1, count=codes.bits).sum(axis=0, dtype=np.int64)
+    return {
+        "items": len(index),
+        "kind": index.kind,
+        "remark": index.remark,
+        "bytes": size,
+        "bytes_per_item": round(size / len(index), 3),
+        "bit_balance": (ones / len(index)).round(6).tolist(),
+        "search": index.description.get("search", []),
+    }
 
 
 def tell(index: CodeIndex, modality: Modality, kind: str, distinct: int) -> None:

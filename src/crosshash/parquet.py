@@ -6,7 +6,7 @@ pyarrow has checksums of its own, but only of pages: names of columns, counts an
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +15,19 @@ import pyarrow.parquet as pq
 from crosshash.artifacts import CHECKSUM, REMEDY, atomic_path, missing
 from crosshash.checksums import BLANK, check, seal
 from crosshash.errors import CrosshashError
+
+LARGE = 1_000_000
+"""Rows from which a table that is searched is written in row groups, and read by them."""
+GROUP = 8_192  # rows of such a group, which is read for a single one in about a millisecond
+
+
+def in_groups(table: pa.Table) -> Iterator[pa.Table]:
+    """Cut a table into what is to be a row group each; of fewer than LARGE rows, all is one."""
+    if table.num_rows < LARGE:
+        yield table
+        return
+    for start in range(0, table.num_rows, GROUP):
+        yield table.slice(start, GROUP)
 
 
 def write_parquet(

@@ -11,6 +11,7 @@ import pytest
 from crosshash.artifacts import read_json, read_npz, write_json, write_npz
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.large.large_index import LargeIndex
 from crosshash.retrieval.codefiles.codeset import CodeSet
 from stages.index import main
 from tests.retrieval.sets import code_set, write_set
@@ -265,3 +266,19 @@ def test_times_stand_beside_those_of_training_and_in_no_output() -> None:
     assert timings["train"] == {"seconds": 2.5}
     assert timings["index"]["seconds"] >= 0
     assert [one["kind"] for one in timings["index"]["search"]["i2t"]] == ["flat"]
+
+
+def test_of_a_large_collection_codes_are_mapped_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.index.AUTO_LARGE", 10)
+    codes = prepare(kind="auto")  # ten images, nine texts
+    main()
+    assert sorted(path.name for path in INDEX.iterdir()) == [
+        "image.codes", "items.parquet", "statistics.json", "text.faiss",
+    ]  # fmt: skip
+    index = LargeIndex.load(INDEX / "image.codes")
+    assert index.search(codes.packed("image")[[3]], 1)[0].tolist() == [[3]]
+    told = statistics()["image"]
+    assert (told["items"], told["kind"], told["search"]) == (10, "equal", [])
+    ones = np.unpackbits(codes.packed("image"), axis=1, count=12).mean(axis=0)
+    assert np.allclose(told["bit_balance"], ones)
+    assert "t2i" not in statistics()["search"]

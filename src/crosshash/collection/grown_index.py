@@ -15,8 +15,8 @@ from crosshash.collection.new_items import NewCodes, Ready
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.exact import Codes
 from crosshash.index.large.build import change
-from crosshash.index.large.large_index import LargeIndex
-from crosshash.parquet import write_parquet
+from crosshash.index.large.large_index import LargeIndex, large_folder
+from crosshash.parquet import in_groups, write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.search.index_folder import (
     BASE,
@@ -26,10 +26,8 @@ from crosshash.search.index_folder import (
     STATISTICS,
     IndexFolder,
     Quantiser,
-    large_folder,
 )
 from crosshash.search.items import CONTENT, PICTURE, ItemTable
-from crosshash.search.stored_items import in_groups
 
 Rows = NDArray[np.int64]
 

@@ -17,7 +17,7 @@ from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
-from crosshash.index.large.large_index import LargeIndex
+from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.search.stored_items import Items, NumberedItems, read_items
 
@@ -171,11 +171,6 @@ def read_codes(folder: Path, modality: Modality, mapped: bool) -> CodeIndex | La
     """
     large = large_folder(folder, modality)
     return LargeIndex.load(large) if large.is_dir() else CodeIndex.load(folder / f"{modality}.faiss", mapped)
-
-
-def large_folder(folder: Path, modality: Modality) -> Path:
-    """Say where an index keeps the codes of a modality if they are many."""
-    return folder / f"{modality}.codes"
 
 
 def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder: dict[str, Any]) -> None:

@@ -22,9 +22,6 @@ from crosshash.errors import CrosshashError
 from crosshash.formats.spelling import as_seen, composed
 from crosshash.search.items import COLUMNS, HIT, Hit, ItemTable, hits_of, read_items_table
 
-LARGE = 1_000_000
-"""Items from which their table is written in row groups, and read by them."""
-GROUP = 8_192  # items of a row group: one is read for a hit, in about a millisecond
 REMEDY = "Delete it and run `dvc repro index`."
 
 
@@ -232,12 +229,3 @@ def read_items(path: Path) -> Items:
     if absent:
         raise CrosshashError(f"{path}: no column {', '.join(absent)}. {REMEDY}")
     return StoredItems(path, file)
-
-
-def in_groups(table: pa.Table) -> Iterator[pa.Table]:
-    """Cut a table of items into what is to be a row group each; of fewer than LARGE, all is one."""
-    if table.num_rows < LARGE:
-        yield table
-        return
-    for start in range(0, table.num_rows, GROUP):
-        yield table.slice(start, GROUP)

@@ -23,8 +23,15 @@ from crosshash.index.large.shards import BLOCK
 from crosshash.mapped import map_array
 
 Kind = Literal["flat", "ivf", "equal"]
+AUTO_LARGE = 5_000_000
+"""Items from which `auto` builds an index of this kind; below, all fits memory several times over."""
 DESCRIPTION = "index.json"
 REMEDY = "Build the index again (`dvc repro index` where the index stage made it)."
+
+
+def large_folder(index: Path, modality: str) -> Path:
+    """Say where the folder of an index keeps the codes of a modality if they are many."""
+    return index / f"{modality}.codes"
 
 
 @dataclass(frozen=True)

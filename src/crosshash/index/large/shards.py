@@ -53,6 +53,19 @@ class CodeShards:
         return codes
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The codes at some rows int64[M], rising, of codes uint8[N, W] in memory."""
+
+    packed: Codes
+    rows: Rows
+
+    def __iter__(self) -> Iterator[tuple[Codes, Rows]]:
+        for start in range(0, len(self.rows), BLOCK):
+            rows = self.rows[start : start + BLOCK]
+            yield self.packed[rows], rows
+
+
 def counted(blocks: Blocks) -> tuple[int, int, int]:
     """Go through all blocks once: the number of items, bytes of a code, the highest row (-1: no item).
 
