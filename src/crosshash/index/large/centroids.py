@@ -45,6 +45,7 @@ class Centroids:
         if len(self.packed) == 256 ** codes.shape[1]:
             return values(codes), np.zeros(len(codes), np.uint32)
         numbers, distances = np.empty(len(codes), np.uint32), np.empty(len(codes), np.uint32)
+        _ = self._by_parts if len(self.packed) > DIRECT else None  # once, not by each thread
 
         def work(block: range) -> None:
             chosen = slice(block.start, block.stop)
@@ -55,9 +56,15 @@ class Centroids:
 
     def _nearest(self, codes: Codes, numbers: Numbers, distances: Numbers) -> None:
         if len(self.packed) <= DIRECT:
-            places, counted = scan(codes, self.packed, 1)
-            numbers[:], distances[:] = places[:, 0], counted[:, 0]
-            return
+            left = np.arange(len(codes))
+        else:
+            self._look_up(codes, numbers, distances)
+            left = np.flatnonzero(distances > 8 * codes.shape[1])  # no part of theirs is that of a centroid
+        if len(left):
+            places, counted = scan(codes[left], self.packed, 1)
+            numbers[left], distances[left] = places[:, 0], counted[:, 0]
+
+    def _look_up(self, codes: Codes, numbers: Numbers, distances: Numbers) -> None:
         parts, lengths, starts, known, order = self._by_parts
         asked = np.stack([values(_part(codes, part)) for part in parts], axis=1)
         own = words(codes).T.copy()

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosshash.index.large import centroids as room
+from crosshash.index.large.centroids import Centroids, every_code, learned, values
+from tests.index.codes import clustered
+
+
+def distances_by_loops(codes: np.ndarray, known: np.ndarray) -> np.ndarray:
+    return np.array([[np.unpackbits(code ^ one).sum() for one in known] for code in codes])
+
+
+@given(st.integers(0, 2**32), st.sampled_from([3, 4, 8, 16]), st.integers(20, 400))
+@settings(max_examples=25, deadline=None)
+def test_the_nearest_is_found_wherever_a_part_agrees_but_for_a_bit(seed: int, width: int, count: int) -> None:
+    """Of M parts, fewer than 2 M different bits leave one with at most one: it is looked up."""
+    generator = np.random.default_rng(seed)
+    known = np.unique(generator.integers(0, 256, (count, width), np.uint8), axis=0)
+    flips = np.packbits(generator.random((40, 8 * width)) < 0.05, axis=1)
+    codes = known[generator.integers(len(known), size=40)] ^ flips
+    codes[0] = ~known[0]  # likely far from all
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "DIRECT", 0)
+        centroids = Centroids(known)
+        numbers, told = centroids.assigned(codes)
+        parts = len(centroids._by_parts[0])
+    every = distances_by_loops(codes, known)
+    assert np.array_equal(told, every[np.arange(40), numbers])
+    near = every.min(axis=1) < 2 * parts
+    assert np.array_equal(told[near], every.min(axis=1)[near])
+
+
+def test_few_centroids_are_all_compared() -> None:
+    codes, known = clustered(0, 50), clustered(1, 20)
+    numbers, told = Centroids(known).assigned(codes)
+    every = distances_by_loops(codes, known)
+    assert np.array_equal(told, every.min(axis=1))
+    assert np.array_equal(every[np.arange(50), numbers], told)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_short_codes_have_a_centroid_each(width: int) -> None:
+    centroids = every_code(width)
+    codes = np.random.default_rng(0).integers(0, 256, (100, width), np.uint8)
+    numbers, told = centroids.assigned(codes)
+    assert np.array_equal(centroids.packed[numbers], codes)
+    assert not told.any()
+
+
+def test_codes_read_as_numbers() -> None:
+    """First byte highest: 1 * 256 + 2 = 258."""
+    assert values(np.array([[1, 2]], np.uint8)).tolist() == [258]
+    assert values(np.array([[1, 0, 0, 0]], np.uint8)).tolist() == [2**24]
+
+
+def test_every_group_of_codes_gets_a_centroid() -> None:
+    """Random first ones leave out e^-4 of the groups at four centroids each; moved ones reach these."""
+    sample = clustered(0, 4_000, centers=40)
+    centroids = learned(sample, 160, seed=0)
+    _, told = centroids.assigned(clustered(1, 1_000, centers=40))
+    assert (
+        told.mean() < 6.5
+    )  # of 64 bits 8 % are flipped, 5.1; those of a group without one are 20 and more away
+    assert told.max() < 20
+    again = learned(sample, 160, seed=0)
+    assert np.array_equal(centroids.packed, again.packed)
