@@ -5,7 +5,7 @@ python -m benchmarks.billion [--items 1000000 10000000 100000000] [--bits 64]
 
 Codes lie around random prototypes, 10.2 % of their bits flipped. Each step is a process of its own, whose
 peak memory is the system's figure (mapped files count as far as they are in memory); searches run on one
-thread, one query at a time, and times are of the processor. `--serve` also answers texts by `crosshash serve`.
+thread, one query at a time, and times are of the processor. `--serve` also answers texts by the service.
 Files (up to 24 bytes an item) lie below FOLDER, by default a temporary one, and go afterwards. Prints
 Markdown.
 """
@@ -36,8 +36,9 @@ from crosshash.index.recall import recall
 
 QUERIES, FEW, TOP = 100, 20, 100
 COLUMNS = ("items", "bits", "prototypes", "kind", "build, s", "of processor time", "GB at most",
-           "bytes per item", "nprobe", "compared", "recall@10", "recall@100", "recall@100[id]", "Hamming, ms", "asymmetric, ms",
-           "asymmetric, of the first 100", "all scanned, ms", "GB at most when searched")  # fmt: skip
+           "bytes per item", "nprobe", "compared", "recall@10", "recall@100", "recall@100[id]",
+           "Hamming, ms", "asymmetric, ms", "asymmetric, of the first 100",
+           "all scanned, ms", "GB at most when searched")  # fmt: skip
 
 
 def alone(work: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
