@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -80,11 +81,11 @@ def _replace(index: Path, codes: Path, items: int) -> int | None:
 def _tables(items: int) -> Iterator[pa.Table]:
     for start in range(0, items, GROUP):
         count = min(GROUP, items - start)
-        numbers = pc.utf8_lpad(pa.array(range(start, start + count)).cast(pa.string()), 10, "0")
+        numbers = pc.utf8_lpad(pa.array(np.arange(start, start + count)).cast(pa.string()), 10, "0")
         ids = pc.binary_join_element_wise("item-", numbers, "")
-        nothing = pa.array([""] * count)
-        labels = pa.array([[]] * count, pa.list_(pa.string()))
-        rows = pa.array([-1] * count, pa.int64())
+        nothing = pa.repeat("", count)
+        labels = pa.ListArray.from_arrays(np.zeros(count + 1, np.int32), pa.array([], pa.string()))
+        rows = pa.repeat(-1, count)
         yield pa.table([ids, rows, nothing, nothing, labels], schema=SCHEMA)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from crosshash import parquet
 from crosshash.artifacts import read_json, write_json
+from crosshash.codes.vector_code import VectorCode
 from crosshash.collection.collection import add_folder, remove_items
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
@@ -18,7 +19,8 @@ from crosshash.index.large.build import build
 from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.parquet import in_groups, write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES
-from crosshash.search import Searcher
+from crosshash.search import Encoded, Searcher
+from crosshash.search.by_real_query import by_vectors
 from crosshash.search.index_folder import ITEMS, NUMBERED, STATISTICS
 from crosshash.search.items import read_items_table
 from crosshash.search.stored_items import NumberedItems, StoredItems, read_items
@@ -153,3 +155,11 @@ def test_small_tables_stay_one_row_group() -> None:
     groups = list(in_groups(many))
     assert len(groups) == -(-parquet.LARGE // parquet.GROUP)
     assert pa.concat_tables(groups) == many
+
+
+def test_stored_vectors_are_not_looked_for_among_hash_codes(tmp_path: Path) -> None:
+    codes = np.arange(32, dtype=np.uint8).reshape(2, 16)
+    index = build(tmp_path / "index", [(codes, np.arange(2))], "flat")
+    encoded = Encoded(codes[:1], np.ones((1, 8), np.int8), None)
+    with pytest.raises(CrosshashError, match=r"stores vectors \(none\), the index is of hash codes"):
+        by_vectors(index, VectorCode("none", 8), encoded, 1, None, None)

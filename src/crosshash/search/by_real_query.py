@@ -27,7 +27,7 @@ def by_real_codes(
 
 
 def by_vectors(
-    codes: CodeIndex,
+    codes: CodeIndex | LargeIndex,
     vectors: VectorCode,
     encoded: Encoded,
     top: int,
@@ -37,8 +37,12 @@ def by_vectors(
     """Give rows by inner product, no Hamming distances, and the products with the query of length 1.
 
     Raises:
-        CrosshashError: Hamming distance was asked for.
+        CrosshashError: Hamming distance was asked for, or the index holds codes in mapped files.
     """
+    if isinstance(codes, LargeIndex):
+        raise CrosshashError(
+            f"this model stores vectors ({vectors.kind}), the index is of hash codes: run `dvc repro index`."
+        )
     if distance == "hamming":
         raise CrosshashError(
             f"this model stores vectors ({vectors.kind}), of which there is no Hamming distance: ask for the "

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from crosshash.codes.real_codes import DISTANCES, Distance
 from crosshash.errors import CrosshashError
-from crosshash.index.code_index import CodeIndex
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.by_real_query import by_real_codes, by_vectors
@@ -187,7 +186,7 @@ class Searcher:
         codes, quantiser = self.index.codes[answers], self.index.quantiser
         vectors = self.encoder.vector_code
         distances: NDArray[np.int32] | list[None]
-        if vectors is not None and isinstance(codes, CodeIndex):
+        if vectors is not None:
             rows, distances, scores = by_vectors(codes, vectors, encoded, top, keep, distance)
         elif distance == "asymmetric" or (distance is None and self.distance == "asymmetric"):
             rows, distances, scores = by_real_codes(codes, encoded, top, keep)
