@@ -147,3 +147,14 @@ def test_a_code_takes_a_byte_more_than_its_bits(width: int) -> None:
     """A block has 32 codes; the last one may be padded."""
     flat = Flat(np.zeros((3_200, width), np.uint8))
     assert flat.blocks.codes.size() == 3_200 * (width + 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(8, 16), st.integers(1, 700), st.integers(1, 200))
+def test_a_single_short_query_equals_sorting_all_pairs(seed: int, bits: int, items: int, top: int) -> None:
+    """It goes through FAISS by a way of its own; most distances tie."""
+    codes = drawn(seed, items, bits, 300)
+    query = drawn(seed + 1, 1, bits, 1)
+    places, distances = Flat(codes).nearest(query, min(top, items))
+    found = [list(zip(*one, strict=True)) for one in zip(distances.tolist(), places.tolist(), strict=True)]
+    assert found == by_loops(query, codes, np.arange(items), top)
