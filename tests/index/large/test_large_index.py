@@ -225,3 +225,17 @@ def test_codes_of_rows(kind: Kind, tmp_path: Path) -> None:
     assert np.array_equal(index.codes_of(rows[chosen]), codes[chosen])
     strange = np.array([-1, rows[-1] + 1, *np.setdiff1d(np.arange(rows[-1]), rows)[:5]])
     assert np.array_equal(index.known(np.append(strange, rows[[7, 3]])), rows[[3, 7]])
+
+
+def test_what_stays_keeps_its_list(tmp_path: Path) -> None:
+    codes, rows = clustered(0, MANY), rows_of(MANY)
+    before = build(tmp_path / "index", blocks(codes, rows), "ivf")
+    after = change(before, tmp_path / "after", codes[:1], rows[-1:] + 1, rows[::3])
+    left = np.delete(rows, slice(None, None, 3))
+
+    def lists(index: LargeIndex, some: np.ndarray) -> np.ndarray:
+        return np.searchsorted(index.starts, index.places[some], side="right")
+
+    assert np.array_equal(lists(after, left), lists(before, left))
+    assert lists(after, rows[-1:] + 1) == lists(before, rows[:1])  # the same code, the same list
+    assert np.array_equal(after.codes_of(left), codes[np.isin(rows, left)])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crosshash.artifacts import atomic_path, write_json
 from crosshash.errors import CrosshashError, listed
 from crosshash.index.exact import Codes, Found, Rows
-from crosshash.index.large.centroids import ALONE, Centroids, every_code, learned
+from crosshash.index.large.centroids import ALONE, Centroids, Numbers, every_code, learned
 from crosshash.index.large.large_index import DESCRIPTION, LargeIndex
 from crosshash.index.large.lists import Lists
 from crosshash.index.large.shards import BLOCK, Blocks, counted, drawn, exact
@@ -87,7 +88,8 @@ def change(before: LargeIndex, target: Path, packed: Codes, rows: Rows, gone: Ro
             _write_flat(new, left, shape, before.remark)
         else:
             kept = {key: value for key, value in before.description.items() if key in ("kind", "nprobe")}
-            _write_lists(new, left, shape, Centroids(np.array(before.centroids)), kept)
+            centroids = Centroids(np.array(before.centroids))
+            _write_lists(new, left, shape, centroids, kept, left.numbers(centroids))
     return LargeIndex.load(target)
 
 
@@ -119,13 +121,28 @@ class _Changed:
         at = 0
         for packed, rows in self.before.blocks():
             end = int(np.searchsorted(self.rows, rows[-1])) if rising else 0
-            stays = ~np.isin(rows, self.gone)
+            stays = self._stay(rows)
             codes = np.concatenate([packed[stays], self.packed[at:end]])
             both = np.concatenate([rows[stays], self.rows[at:end]])
             order = np.argsort(both) if end > at else ...
             yield codes[order], both[order]
             at = end
         yield self.packed[at:], self.rows[at:].astype(np.int64)
+
+    def numbers(self, centroids: Centroids) -> Iterator[Numbers]:
+        """Give the lists of all codes, block by block: those that stay keep theirs."""
+        place = 0
+        for _, rows in self.before.blocks():
+            places = np.arange(place, place + len(rows))[self._stay(rows)]
+            yield (np.searchsorted(self.before.starts, places, side="right") - 1).astype(np.uint32)
+            place += len(rows)
+        yield centroids.assigned(self.packed)[0]
+
+    def _stay(self, rows: Rows) -> NDArray[np.bool_]:
+        gone = np.sort(self.gone)
+        at = np.searchsorted(gone, rows)
+        stay: NDArray[np.bool_] = np.append(gone, -1)[at] != rows
+        return stay
 
 
 def _check_change(before: LargeIndex, packed: Codes, rows: Rows, gone: Rows) -> None:
@@ -158,17 +175,24 @@ def _write_flat(folder: Path, codes: Blocks, shape: Shape, remark: str) -> None:
 
 
 def _write_lists(
-    folder: Path, codes: Blocks, shape: Shape, centroids: Centroids, told: dict[str, Any]
+    folder: Path,
+    codes: Blocks,
+    shape: Shape,
+    centroids: Centroids,
+    told: dict[str, Any],
+    known: Iterable[Numbers] | None = None,
 ) -> None:
-    """Write the lists: first is found out which list each code belongs to, then each goes to its place."""
+    """Write the lists: first is found out which list each code belongs to, then each goes to its place.
+
+    known: the lists of all codes, block by block, where that is known.
+    """
     count = len(centroids.packed)
     numbers, sizes = np.empty(shape.items, np.min_scalar_type(count - 1)), np.zeros(count, np.int64)
     at = 0
-    for block, _ in codes:
-        own, _ = centroids.assigned(block)
-        numbers[at : at + len(block)] = own
+    for own in known or (centroids.assigned(block)[0] for block, _ in codes):
+        numbers[at : at + len(own)] = own
         sizes += np.bincount(own, minlength=count)
-        at += len(block)
+        at += len(own)
     starts = new_array(folder / "starts.npy", np.int64, (count + 1,))
     starts[1:] = np.cumsum(sizes)
     equal = told["kind"] == "equal"
