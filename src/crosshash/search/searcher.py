@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from crosshash.errors import CrosshashError
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.by_real_query import by_real_codes, by_vectors
-from crosshash.search.encoder import Encoded, Encoder, load_encoder
+from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.index_folder import (
     IndexFolder,
     OtherModel,
@@ -25,6 +26,9 @@ from crosshash.search.index_folder import (
 )
 from crosshash.search.items import PICTURE, Hit, Item, ItemTable
 from crosshash.shards.stored_pictures import ShardPictures
+
+if TYPE_CHECKING:
+    from crosshash.search.trained import TrainedEncoder
 
 RELOAD = (
     "Load it again: call `crosshash.load` anew, or start the command or the service again, once `dvc repro` "
@@ -52,11 +56,12 @@ class Searcher:
             CrosshashError: a file is missing or cut, or the index was made by another model than the present
                 one, for other bits, or from another index than the present one.
         """
-        encoder = load_encoder(project)
-        return cls.over(encoder, project, index)
+        from crosshash.search.trained import load_encoder  # torch takes seconds, and a bundle has none
+
+        return cls.over(load_encoder(project), project, index)
 
     @classmethod
-    def over(cls, encoder: Encoder, project: Path, index: Path | None = None) -> Searcher:
+    def over(cls, encoder: TrainedEncoder, project: Path, index: Path | None = None) -> Searcher:
         """Do the same with a model that is loaded already.
 
         Raises:
@@ -86,7 +91,7 @@ class Searcher:
     @property
     def method(self) -> str:
         """Name of the method."""
-        return self.encoder.model.card.method
+        return self.encoder.facts.method
 
     @property
     def dataset(self) -> str:
