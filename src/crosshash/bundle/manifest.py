@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,18 +108,13 @@ def read_part(folder: Path, name: str) -> str:
 
 
 def _check(folder: Path, manifest: Manifest) -> None:
-    problems = [
-        one for one in in_threads(lambda item: _problem(folder, *item), _largest(manifest.files)) if one
-    ]
+    files = sorted(manifest.files.items(), key=lambda item: -item[1].size)
+    problems = [one for one in in_threads(lambda item: _problem(folder, *item), files) if one]
     found = count_pictures(folder)
     if found != manifest.pictures:
         problems.append(f"{PICTURES}: {found} files, there were {manifest.pictures}")
     if problems:
         raise CrosshashError(f"{folder}: the bundle is not whole:\n{listed(problems)}\n{REMEDY}")
-
-
-def _largest(files: Mapping[str, StoredFile]) -> list[tuple[str, StoredFile]]:
-    return sorted(files.items(), key=lambda item: -item[1].size)
 
 
 def _problem(folder: Path, name: str, stored: StoredFile) -> str:

@@ -57,16 +57,18 @@ class Networks:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = cores()
                 options.log_severity_level = 3
-                path = self.folder / f"{modality}.onnx"
-                try:
-                    found = onnxruntime.InferenceSession(
-                        path.read_bytes(), options, providers=["CPUExecutionProvider"]
-                    )
-                except Exception as error:  # a kind of error for each way in which a graph can be wrong
-                    reason = " ".join(str(error).split())
-                    raise CrosshashError(
-                        f"{path}: cannot be run by onnxruntime {onnxruntime.__version__}: {reason}. Install a "
-                        "newer onnxruntime, or make the bundle anew: `crosshash export bundle` in its project."
-                    ) from None
-                self.loaded[modality] = found
+                self.loaded[modality] = _session(self.folder / f"{modality}.onnx", options)
             return self.loaded[modality]
+
+
+def _session(path: Path, options: Any) -> Any:  # noqa: ANN401
+    import onnxruntime
+
+    try:
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # a kind of error for each way in which a graph can be wrong
+        reason = " ".join(str(error).split())
+        raise CrosshashError(
+            f"{path}: cannot be run by onnxruntime {onnxruntime.__version__} ({reason}). "
+            "Install a newer onnxruntime, or make the bundle anew: `crosshash export bundle` in its project."
+        ) from None

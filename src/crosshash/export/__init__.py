@@ -1,1 +1,1 @@
-"""A run taken out of its project: networks as ONNX, tokenizers and preprocessing as data, a bundle of it all."""
+"""A run taken out of its project: networks as ONNX, readers as data, a bundle of it all."""

@@ -1,4 +1,4 @@
-"""A trained network as an ONNX graph: from what its reader gives to soft codes, any number of items at once."""
+"""A trained network as an ONNX graph: from what its reader gives to soft codes, of any number of items."""
 
 from __future__ import annotations
 
@@ -91,10 +91,11 @@ def write_graph(model: Model, modality: Modality, example: Tensor, path: Path) -
                 dynamic_axes={INPUT: axes, OUTPUT: {0: "items"}},
                 opset_version=OPSET,
                 dynamo=False,
-                external_data=False,  # a second file would be refused where it is a link, as DVC's cache makes
+                external_data=False,  # a second file may be no link, which DVC's cache makes
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+        spec = model.card.text if modality == "text" else model.card.image
         raise CrosshashError(
-            f"{path.name}: the {modality} network ({model.card.image.name if modality == 'image' else model.card.text.name}) cannot be written as ONNX: {first_line(error)}. "
-            "Use another network for a bundle."
+            f"{path.name}: the network '{spec.name}' cannot be written as ONNX ({first_line(error)}). Use "
+            "another one for a bundle."
         ) from None

@@ -52,8 +52,8 @@ def _tokens(tokenizer: Any, name: str) -> Described:  # noqa: ANN401 - open_clip
     odd = tokenizer.reduction_fn if simple else tokenizer.tokenizer_mode or tokenizer.strip_sep_token
     if clean is None or odd or not (simple or tokenizer.tokenizer.is_fast):
         raise CrosshashError(
-            f"the tokenizer of '{name}' works in a way that cannot be written as data. Use another text network "
-            "for a bundle."
+            f"the tokenizer of '{name}' works in a way that cannot be written as data. Use another text "
+            "network for a bundle."
         )
     told = {"clean": clean, "context_length": int(tokenizer.context_length)}
     if simple:

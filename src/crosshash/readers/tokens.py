@@ -58,7 +58,7 @@ def clip_reader(config: Config) -> Read:
     tokenizer = Tokenizer.from_str(config["tokenizer"])
     tokenizer.no_padding()
     places, specials = config["context_length"], config["specials"]
-    start, end = (tokenizer.token_to_id(one) for one in specials[:2])
+    start, end = (tokenizer.encode(one, add_special_tokens=False).ids[0] for one in specials[:2])
     clean, words = CLEANINGS[config["clean"]], split_of(specials)
 
     def prepare(caption: str) -> np.ndarray:

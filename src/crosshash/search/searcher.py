@@ -205,13 +205,18 @@ class Searcher:
         found = zip(rows, distances, scores, strict=True)
         return [self._items.hits(*one) for one in found]
 
+    @cached_property
+    def shows_pictures(self) -> bool:
+        """Say whether there are pictures of items to show."""
+        return self._in_shards or PICTURE in self._items.table.column_names
+
     def item(self, item: str) -> Item | None:
         """Give what is known of an item; None where there is no such id."""
         row = self._items.row_of(item)
         if row is None:
             return None
         (known,) = self._items.table.slice(row, 1).to_pylist()
-        has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._shows_pictures)
+        has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._in_shards)
         return Item(item, known["caption"], tuple(known["labels"]), has_picture)
 
     def picture(self, item: str) -> bytes | None:
@@ -222,14 +227,14 @@ class Searcher:
         (known,) = self._items.table.slice(row, 1).to_pylist()
         if known.get(PICTURE):
             return self.index.picture(known[PICTURE])
-        return self.shards.picture(known["row"], item) if self._shows_pictures else None
+        return self.shards.picture(known["row"], item) if self._in_shards else None
 
     @property
     def _items(self) -> ItemTable:
         return self.index.items
 
     @cached_property
-    def _shows_pictures(self) -> bool:
+    def _in_shards(self) -> bool:
         return self.of_pictures and self.shards.there
 
     def _answers(self, task: str) -> Modality:

@@ -33,6 +33,11 @@ def text_reader(config: Config) -> Callable[[str], np.ndarray]:
 
 
 def tokenizer_of(text: dict[str, Any]) -> Any:  # noqa: ANN401 - open_clip has no types
+    """Make a tokenizer of open_clip's.
+
+    Raises:
+        CrosshashError: it cannot be had.
+    """
     places, options = text.get("context_length", PLACES), text.get("tokenizer_kwargs", {})
     source = text.get("hf_tokenizer_name")
     if not source:
