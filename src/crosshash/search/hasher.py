@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import HashCodes
 from crosshash.codes.real_codes import Distance
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, pipeline_named
 from crosshash.search.decoding import Picture
 from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.items import Hit
@@ -101,7 +101,8 @@ def load(folder: str | Path = ".") -> Hasher:
     Raises:
         CrosshashError: there is none, or its files do not fit together.
     """
-    from crosshash.search.trained import load_encoder  # torch takes seconds, and a bundle has none
+    with pipeline_named():  # late: torch takes seconds, and who has a bundle has none
+        from crosshash.search.trained import load_encoder
 
     encoder, project = load_encoder(Path(folder)), Path(folder)
     return Hasher(encoder, partial(Searcher.over, encoder, project))
