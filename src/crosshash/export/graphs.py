@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,7 @@ def write_graph(model: Model, modality: Modality, example: Tensor, path: Path) -
         axes[1] = "places"
     graph: Any = CodeGraph(model, modality)
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), _written_out():
             warnings.simplefilter("ignore")  # of the exporter's own ways
             torch.onnx.export(
                 graph,
@@ -99,3 +101,14 @@ def write_graph(model: Model, modality: Modality, example: Tensor, path: Path) -
             f"{path.name}: the network '{spec.name}' cannot be written as ONNX ({first_line(error)}). Use "
             "another one for a bundle."
         ) from None
+
+
+@contextmanager
+def _written_out() -> Iterator[None]:
+    """Have torch write attention out; its short cut is one operator, which ONNX lacks."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

@@ -221,7 +221,9 @@ def _quantiser(folder: Path, items: int, rerank: Callable[[], int | None]) -> Qu
         raise CrosshashError(f"{path}: does not fit items.parquet beside it. Run `dvc repro index`.")
     candidates = rerank()
     if candidates is None:
-        raise CrosshashError(f"{path}: the plans are of another method than the index. Run `dvc repro`.")
+        raise CrosshashError(
+            f"{path}: the run's plans are of another method than the index. Run `dvc repro`."
+        )
     return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, candidates)
 
 
