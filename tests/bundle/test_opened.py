@@ -129,3 +129,10 @@ def test_nothing_of_the_pipeline_is_needed(bundle: Path, opened: Hasher, tmp_pat
     ids = [hit.id for hit in opened.search("a red circle", top=3)]
     needed = 'CrosshashError this needs torch, which is not installed: pip install "crosshash[pipeline]"'
     assert done.stdout.splitlines() == [str(ids), needed], done.stderr
+
+
+def test_a_bundle_of_another_model_is_not_compared(bundle: Path, quantising: Path) -> None:
+    with pytest.raises(
+        CrosshashError, match=r"bundle\.json: is of another model than .*Make the bundle anew"
+    ):
+        verify_bundle(quantising, bundle)
