@@ -99,7 +99,7 @@ def _raw(data: Path, modality: Modality) -> Iterator[tuple[str, Any]]:
 
 
 def _text(item: Item) -> str | NDArray[np.float32] | None:
-    if item.text is not None:
+    if isinstance(item.text, np.ndarray):
         return item.text
     return item.captions[0] if item.captions else None
 
