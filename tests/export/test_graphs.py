@@ -19,6 +19,7 @@ from crosshash.models.towers import build_towers
 from crosshash.retrieval.codefiles.codeset import Modality
 from tests.methods.cases import plans
 from tests.models.built_encoders import ALL, BAG, SPECS, VIT, clip, inputs
+from tests.models.frozen_text import frozen_text_model
 from tests.models.hf_folders import CAPTIONS as HF_CAPTIONS
 from tests.models.hf_folders import network, save
 
@@ -81,6 +82,19 @@ def test_attention_of_an_even_number_of_heads(tmp_path: Path) -> None:
     """As in ViT-B-32: torch has a short cut for those, an operator that ONNX lacks."""
     vit = clip(vision_cfg={**VIT, "head_width": 24})
     assert_alike(model(vit, vit), "image", inputs("image", "vit"), tmp_path / "one.onnx")
+
+
+def test_a_frozen_network_and_what_reads_its_vectors_are_one_graph(tmp_path: Path) -> None:
+    """Its vectors are rounded to float16 on the way, as those on disk are."""
+    made = frozen_text_model()
+    frozen = made.frozen["text"]
+    captions = ["a dog", "a red cat", "sofa", "a dog on a red sofa", ""]
+    ready = torch.from_numpy(np.stack([frozen.tower.prepare(one) for one in captions]))
+    vectors = frozen.embed(captions, torch.device("cpu")).astype(np.float32)
+    with torch.no_grad():
+        expected = made.method.encode_text(torch.from_numpy(vectors)).numpy()
+    write_graph(made, "text", ready[:2], tmp_path / "one.onnx")
+    assert np.allclose(run(tmp_path / "one.onnx", ready), expected, atol=1e-6)
 
 
 def test_texts_of_transformers_of_any_length(tmp_path: Path) -> None:

@@ -75,10 +75,11 @@ def load_encoder(project: Path, device: str = "cpu") -> TrainedEncoder:
         else None
     )
     matrix, side = read_transform(artifacts / "transform.npz"), longest_side(project / "plan")
-    return TrainedEncoder(_facts(model), matrix, kept, side, model, artifacts, torch.device(device))
+    return TrainedEncoder(facts_of(model), matrix, kept, side, model, artifacts, torch.device(device))
 
 
-def _facts(model: Model) -> ModelFacts:
+def facts_of(model: Model) -> ModelFacts:
+    """Take out of a model what counts beside its networks."""
     card = model.card
     specs = {one: card.text if one == "text" else card.image for one in MODALITIES}
     return ModelFacts(
