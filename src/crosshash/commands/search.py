@@ -59,7 +59,7 @@ def search(
 ) -> None:
     """Find the images nearest to a text, or the texts nearest to a picture."""
     with told():
-        from crosshash.commands.opening import of_bundle, of_project
+        from crosshash.bundle.opening import of_bundle, of_project
         from crosshash.search.questions import check_labels, encode_question, read_question
 
         question = read_question(text, image, queries, task)

@@ -35,7 +35,7 @@ def serve(
 ) -> None:
     """Serve search over HTTP, with a web page."""
     with told():
-        from crosshash.commands.opening import of_bundle, of_project
+        from crosshash.bundle.opening import of_bundle, of_project
         from crosshash.service.run import serve as run
 
         if bundle is None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from crosshash.bundle.opened import read_bundle
 from crosshash.errors import CrosshashError
+from crosshash.retrieval.scoring.metrics_file import warning_of
+from crosshash.search import Searcher
 
-if TYPE_CHECKING:
-    from crosshash.search import Searcher
-
-Opened = tuple["Searcher", str | None]
+Opened = tuple[Searcher, str | None]
 """A model with its index, and the warning beside its scores, if there is one."""
 
 
@@ -20,9 +19,6 @@ def of_project(project: Path, index: Path | None) -> Opened:
     Raises:
         CrosshashError: it has no model and index that fit together.
     """
-    from crosshash.retrieval.scoring.metrics_file import warning_of
-    from crosshash.search import Searcher
-
     found = Searcher.open(project, index)
     return found, warning_of(project / "metrics.json", found.method, found.dataset, found.bits)
 
@@ -33,8 +29,6 @@ def of_bundle(folder: Path, index: Path | None = None, whole: bool = False) -> O
     Raises:
         CrosshashError: it is none, of another version, not whole, or another index is asked for.
     """
-    from crosshash.bundle.opened import read_bundle
-
     if index is not None:
         raise CrosshashError("a bundle has an index of its own: leave --index out.")
     bundle = read_bundle(folder)
