@@ -30,7 +30,18 @@ LEFT_OUT = [
         "numba",
         "pooch",
     ),
-    *("scipy", "sklearn", "h5py", "matplotlib", "webdataset", "safetensors", "onnx", "requests"),
+    *(
+        "numba",
+        "llvmlite",
+        "scipy",
+        "sklearn",
+        "h5py",
+        "matplotlib",
+        "webdataset",
+        "safetensors",
+        "onnx",
+        "requests",
+    ),
 ]
 ALONE = f"""
 import sys
