@@ -145,9 +145,7 @@ def memory(process: psutil.Process) -> float:
 
 def reading_ways(paths: list[Path]) -> dict[str, Work]:
     """Read the training items from the shards, or their files one by one, and decode them for ViT-B-32."""
-    from crosshash.models.encoders.clip import (
-        image_reader,  # late: the memory of torch is no part of a conversion
-    )
+    from crosshash.readers.pictures import image_reader
 
     read_image = image_reader(PIXELS, "squash")
 

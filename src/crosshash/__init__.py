@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from crosshash.bundle.opened import open_bundle as open_bundle
     from crosshash.search import load as load
 
 __version__ = "0.1.0"
-__all__ = ["load"]
+__all__ = ["load", "open_bundle"]
 
 
 def __getattr__(name: str) -> object:
-    """Give `crosshash.load` without importing torch for those who only want the version or the codes."""
+    """Give these without importing what they need for those who only want the version or the codes."""
     if name == "load":
         from crosshash.search import load
 
         return load
+    if name == "open_bundle":
+        from crosshash.bundle.opened import open_bundle
+
+        return open_bundle
     raise AttributeError(f"module 'crosshash' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """List `load` too, for those who look around with the tab key."""
+    """List them too, for those who look around with the tab key."""
     return sorted({*globals(), *__all__})

@@ -11,6 +11,7 @@ from crosshash.commands import (
     compare,
     data,
     encode,
+    export,
     init,
     leaderboard,
     preset,
@@ -34,6 +35,7 @@ app.command()(encode.encode)
 app.command()(serve.serve)
 app.command()(compare.compare)
 app.command()(leaderboard.leaderboard)
+app.add_typer(export.export, name="export")
 of_weights = typer.Typer(help="Published weights.", no_args_is_help=True)
 of_weights.command()(weights.convert)
 app.add_typer(of_weights, name="weights")

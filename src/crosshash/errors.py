@@ -16,6 +16,8 @@ NO_MEMORY = (
     *("could not create a primitive", "failed to map segment"),
 )
 """What torch, oneDNN and Linux say."""
+PIPELINE = 'pip install "crosshash[pipeline]"'
+"""What brings all that the core leaves out."""
 
 
 class CrosshashError(Exception):
@@ -40,6 +42,22 @@ def full_disk_named(path: object) -> Iterator[None]:
             f"{path}: cannot be written ({error.strerror or error}). "
             "Free disk space or choose a folder you may write to; nothing half-written was left."
         ) from error
+
+
+@contextmanager
+def pipeline_named() -> Iterator[None]:
+    """Turn the absence of a package that the core leaves out, torch or dvc, into one that names the extra.
+
+    Raises:
+        CrosshashError: such a package is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "crosshash"):  # a defect of ours
+            raise
+        raise CrosshashError(f"this needs {package}, which is not installed: {PIPELINE}") from None
 
 
 def shortage(error: BaseException) -> str | None:

@@ -24,7 +24,8 @@ from crosshash.collection.new_items import NewCodes, encode_ready
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.search import Searcher
-from crosshash.search.encoder import Encoder, load_encoder
+from crosshash.search.encoder import Encoder
+from crosshash.search.trained import load_encoder
 from crosshash.workers.lock import locked
 from tests.datasets.folders import picture, write_csv
 from tests.search.conftest import own_copy, run_again

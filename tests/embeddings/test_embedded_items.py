@@ -7,10 +7,10 @@ import pytest
 
 from crosshash.embeddings.embedded_items import embedded_reader, items_of_shards, open_embedded
 from crosshash.embeddings.vectors import Embeddings, read_embeddings
-from crosshash.models.encoders.pixels import image_reader
-from crosshash.models.encoders.vectors import bag_reader, vector_reader
 from crosshash.pairs.table import PARTS
 from crosshash.protocols import Prepare
+from crosshash.readers.pictures import image_reader
+from crosshash.readers.words import bag_reader, vector_reader
 from crosshash.shards.item_files import Item
 from crosshash.shards.reading import Caption, Reading
 from crosshash.shards.tar_files import shard_names

@@ -12,9 +12,9 @@ from PIL import Image
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.clip import build_clip
 from crosshash.models.encoders.clip_settings import clip_config
-from crosshash.models.encoders.pixels import image_reader
 from crosshash.models.tower_specs import TowerSpec, image_spec, text_spec, with_fresh_weights
 from crosshash.models.towers import build_towers
+from crosshash.readers.pictures import image_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ["a", "red", "circle"]

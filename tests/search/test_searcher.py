@@ -312,5 +312,5 @@ def test_quantised_words_must_be_those_of_the_items(quantising: Path, tmp_path: 
         Searcher.open(project)
     table.to_parquet(items)
     change_plan(project, "evaluate", rerank=None)
-    with pytest.raises(CrosshashError, match="is of another method than the index"):
+    with pytest.raises(CrosshashError, match="plans are of another method than the index"):
         Searcher.open(project)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from crosshash.methods.twdh import Twdh
-from crosshash.models.encoders.vectors import bag_reader, vector_reader
 from crosshash.protocols import TrainingInputs
+from crosshash.readers.words import bag_reader, vector_reader
 from crosshash.shards.prepared import PreparedItem, item_reader
 from crosshash.shards.reading import Reading
 from crosshash.shards.training_batches import MemoryBatches, batches_of

@@ -22,7 +22,6 @@ from crosshash.config.plans.infer import InferPlan
 from crosshash.disk import flush_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
-from crosshash.search.encoder import Encoder, load_encoder
 from crosshash.search.index_folder import (
     COLLECTION,
     INDEX,
@@ -34,6 +33,7 @@ from crosshash.search.index_folder import (
     run_index,
 )
 from crosshash.search.items import CONTENT, PICTURE, ItemTable, read_items_table
+from crosshash.search.trained import TrainedEncoder, load_encoder
 from crosshash.workers.lock import locked
 from crosshash.workers.unfinished import remove
 
@@ -114,7 +114,7 @@ def remove_items(project: Path, ids: Sequence[str], into: Path | None = None) ->
 @contextmanager
 def _opened(
     project: Path, into: Path | None, device: str = "cpu"
-) -> Iterator[tuple[Path, IndexFolder, Encoder]]:
+) -> Iterator[tuple[Path, IndexFolder, TrainedEncoder]]:
     """Hold a collection for this process alone; gives its folder, the index to be changed, and the model.
 
     The model is loaded when the turn has come: while others had theirs, it may have been replaced. Pictures
@@ -138,7 +138,7 @@ def _opened(
             prune_pictures(place, set(kept.values()))
 
 
-def _check_readable(encoder: Encoder, additions: Sequence[Addition]) -> None:
+def _check_readable(encoder: TrainedEncoder, additions: Sequence[Addition]) -> None:
     """Refuse what a model of vectors cannot read."""
     if any(addition.picture for addition in additions):
         encoder.check_kind("image", "pictures")

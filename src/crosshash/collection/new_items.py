@@ -18,12 +18,13 @@ from crosshash.checksums import is_sealed
 from crosshash.codes.quantiser import Codebook
 from crosshash.collection.additions import Addition
 from crosshash.collection.own_pictures import store_picture
-from crosshash.inference.encoding import text_codes
+from crosshash.inference.encoding import item_means
 from crosshash.protocols import Quantising
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.search.decoding import BadPicture, read_picture
 from crosshash.search.encoder import BATCH, Encoder
 from crosshash.search.index_folder import read_own_picture
+from crosshash.search.trained import TrainedEncoder
 from crosshash.workers.progress import counted, tracked
 from crosshash.workers.threads import in_threads
 from crosshash.workers.unfinished import work_folder
@@ -94,7 +95,7 @@ def block_folder(encoder: Encoder, collection: Path, caption: Literal["first", "
 
 
 def encode_ready(
-    encoder: Encoder,
+    encoder: TrainedEncoder,
     ready: Sequence[Ready],
     collection: Path,
     caption: Literal["first", "all"],
@@ -128,17 +129,16 @@ def encode_ready(
 
 
 def _encoded(
-    encoder: Encoder, block: Sequence[Ready], collection: Path, caption: Literal["first", "all"]
+    encoder: TrainedEncoder, block: Sequence[Ready], collection: Path, caption: Literal["first", "all"]
 ) -> dict[str, NDArray[Any]]:
     """Give the arrays of a block: `packed_image`, `has_text` and so on."""
     parts = []
     items = iter(block)
     while chunk := list(islice(items, BATCH)):
         texts = [one.addition.captions[: 1 if caption == "first" else None] for one in chunk]
-        prepared = [[encoder.model.prepare_text(text) for text in captions] for captions in texts]
         soft: dict[Modality, NDArray[np.float16]] = {
             "image": _soft_images(encoder, chunk, collection),
-            "text": text_codes(encoder.model.method, prepared, BATCH, encoder.device),
+            "text": _soft_texts(encoder, texts),
         }
         has: dict[Modality, NDArray[np.bool_]] = {
             "image": np.array([bool(one.picture) for one in chunk]),
@@ -151,9 +151,17 @@ def _encoded(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def _soft_texts(encoder: Encoder, texts: Sequence[Sequence[str]]) -> NDArray[np.float16]:
+    """Encode the captions of items: the mean of each, zero for items without."""
+    flat = [text for captions in texts for text in captions]
+    none = np.zeros((0, encoder.facts.train_bits), np.float16)
+    soft = encoder.soft("text", flat) if flat else none
+    return item_means(soft, [len(captions) for captions in texts])
+
+
 def _soft_images(encoder: Encoder, chunk: Sequence[Ready], collection: Path) -> NDArray[np.float16]:
     """Encode the kept pictures: float16[N, train_bits], zero for items without."""
-    soft = np.zeros((len(chunk), encoder.model.card.train_bits), np.float16)
+    soft = np.zeros((len(chunk), encoder.facts.train_bits), np.float16)
     rows = [row for row, one in enumerate(chunk) if one.picture]
     if rows:
         jpegs = [read_own_picture(collection, chunk[row].picture) for row in rows]
@@ -162,7 +170,7 @@ def _soft_images(encoder: Encoder, chunk: Sequence[Ready], collection: Path) -> 
 
 
 def _words(
-    encoder: Encoder,
+    encoder: TrainedEncoder,
     vectors: Mapping[Modality, NDArray[np.float16]],
     has: Mapping[Modality, NDArray[np.bool_]],
 ) -> dict[Modality, NDArray[np.int64]] | None:

@@ -18,19 +18,19 @@ def init(
     ] = None,
 ) -> None:
     """Lay out a project that runs by `dvc repro`, with settings for your own data."""
-    from crosshash.newproject.choices import choose
-    from crosshash.newproject.layout import (
-        check_place,
-        default_settings,
-        lay_out,
-        put_under_control,
-        source,
-        take_away,
-    )
-    from crosshash.newproject.recognised import recognise
-    from crosshash.newproject.settings import described, write_choices
-
     with told():
+        from crosshash.newproject.choices import choose
+        from crosshash.newproject.layout import (
+            check_place,
+            default_settings,
+            lay_out,
+            put_under_control,
+            source,
+            take_away,
+        )
+        from crosshash.newproject.recognised import recognise
+        from crosshash.newproject.settings import described, write_choices
+
         check_place(folder, images)
         choices = []
         if images is not None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, pipeline_named
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Project = Annotated[Path, typer.Option(help="Folder in which `dvc repro` has run.")]
@@ -18,9 +18,10 @@ Project = Annotated[Path, typer.Option(help="Folder in which `dvc repro` has run
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show a CrosshashError as one message, exit status 1."""
+    """Show a CrosshashError as one message, exit status 1; so too where the pipeline is not installed."""
     try:
-        yield
+        with pipeline_named():
+            yield
     except CrosshashError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -16,9 +16,9 @@ def preset(
     project: Annotated[Path, typer.Option(help="Folder with params.yaml and presets.")] = Path(),
 ) -> None:
     """Show settings that belong together: dvc exp run $(crosshash preset fair) -S method=hq."""
-    from crosshash.config.presets import list_presets, read_preset, write_preset
-
     with told():
+        from crosshash.config.presets import list_presets, read_preset, write_preset
+
         if name is None:
             presets = list_presets(project)
             width = max(len(one.name) for one in presets)

@@ -19,7 +19,7 @@ from crosshash.commands.options import AsJson, Project, told
 
 if TYPE_CHECKING:
     from crosshash.codes.real_codes import Distance
-    from crosshash.search import Hit, Searcher
+    from crosshash.search import Hit
 
 Index = Annotated[
     Path | None,
@@ -51,22 +51,29 @@ def search(
         typer.Option(help="hamming | asymmetric (the query's real code).", show_default="the index's"),
     ] = None,
     index: Index = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder of `crosshash export bundle`, in place of a project.")
+    ] = None,
     project: Project = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Find the images nearest to a text, or the texts nearest to a picture."""
     with told():
-        from crosshash.search import Searcher
+        from crosshash.bundle.opening import of_bundle, of_project
         from crosshash.search.questions import check_labels, encode_question, read_question
 
         question = read_question(text, image, queries, task)
-        check_labels(project, index, label or ())
-        searcher = Searcher.open(project, index)
+        if bundle is None:
+            check_labels(project, index, label or ())
+            searcher, warning = of_project(project, index)
+        else:
+            searcher, warning = of_bundle(bundle, index)
         asked = encode_question(searcher, question)
         if asked.unknown_words:
             print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)
         found = searcher.find(asked.encoded, question.task, top, label or (), checked_distance(distance))
-    warn(searcher, project)
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
     several = queries is not None or len(found) > 1
     if as_json:
         told_hits = [[dataclasses.asdict(hit) for hit in hits] for hits in found]
@@ -92,15 +99,6 @@ def checked_distance(name: str | None) -> Distance | None:
     if name is None:
         return None
     raise CrosshashError(f"--distance: there is no '{name}', but {' and '.join(DISTANCES)}.")
-
-
-def warn(searcher: Searcher, project: Path) -> None:
-    """Say beside what is found that the scores of the model show nothing learnt."""
-    from crosshash.retrieval.scoring.metrics_file import warning_of
-
-    warning = warning_of(project / "metrics.json", searcher.method, searcher.dataset, searcher.bits)
-    if warning:
-        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _table(hits: Sequence[Hit], title: str | None) -> Table:

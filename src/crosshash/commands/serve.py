@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,9 @@ from crosshash.commands.options import Project, told
 
 
 def serve(
+    bundle: Annotated[
+        Path | None, typer.Argument(help="Folder of `crosshash export bundle`, in place of a project.")
+    ] = None,
     project: Project = Path(),
     index: Annotated[
         Path | None, typer.Option(help="Folder of an index or collection, if not the project's.")
@@ -31,8 +35,22 @@ def serve(
 ) -> None:
     """Serve search over HTTP, with a web page."""
     with told():
+        from crosshash.bundle.opening import of_bundle, of_project
         from crosshash.service.run import serve as run
 
+        if bundle is None:
+            _take_all_cores()
+            opens = partial(of_project, project, index)
+        else:
+            opens = partial(of_bundle, bundle, index, whole=True)
         with suppress(KeyboardInterrupt):  # by which uvicorn tells of a Ctrl-C after its clean end
-            run(project, index, host, port, max_upload_mb, allow_host or ())
+            run(opens, host, port, max_upload_mb, allow_host or ())
         print("stopped")
+
+
+def _take_all_cores() -> None:
+    import torch
+
+    from crosshash.workers.cores import cores
+
+    torch.set_num_threads(cores())

@@ -73,12 +73,16 @@ def text_codes(
 ) -> Half:
     """Encode items of several captions each; gives the mean float16[N, K], zero for items without any."""
     flat = [text for captions in texts for text in captions]
-    means = np.zeros((len(texts), method.train_bits), np.float32)
-    if flat:
-        item = np.repeat(np.arange(len(texts)), [len(captions) for captions in texts])
-        np.add.at(means, item, soft_codes(method.encode_text, flat, batch, device))
-        means /= np.maximum(np.bincount(item, minlength=len(texts)), 1)[:, None]
-    return to_half(means)
+    none = np.zeros((0, method.train_bits), np.float16)
+    soft = soft_codes(method.encode_text, flat, batch, device) if flat else none
+    return item_means(soft, [len(captions) for captions in texts])
+
+
+def item_means(soft: Half, counts: Sequence[int]) -> Half:
+    """Average the rows of each item, which stand one after the other; zero for items without any."""
+    means = np.zeros((len(counts), soft.shape[1]), np.float32)
+    np.add.at(means, np.repeat(np.arange(len(counts)), counts), soft)
+    return to_half(means / np.maximum(counts, 1)[:, None])
 
 
 def encode_items(

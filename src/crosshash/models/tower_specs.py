@@ -9,7 +9,7 @@ from typing import Any, Literal
 from crosshash.config.encoders.hf_folder import is_hf
 from crosshash.config.networks import IMAGES_ALONE, brings_weights, for_image_alone
 from crosshash.errors import CrosshashError
-from crosshash.models.encoders.pixels import Resize
+from crosshash.readers.pictures import Resize
 
 CONFIGS = Path("configs")
 OFFLINE = "tiny-rn"

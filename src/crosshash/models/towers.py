@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from crosshash.config.networks import brings_weights
 from crosshash.models.encoders.levels import Encoder, Widths
 from crosshash.models.encoders.multiscale import MultiscaleBag
-from crosshash.models.encoders.pixels import image_reader
-from crosshash.models.encoders.vectors import VectorEncoder, bag_reader, vector_reader
+from crosshash.models.encoders.vectors import VectorEncoder
 from crosshash.models.tower_specs import MULTISCALE, TowerSpec
 from crosshash.protocols import Prepare
+from crosshash.readers.pictures import image_reader
+from crosshash.readers.words import bag_reader, vector_reader
 from crosshash.retrieval.codefiles.codeset import Modality
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ def _image_only_tower(spec: TowerSpec, pretrained: str | None, empty: bool) -> T
 
 
 def _hf_tower(spec: TowerSpec, empty: bool) -> Tower:
-    from crosshash.models.encoders.hf_text import HfTextEncoder, hf_reader
+    from crosshash.models.encoders.hf_text import HfTextEncoder
     from crosshash.models.weights.hf_files import load_hf
+    from crosshash.readers.tokens import hf_reader
 
     network = HfTextEncoder(spec.config or {})
     if not empty:

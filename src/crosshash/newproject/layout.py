@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import crosshash
 from crosshash.config.params import load_params
 from crosshash.config.plans.base import Settings
-from crosshash.errors import CrosshashError
+from crosshash.errors import PIPELINE, CrosshashError
 
 NAMES = (
     *(".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "prefect.yaml"),
@@ -39,9 +40,11 @@ def check_place(folder: Path, images: Path | None = None) -> None:
     """Refuse places where no project can lie, before the pictures are looked through, which may take long.
 
     Raises:
-        CrosshashError: the folder holds something already, or lies in that of the pictures, whose stages
-            would read what they write.
+        CrosshashError: DVC is not installed, the folder holds something already, or lies in that of the
+            pictures, whose stages would read what they write.
     """
+    if find_spec("dvc") is None:
+        raise CrosshashError(f"a project needs dvc, which is not installed: {PIPELINE}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CrosshashError(f"{folder}: is there already and not empty. Name a new folder.")
     if images is not None and folder.resolve().is_relative_to(images.resolve()):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from crosshash.codes.hashcodes import HashCodes
 from crosshash.codes.real_codes import Distance
-from crosshash.errors import CrosshashError
+from crosshash.errors import CrosshashError, pipeline_named
 from crosshash.search.decoding import Picture
-from crosshash.search.encoder import Encoded, Encoder, load_encoder
+from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.items import Hit
 from crosshash.search.searcher import Searcher
 
@@ -23,10 +23,10 @@ Vectors = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Hasher:
-    """A trained model, and the index of its project, which is opened at the first search."""
+    """A trained model, and the index beside it, which `opens` opens at the first search."""
 
     encoder: Encoder
-    project: Path
+    opens: Callable[[], Searcher]
 
     @property
     def bits(self) -> int:
@@ -82,8 +82,8 @@ class Hasher:
 
     @cached_property
     def searcher(self) -> Searcher:
-        """The same model with the index of its project."""
-        return Searcher.over(self.encoder, self.project)
+        """The same model with the index of its project or bundle."""
+        return self.opens()
 
     def _codes(self, encoded: Encoded) -> HashCodes:
         if self.encoder.vector_code is not None:
@@ -101,4 +101,8 @@ def load(folder: str | Path = ".") -> Hasher:
     Raises:
         CrosshashError: there is none, or its files do not fit together.
     """
-    return Hasher(load_encoder(Path(folder)), Path(folder))
+    with pipeline_named():  # late: torch takes seconds, and who has a bundle has none
+        from crosshash.search.trained import load_encoder
+
+    encoder, project = load_encoder(Path(folder)), Path(folder)
+    return Hasher(encoder, partial(Searcher.over, encoder, project))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,17 +150,35 @@ def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) ->
         raise missing(folder)
     statistics = read_json(folder / STATISTICS)
     check_fresh(project, folder, statistics, encoder)
+    dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
+
+    def rerank() -> int | None:
+        return read_plan("evaluate", EvaluatePlan, project / "plan").rerank
+
+    return read_index_files(folder, dataset, rerank, mapped)
+
+
+def read_index_files(
+    folder: Path, dataset: str, rerank: Callable[[], int | None], mapped: bool = True
+) -> IndexFolder:
+    """Read an index, whoever made it.
+
+    rerank: gives the candidates of methods that quantise, asked where the index has a second stage.
+
+    Raises:
+        CrosshashError: a file is missing, cut, or does not fit the others.
+    """
+    statistics = read_json(folder / STATISTICS)
     numbered = statistics.get(NUMBERED)
     items = read_items(folder / ITEMS) if numbered is None else NumberedItems(numbered)
     codes = {name: read_codes(folder, name, mapped) for name in MODALITIES}
-    quantiser = _quantiser(project, folder, len(items))
+    quantiser = _quantiser(folder, len(items), rerank)
     strange = [name for name, index in codes.items() if len(index) > len(items)]
     if strange:
         raise CrosshashError(
             f"{folder}: {' and '.join(strange)} hold more codes than items.parquet has items; the files are "
             f"not of one run. {remedy(statistics)}"
         )
-    dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
     return IndexFolder(folder, folder_digest(folder), dataset, codes, items, quantiser, statistics)
 
 
@@ -207,7 +226,7 @@ def remedy(statistics: dict[str, Any]) -> str:
     return "Run `dvc repro index`."
 
 
-def _quantiser(project: Path, folder: Path, items: int) -> Quantiser | None:
+def _quantiser(folder: Path, items: int, rerank: Callable[[], int | None]) -> Quantiser | None:
     path = folder / QUANTISER
     if not path.is_file():
         return None
@@ -215,10 +234,12 @@ def _quantiser(project: Path, folder: Path, items: int) -> Quantiser | None:
     absent = [key for key in ("codebook", *MODALITIES) if key not in arrays]
     if absent or any(len(arrays[name]) != items for name in MODALITIES):
         raise CrosshashError(f"{path}: does not fit items.parquet beside it. Run `dvc repro index`.")
-    rerank = read_plan("evaluate", EvaluatePlan, project / "plan").rerank
-    if rerank is None:
-        raise CrosshashError(f"{project / 'plan'}: is of another method than the index. Run `dvc repro`.")
-    return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, rerank)
+    candidates = rerank()
+    if candidates is None:
+        raise CrosshashError(
+            f"{path}: the run's plans are of another method than the index. Run `dvc repro`."
+        )
+    return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, candidates)
 
 
 def _state(folder: Path) -> tuple[int, int] | None:

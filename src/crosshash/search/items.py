@@ -72,6 +72,11 @@ class ItemTable:
         (found,) = self.table.slice(row, 1).to_pylist()
         return dict(found)
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.table.column_names)
+
     def whole(self) -> ItemTable:
         """Give it as it is, all in memory."""
         return self

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from crosshash.errors import CrosshashError
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.by_real_query import by_real_codes, by_vectors
-from crosshash.search.encoder import Encoded, Encoder, load_encoder
+from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.index_folder import (
     IndexFolder,
     OtherModel,
@@ -26,6 +27,9 @@ from crosshash.search.index_folder import (
 from crosshash.search.items import PICTURE, Hit, Item
 from crosshash.search.stored_items import Items
 from crosshash.shards.stored_pictures import ShardPictures
+
+if TYPE_CHECKING:
+    from crosshash.search.trained import TrainedEncoder
 
 RELOAD = (
     "Load it again: call `crosshash.load` anew, or start the command or the service again, once `dvc repro` "
@@ -53,11 +57,12 @@ class Searcher:
             CrosshashError: a file is missing or cut, or the index was made by another model than the present
                 one, for other bits, or from another index than the present one.
         """
-        encoder = load_encoder(project)
-        return cls.over(encoder, project, index)
+        from crosshash.search.trained import load_encoder  # torch takes seconds, and a bundle has none
+
+        return cls.over(load_encoder(project), project, index)
 
     @classmethod
-    def over(cls, encoder: Encoder, project: Path, index: Path | None = None) -> Searcher:
+    def over(cls, encoder: TrainedEncoder, project: Path, index: Path | None = None) -> Searcher:
         """Do the same with a model that is loaded already.
 
         Raises:
@@ -87,7 +92,7 @@ class Searcher:
     @property
     def method(self) -> str:
         """Name of the method."""
-        return self.encoder.model.card.method
+        return self.encoder.facts.method
 
     @property
     def dataset(self) -> str:
@@ -201,13 +206,18 @@ class Searcher:
         found = zip(rows, distances, scores, strict=True)
         return [self._items.hits(*one) for one in found]
 
+    @cached_property
+    def shows_pictures(self) -> bool:
+        """Say whether there are pictures of items to show."""
+        return self._in_shards or PICTURE in self._items.columns
+
     def item(self, item: str) -> Item | None:
         """Give what is known of an item; None where there is no such id."""
         row = self._items.row_of(item)
         if row is None:
             return None
         known = self._items.known(row)
-        has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._shows_pictures)
+        has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._in_shards)
         return Item(item, known["caption"], tuple(known["labels"]), has_picture)
 
     def picture(self, item: str) -> bytes | None:
@@ -218,14 +228,14 @@ class Searcher:
         known = self._items.known(row)
         if known.get(PICTURE):
             return self.index.picture(known[PICTURE])
-        return self.shards.picture(known["row"], item) if self._shows_pictures else None
+        return self.shards.picture(known["row"], item) if self._in_shards else None
 
     @property
     def _items(self) -> Items:
         return self.index.items
 
     @cached_property
-    def _shows_pictures(self) -> bool:
+    def _in_shards(self) -> bool:
         return self.of_pictures and self.shards.there
 
     def _answers(self, task: str) -> Modality:

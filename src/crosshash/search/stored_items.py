@@ -48,6 +48,10 @@ class Items(Protocol):
     def labels(self) -> list[str]:
         """All labels, sorted."""
 
+    @property
+    def columns(self) -> list[str]:
+        """What is known of each."""
+
     def whole(self) -> ItemTable:
         """Read all of it into memory."""
 
@@ -106,6 +110,11 @@ class StoredItems:
         for _, group in self._groups(["labels"]):
             found.update(pc.unique(pc.list_flatten(group["labels"])).to_pylist())
         return sorted(found)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.file.schema_arrow.names)
 
     def whole(self) -> ItemTable:
         """Read all of it into memory.
@@ -196,6 +205,11 @@ class NumberedItems:
     def labels(self) -> list[str]:
         """None."""
         return []
+
+    @property
+    def columns(self) -> list[str]:
+        """None but the number."""
+        return ["id"]
 
     def whole(self) -> ItemTable:
         """Refuse: there is no table.

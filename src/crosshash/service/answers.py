@@ -78,7 +78,7 @@ def told(searcher: Searcher, query: Query, hits: Hits) -> Found:
                 score=hit.score,
                 caption=hit.caption,
                 labels=list(hit.labels),
-                picture=picture_address(hit.id) if hit.image and searcher.of_pictures else None,
+                picture=picture_address(hit.id) if hit.image and searcher.shows_pictures else None,
             )
             for hit in hits
         ],

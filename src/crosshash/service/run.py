@@ -6,20 +6,16 @@ import ipaddress
 import logging
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
-import torch
 import uvicorn
 from fastapi import FastAPI
 
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.scoring.metrics_file import warning_of
 from crosshash.search import Searcher
 from crosshash.service.app import make_app
 from crosshash.service.connections import Connection, seldom
-from crosshash.workers.cores import cores
 
 SECONDS_TO_FINISH = 5
 """That requests at work are given when the service ends."""
@@ -28,10 +24,15 @@ log = logging.getLogger("crosshash.service")
 
 
 def serve(
-    project: Path, index: Path | None, host: str, port: int, upload_mb: float, allowed: Sequence[str] = ()
+    opens: Callable[[], tuple[Searcher, str | None]],
+    host: str,
+    port: int,
+    upload_mb: float,
+    allowed: Sequence[str] = (),
 ) -> None:
     """Load model and index, and answer requests until Ctrl-C or SIGTERM.
 
+    opens: loads them, and gives the warning beside the model's scores, if there is one.
     port: 0 takes any free one; upload_mb: size of the largest picture that is taken, MB; allowed: names that
     the service answers to, beside those of this machine for itself and the address it listens at.
 
@@ -42,13 +43,11 @@ def serve(
     names = [host_name(one) for one in allowed]
     listener = bound(host, port)  # before the model, which takes seconds
     with listener:
-        torch.set_num_threads(cores())
-        searcher = Searcher.open(project, index)
+        searcher, warning = opens()
         app = make_app(searcher, upload_mb, [*names, own_name(listener)])
         listener.listen()
         logging.basicConfig(format="%(levelname)s: %(message)s")
-        scores = project / "metrics.json"
-        if warning := warning_of(scores, searcher.method, searcher.dataset, searcher.bits):
+        if warning:
             log.warning("%s", warning)
         print(f"{address(listener)}  (Ctrl-C ends it)", flush=True)
         if reaches_others(listener):

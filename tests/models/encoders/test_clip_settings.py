@@ -21,7 +21,7 @@ from crosshash.models.encoders.clip_settings import (
     with_preprocess,
 )
 from crosshash.models.encoders.clip_tokens import text_reader
-from crosshash.models.encoders.pixels import image_reader
+from crosshash.readers.pictures import image_reader
 from tests.models.clip_folders import LIKE_MOBILECLIP2, LIKE_SIGLIP2, MOBILECLIP2, OPENAI, SIGLIP2, picture
 from tests.models.hf_folders import tokenizer
 

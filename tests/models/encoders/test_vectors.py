@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from crosshash.models.encoders.vectors import VectorEncoder, bag_reader, vector_reader
+from crosshash.models.encoders.vectors import VectorEncoder
 from crosshash.pairs.vocabulary import words_of
+from crosshash.readers.words import bag_reader, vector_reader
 
 
 def test_a_bag_marks_the_words_that_occur() -> None:

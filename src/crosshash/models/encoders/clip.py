@@ -23,9 +23,10 @@ from crosshash.models.encoders.levels import (
     tapped,
     token_mean,
 )
-from crosshash.models.encoders.pixels import Resize, Scaling, image_reader
+from crosshash.models.encoders.pixels import Scaling
 from crosshash.models.encoders.timm_network import trunk_dims, trunk_levels
 from crosshash.models.weights.weight_files import first_line
+from crosshash.readers.pictures import Resize, image_reader
 
 ModifiedResNet, TimmModel = open_clip.modified_resnet.ModifiedResNet, open_clip.timm_model.TimmModel
 SCALES = ("logit_scale", "logit_bias")

@@ -12,9 +12,9 @@ from crosshash.artifacts import read_json
 from crosshash.config.encoders.clip_folder import CONFIG, HUB, clip_folder, in_clip_folder
 from crosshash.config.networks import names_file
 from crosshash.errors import CrosshashError
-from crosshash.models.encoders.pixels import Resize
 from crosshash.models.encoders.torchvision_cure import import_torchvision
 from crosshash.models.weights.weight_files import first_line
+from crosshash.readers.pictures import Resize
 
 import_torchvision()
 import open_clip as open_clip  # noqa: E402 - the cure must come first

@@ -23,7 +23,7 @@ def text_reader(config: Config) -> Callable[[str], np.ndarray]:
     Raises:
         CrosshashError: the tokenizer cannot be had.
     """
-    tokenizer = _tokenizer(config["text_cfg"])
+    tokenizer = tokenizer_of(config["text_cfg"])
 
     def prepare(caption: str) -> np.ndarray:
         tokens: np.ndarray = tokenizer([caption])[0].numpy()
@@ -32,7 +32,12 @@ def text_reader(config: Config) -> Callable[[str], np.ndarray]:
     return prepare
 
 
-def _tokenizer(text: dict[str, Any]) -> Any:  # noqa: ANN401 - open_clip has no types
+def tokenizer_of(text: dict[str, Any]) -> Any:  # noqa: ANN401 - open_clip has no types
+    """Make a tokenizer of open_clip's.
+
+    Raises:
+        CrosshashError: it cannot be had.
+    """
     places, options = text.get("context_length", PLACES), text.get("tokenizer_kwargs", {})
     source = text.get("hf_tokenizer_name")
     if not source:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,8 +14,6 @@ from crosshash.models.encoders.torchvision_cure import import_torchvision
 
 Pooling = Literal["mean", "cls", "last"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
-END = -1
-"""Stands behind the last token of a text; a padding id can be a token too, the end of text for one."""
 Config = dict[str, Any]
 
 
@@ -85,24 +81,6 @@ class HfTextEncoder(Encoder):
             place = inside.sum(1) - 1 if self.pooling == "last" else torch.zeros_like(inside.sum(1))
             pooled = states[torch.arange(len(states), device=states.device), place]
         return nn.functional.normalize(pooled.float()) if self.unit else pooled
-
-
-def hf_reader(config: Config) -> Callable[[str], np.ndarray]:
-    """Make the function that turns a caption into int64[L], L = `context_length`, -1 behind its end."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(config["tokenizer"])
-    places: int = config["context_length"]
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(places)
-
-    def prepare(caption: str) -> np.ndarray:
-        ids = tokenizer.encode(caption).ids or [config["pad"]]  # of an empty text some make nothing at all
-        tokens = np.full(places, END, np.int64)
-        tokens[: len(ids)] = ids
-        return tokens
-
-    return prepare
 
 
 def import_transformers() -> Any:  # noqa: ANN401 - a module

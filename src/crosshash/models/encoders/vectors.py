@@ -1,15 +1,11 @@
-"""Encoders for vectors and bags of words: what an image or text becomes when it is not pixels or tokens."""
+"""Encoders for vectors and bags of words: networks for what is not pixels or tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
 from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
 from crosshash.models.encoders.levels import Encoder, Levels, Widths
-from crosshash.pairs.vocabulary import folded, known_words
 
 
 class VectorEncoder(Encoder):
@@ -66,20 +62,3 @@ def _layer(width: int) -> nn.Linear:
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def bag_reader(vocabulary: Sequence[str]) -> Callable[[str], np.ndarray]:
-    """Make the function that turns a caption into float32[V]: 1 where the word occurs."""
-    position = {folded(word): column for column, word in enumerate(vocabulary)}
-
-    def prepare(caption: str) -> np.ndarray:
-        bag = np.zeros(len(vocabulary), np.float32)
-        bag[[position[word] for word in known_words(caption, position)]] = 1
-        return bag
-
-    return prepare
-
-
-def vector_reader(vector: np.ndarray) -> np.ndarray:
-    """Give a vector as float32[D]."""
-    return np.asarray(vector, np.float32)

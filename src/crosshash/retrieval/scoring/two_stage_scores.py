@@ -24,8 +24,8 @@ from crosshash.retrieval.ranking.histogram import label_words, sharing
 from crosshash.retrieval.ranking.parallel import over_blocks
 from crosshash.retrieval.ranking.score_ranking import NearItems, rank_by_score
 from crosshash.retrieval.ranking.tied_ranking import QUERIES, Ranking, Ties
+from crosshash.retrieval.rerank.all_scores import scores_of_all
 from crosshash.retrieval.rerank.quantised import QuantisedSet
-from crosshash.retrieval.rerank.second_stage import scores_of_all
 from crosshash.retrieval.scoring.scores import DIGITS
 
 CELLS = 1 << 22

@@ -1,0 +1,1 @@
+"""A bundle: one folder that answers without its project; networks by onnxruntime, no torch."""

@@ -1,0 +1,28 @@
+"""A bundle of the small project, and the other small projects that bundles are made of."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crosshash.export.bundle import write_bundle
+from tests.search.conftest import of_vectors, quantising
+
+__all__ = ["of_vectors", "quantising"]
+SIDE = 32
+
+
+@pytest.fixture(scope="package")
+def bundle(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the run's index, with small pictures; away from the project."""
+    folder = tmp_path_factory.mktemp("bundle") / "scenes"
+    write_bundle(trained_project, folder, trained_project / "artifacts" / "index", SIDE)
+    return folder
+
+
+@pytest.fixture
+def own(bundle: Path, tmp_path: Path) -> Path:
+    """A copy that a test may break."""
+    return Path(shutil.copytree(bundle, tmp_path / "own"))
