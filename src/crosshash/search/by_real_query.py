@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,17 +13,24 @@ from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.vectors import search_vectors
 from crosshash.search.encoder import Encoded
+from crosshash.search.stored import StoredCodes
 
 Rows = NDArray[np.int64]
 
 
 def by_real_codes(
-    codes: CodeIndex, encoded: Encoded, top: int, keep: Rows | None
+    codes: CodeIndex | StoredCodes,
+    encoded: Encoded,
+    top: int,
+    keep: Any,  # noqa: ANN401 - rows, or labels for a store
 ) -> tuple[Rows, NDArray[np.int32], NDArray[np.float32]]:
     """Give rows by asymmetric distance, their Hamming distances, and how much of the real code agrees."""
     levels = encoded.levels.astype(np.float32)
     rows, products = codes.search_real(levels, top, keep)
-    found = codes.packed[np.searchsorted(codes.rows, rows)]
+    if isinstance(codes, StoredCodes):
+        found = codes.at(rows)
+    else:
+        found = codes.packed[np.searchsorted(codes.rows, rows)]
     distances = np.bitwise_count(found ^ encoded.codes[:, None]).sum(axis=2, dtype=np.int32)
     return rows, distances, (products / np.abs(levels).sum(axis=1, keepdims=True)).astype(np.float32)
 

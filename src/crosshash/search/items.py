@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,6 +73,11 @@ class ItemTable:
             )
         ]
 
+    def known(self, row: int) -> dict[str, Any]:
+        """Give what is known of a row, by column."""
+        (found,) = self.table.slice(row, 1).to_pylist()
+        return dict(found)
+
     def row_of(self, item: str) -> int | None:
         """Find an item's row number."""
         row = self._rows.get(item)
@@ -101,7 +107,7 @@ class ItemTable:
         """
         named = [labels] if isinstance(labels, str) else labels
         wanted = [label if label in self._labelled else as_seen(label) for label in named]
-        strange = [self._strange(label) for label in wanted if label not in self._labelled]
+        strange = [strange_label(label, self.labels) for label in wanted if label not in self._labelled]
         if strange:
             raise CrosshashError(f"no item has the label {' or '.join(strange)}.")
         return np.unique(np.concatenate([self._labelled[label] for label in wanted]))
@@ -127,9 +133,11 @@ class ItemTable:
         parts = np.split(rows[order].astype(np.int64), np.cumsum(sizes)[:-1])
         return dict(zip(encoded.dictionary.to_pylist(), parts, strict=False))
 
-    def _strange(self, label: str) -> str:
-        near = difflib.get_close_matches(label, self._labelled, n=3)
-        return f"'{label}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+
+def strange_label(label: str, known: Sequence[str]) -> str:
+    """Name a label that no item has, with those that look like it."""
+    near = difflib.get_close_matches(label, known, n=3)
+    return f"'{label}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")
 
 
 def read_items_table(path: Path) -> ItemTable:

@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.codes.real_codes import DISTANCES, Distance
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.by_real_query import by_real_codes, by_vectors
 from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.index_folder import (
+    COLLECTION,
     IndexFolder,
     OtherModel,
     StaleCollection,
@@ -25,6 +29,7 @@ from crosshash.search.index_folder import (
     read_index,
 )
 from crosshash.search.items import PICTURE, Hit, Item, ItemTable
+from crosshash.search.stored import StoredCodes, StoredIndex, StoredItems, open_store
 from crosshash.shards.stored_pictures import ShardPictures
 
 if TYPE_CHECKING:
@@ -39,18 +44,18 @@ EMPTY = "the query is empty: write what you look for"
 
 @dataclass(frozen=True)
 class Searcher:
-    """A trained model and one index, of the run or of a collection. Nothing in it changes."""
+    """A trained model and one index: files, in which nothing changes, or a store."""
 
     encoder: Encoder
-    index: IndexFolder
+    index: IndexFolder | StoredIndex
     shards: ShardPictures
 
     @classmethod
-    def open(cls, project: Path, index: Path | None = None) -> Searcher:
+    def open(cls, project: Path, index: Path | None = None, store: str | None = None) -> Searcher:
         """Load the model and the index of a project's folder.
 
         index: folder of an index or of a collection; without it, `collection/` of the project where there is
-        one, else `artifacts/index`.
+        one, else `artifacts/index`. store: address of a store to search instead (docs/stores.md).
 
         Raises:
             CrosshashError: a file is missing or cut, or the index was made by another model than the present
@@ -58,7 +63,27 @@ class Searcher:
         """
         from crosshash.search.trained import load_encoder  # torch takes seconds, and a bundle has none
 
-        return cls.over(load_encoder(project), project, index)
+        encoder = load_encoder(project)
+        if store is None:
+            return cls.over(encoder, project, index)
+        dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
+        shards = ShardPictures(project / "data" / dataset)
+        return cls.over_store(encoder, store, dataset, project / COLLECTION, shards)
+
+    @classmethod
+    def over_store(
+        cls, encoder: Encoder, store: str, dataset: str, collection: Path, shards: ShardPictures
+    ) -> Searcher:
+        """Search a store with a model that is loaded already; collection: folder of own pictures.
+
+        Raises:
+            CrosshashError: the model stores vectors, or the store cannot be opened or is of another model.
+        """
+        if encoder.vector_code is not None:
+            raise CrosshashError(
+                f"this model stores vectors ({encoder.vector_code.kind}), which no other store compares."
+            )
+        return cls(encoder, open_store(store, encoder.description, collection, dataset), shards)
 
     @classmethod
     def over(cls, encoder: TrainedEncoder, project: Path, index: Path | None = None) -> Searcher:
@@ -186,15 +211,20 @@ class Searcher:
         answers = self._answers(task)
         if top < 1:
             raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
-        keep = self._items.rows_with(labels) if labels else None
+        keep: Any = self._items.rows_with(labels) if labels else None
         codes, quantiser = self.index.codes[answers], self.index.quantiser
         vectors = self.encoder.vector_code
         distances: NDArray[np.int32] | list[None]
-        if vectors is not None:
+        if vectors is not None and isinstance(codes, CodeIndex):
             rows, distances, scores = by_vectors(codes, vectors, encoded, top, keep, distance)
         elif distance == "asymmetric" or (distance is None and self.distance == "asymmetric"):
             rows, distances, scores = by_real_codes(codes, encoded, top, keep)
-        elif quantiser is None or encoded.vectors is None or distance == "hamming":
+        elif (
+            quantiser is None
+            or encoded.vectors is None
+            or distance == "hamming"
+            or isinstance(codes, StoredCodes)
+        ):
             rows, distances = codes.search(encoded.codes, top, keep)
             scores = np.full(rows.shape, np.nan, np.float32)
         else:
@@ -215,7 +245,7 @@ class Searcher:
         row = self._items.row_of(item)
         if row is None:
             return None
-        (known,) = self._items.table.slice(row, 1).to_pylist()
+        known = self._items.known(row)
         has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._in_shards)
         return Item(item, known["caption"], tuple(known["labels"]), has_picture)
 
@@ -224,13 +254,13 @@ class Searcher:
         row = self._items.row_of(item)
         if row is None:
             return None
-        (known,) = self._items.table.slice(row, 1).to_pylist()
+        known = self._items.known(row)
         if known.get(PICTURE):
             return self.index.picture(known[PICTURE])
         return self.shards.picture(known["row"], item) if self._in_shards else None
 
     @property
-    def _items(self) -> ItemTable:
+    def _items(self) -> ItemTable | StoredItems:
         return self.index.items
 
     @cached_property
