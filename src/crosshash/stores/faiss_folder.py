@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +17,7 @@ from crosshash.index.structures import KINDS as APPROXIMATE
 from crosshash.parquet import read_parquet, write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.retrieval.codefiles.item_codes import Head, code_column, items_schema
-from crosshash.stores.contract import check_free, check_kind
+from crosshash.stores.contract import check_count, check_free, check_kind
 from crosshash.stores.in_memory import InMemory, in_memory
 
 KINDS = ("flat", *APPROXIMATE)
@@ -45,6 +46,8 @@ def load(place: str) -> InMemory:
     try:
         head = Head(told["bits"], told["encoder"]["digest"], told["distance"], kind=indexes["image"].kind)
         items = _items(known, indexes, head.bits)
+        for modality, index in indexes.items():
+            check_count(f"{place}: {modality}", replace(head, items=told[modality]["items"]), len(index))
     except (KeyError, IndexError, ValueError) as error:
         raise CrosshashError(f"{place}: its files are not of one index ({error}). Export it again.") from None
     store = in_memory(place, items, head, _write, lambda packed, rows: CodeIndex(packed, rows))
@@ -89,4 +92,6 @@ def _write(store: InMemory) -> None:
             index.save(folder / f"{modality}.faiss")  # type: ignore[attr-defined]
         write_parquet(folder / ITEMS, items.schema, [items])
         encoder = {"digest": head.encoder, "bits": head.bits}
-        write_json(folder / STATISTICS, {"bits": head.bits, "encoder": encoder, "distance": head.distance})
+        statistics = {"bits": head.bits, "encoder": encoder, "distance": head.distance}
+        counts = {modality: {"items": len(index)} for modality, index in store.indexes.items()}
+        write_json(folder / STATISTICS, statistics | counts)
