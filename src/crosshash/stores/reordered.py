@@ -19,8 +19,10 @@ from crosshash.retrieval.codefiles.codeset import Modality
 from crosshash.retrieval.codefiles.item_codes import codes_of
 from crosshash.stores.contract import Keep, Store
 
-FIRST, TIMES = 100, 4
-"""Candidates at least and per item that is asked for; that many times as many in each further round."""
+FIRST, EACH = 100, 4
+"""Candidates of the first round: at least, and for each item that is asked for."""
+TIMES = 4
+"""That many times as many are taken in each further round."""
 MOST = 10_000
 """Candidates of a query at most."""
 
@@ -50,7 +52,7 @@ def _best(
     """Search for one query: rows int64[T] and scores float64[T]."""
     code = np.packbits(query >= 0)[None]
     losses = np.concatenate([[0.0], np.cumsum(np.sort(np.abs(query.astype(np.float64))))])
-    wanted = max(FIRST, TIMES * top)
+    wanted = max(FIRST, EACH * top)
     while True:
         wanted = max(top, min(wanted, MOST))
         candidates, distances = store.search(answers, code, wanted, keep)
