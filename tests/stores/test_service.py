@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from crosshash.cli import app
 from crosshash.errors import CrosshashError
 from crosshash.search import Searcher
-from crosshash.search.trained import load_encoder
 from crosshash.stores import places
 from tests.service.conftest import Running, running
 from tests.stores.conftest import kill, start
@@ -93,7 +92,6 @@ def test_what_is_added_later_is_found_without_a_restart(of_store: Running, addre
 
 
 def test_a_store_of_another_model_is_refused(trained_project: Path, tmp_path: Path) -> None:
-    encoder = load_encoder(trained_project)
     source = places.load(f"faiss:{trained_project / 'artifacts' / 'index'}")
     for head, message in (
         (replace(source.head, encoder="0" * 64), "another model"),
@@ -102,7 +100,7 @@ def test_a_store_of_another_model_is_refused(trained_project: Path, tmp_path: Pa
         place = str(tmp_path / f"{message}.parquet")
         places.build("parquet", place, source.items(), head)
         with pytest.raises(CrosshashError, match=message):
-            Searcher.over_store(encoder, trained_project, place)
+            Searcher.open(trained_project, store=place)
 
 
 def test_a_killed_postgres_is_503_in_the_middle_of_a_search_and_a_started_one_answers(

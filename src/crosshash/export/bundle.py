@@ -118,7 +118,7 @@ def _write_shortening(folder: Path, encoder: TrainedEncoder) -> None:
 
 def _write_index(folder: Path, searcher: Searcher, side: int | None) -> None:
     """Copy the index; the table of items names the small pictures, and no others."""
-    index, target = searcher.index, folder / INDEX
+    index, target = searcher.files, folder / INDEX
     target.mkdir()
     for name in (*(f"{one}.faiss" for one in MODALITIES), STATISTICS, QUANTISER):
         if (index.folder / name).is_file():

@@ -73,6 +73,11 @@ class ItemTable:
             )
         ]
 
+    @property
+    def keeps_pictures(self) -> bool:
+        """Say whether items may have pictures of their own."""
+        return PICTURE in self.table.column_names
+
     def known(self, row: int) -> dict[str, Any]:
         """Give what is known of a row, by column."""
         (found,) = self.table.slice(row, 1).to_pylist()

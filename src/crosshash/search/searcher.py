@@ -238,7 +238,7 @@ class Searcher:
     @cached_property
     def shows_pictures(self) -> bool:
         """Say whether there are pictures of items to show."""
-        return self._in_shards or PICTURE in self._items.table.column_names
+        return self._in_shards or self._items.keeps_pictures
 
     def item(self, item: str) -> Item | None:
         """Give what is known of an item; None where there is no such id."""
@@ -258,6 +258,17 @@ class Searcher:
         if known.get(PICTURE):
             return self.index.picture(known[PICTURE])
         return self.shards.picture(known["row"], item) if self._in_shards else None
+
+    @property
+    def files(self) -> IndexFolder:
+        """The index, where it is one of files.
+
+        Raises:
+            CrosshashError: it is a store.
+        """
+        if isinstance(self.index, StoredIndex):
+            raise CrosshashError(f"{self.index.store.place}: is a store; this takes an index of files.")
+        return self.index
 
     @property
     def _items(self) -> ItemTable | StoredItems:

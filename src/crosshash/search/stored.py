@@ -69,6 +69,11 @@ class StoredItems:
         row = self.store.row_of(item)
         return self.store.row_of(composed(item)) if row is None else row
 
+    @property
+    def keeps_pictures(self) -> bool:
+        """Say whether items have pictures of their own."""
+        return self.store.head.pictures
+
     def known(self, row: int) -> dict[str, Any]:
         """Give what is known of a row, as `ItemTable.known`."""
         (found,) = self.store.items(np.array([row])).to_pylist()

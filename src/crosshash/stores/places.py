@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -44,7 +45,8 @@ def build(name: Name, place: str, items: pa.Table, head: Head, over: bool = Fals
     Raises:
         CrosshashError: as `Backend.build`.
     """
-    store = _backend(name).build(place, items, head, over)
+    pictures = "picture" in items.column_names and items["picture"].null_count < len(items)
+    store = _backend(name).build(place, items, replace(head, pictures=pictures), over)
     store.save()
     return store
 

@@ -29,7 +29,8 @@ class Head:
     """What is known of codes as a whole.
 
     bits: their length; encoder: digest of what made them, empty if nobody knows; distance: by which they are
-    searched where a request names none; items: how many there are; kind: how a store searches them.
+    searched where a request names none; items: how many there are; kind: how a store searches them; pictures:
+    whether any had one of its own when the store was built.
     """
 
     bits: int
@@ -37,6 +38,7 @@ class Head:
     distance: Distance = "hamming"
     items: int = 0
     kind: str = "flat"
+    pictures: bool = False
 
     def text(self) -> str:
         """Write it as JSON, as stores keep it."""
@@ -52,7 +54,7 @@ class Head:
         """
         try:
             told = json.loads(text or "")
-            head = cls(*(told[name] for name in ("bits", "encoder", "distance", "items", "kind")))
+            head = cls(*(told[name] for name in ("bits", "encoder", "distance", "items", "kind", "pictures")))
             known = told["crosshash"] == VERSION and head.distance in DISTANCES and head.bits >= 1
         except (ValueError, TypeError, KeyError):
             known = False
