@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def main() -> None:
     Console(width=160).print(table)
 
 
-def rows_of(bits: int, count: int, address: str) -> list[Row]:
+def rows_of(bits: int, count: int, address: str) -> Iterator[Row]:
     """Measure all stores at one length."""
     codes = codes_of_length("items", count, bits)
     rows = np.arange(count)
@@ -91,7 +91,6 @@ def rows_of(bits: int, count: int, address: str) -> list[Row]:
     flat = CodeIndex.build(codes, rows)
     queries = codes_of_length("queries", QUERIES, bits)
     reals = np.rint(20 * clustered_reals("queries", QUERIES, bits)).clip(-63, 63).astype(np.float32)
-    measured = []
     for name, kind, target in STORES:
         if kind != "flat" and bits != APPROXIMATE_AT:
             continue
@@ -107,10 +106,7 @@ def rows_of(bits: int, count: int, address: str) -> list[Row]:
             real, real_ms = asymmetric(store, flat, reals)
             ms = timed(lambda store=store: store.search("image", queries, 10))
             store.close()
-        measured.append(
-            Row(f"{name} {kind}", bits, build, size / count, back, same, found, ms, real, real_ms)
-        )
-    return measured
+        yield Row(f"{name} {kind}", bits, build, size / count, back, same, found, ms, real, real_ms)
 
 
 def codes_of_length(name: str, count: int, bits: int) -> NDArray[np.uint8]:

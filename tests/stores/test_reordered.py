@@ -23,6 +23,18 @@ def store_of(count: int, bits: int, seed: int) -> InMemory:
     return parquet_file.build("nowhere.parquet", items.set_column(7, "image_code", codes), Head(bits))
 
 
+def searched(
+    store: InMemory, query: np.ndarray, top: int, keep: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Candidates by a flat index, their codes from the table."""
+
+    def candidates(code: np.ndarray, wanted: int) -> reordered.Candidates:
+        (rows,), (distances,) = store.search("image", code[None], wanted, keep)
+        return rows, distances, codes_of(store.items(rows), "image")[0]
+
+    return reordered.reordered(candidates, store.head.bits, query, top)
+
+
 def by_loops(store: InMemory, query: np.ndarray, top: int) -> tuple[list[int], list[float]]:
     """All items, by falling inner product, then row."""
     packed, _ = codes_of(store.table, "image")
@@ -42,7 +54,7 @@ def test_while_more_may_be_taken_the_answer_is_that_of_all_items(seed: int, bits
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(reordered, "FIRST", 8)
         patched.setattr(reordered, "EACH", 1)
-        rows, scores = reordered.reordered(store, "image", query[None], top, None)
+        rows, scores = searched(store, query[None], top)
     assert (rows[0].tolist(), scores[0].tolist()) == by_loops(store, query, top)
 
 
@@ -66,9 +78,9 @@ def test_the_proof_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("FIRST", 2), ("EACH", 1), ("TIMES", 2)):
         monkeypatch.setattr(reordered, name, value)
     query = np.array([[4, 3, 1, 1]], np.float32)
-    assert reordered.reordered(store, "image", query, 1, None)[1].tolist() == [[9.0]]
+    assert searched(store, query, 1)[1].tolist() == [[9.0]]
     assert asked == [2]
-    assert reordered.reordered(store, "image", query, 2, None)[1].tolist() == [[9.0, 7.0]]
+    assert searched(store, query, 2)[1].tolist() == [[9.0, 7.0]]
     assert asked == [2, 2, 4]
 
 
@@ -80,7 +92,7 @@ def test_the_last_candidates_are_the_answer_where_more_may_not_be_taken(
     query = np.random.default_rng(0).normal(size=(1, 32)).astype(np.float32)
     monkeypatch.setattr(reordered, "FIRST", 20)
     monkeypatch.setattr(reordered, "MOST", 20)
-    rows, scores = reordered.reordered(store, "image", query, 10, None)
+    rows, scores = searched(store, query, 10)
     packed, _ = codes_of(store.table, "image")
     exact = CodeIndex.build(packed, store.table["row"].to_numpy()).search_real(query, 10)
     assert rows.shape == (1, 10)
@@ -93,7 +105,7 @@ def test_filters_and_ties_go_by_the_row() -> None:
     store = store_of(200, 16, 3)
     query = np.ones((1, 16), np.float32)
     keep = store.table["row"].to_numpy()[::4]
-    rows, scores = reordered.reordered(store, "image", query, 40, keep)
+    rows, scores = searched(store, query, 40, keep)
     assert np.isin(rows, keep).all()
     order = np.lexsort((rows[0], -scores[0]))
     assert order.tolist() == list(range(40))
@@ -104,4 +116,4 @@ def test_filters_and_ties_go_by_the_row() -> None:
 )
 def test_other_queries_are_refused(query: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(CrosshashError, match=r"float\[Q, 16\]|all zeros"):
-        reordered.reordered(store_of(20, 16, 0), "image", query, 3, None)
+        searched(store_of(20, 16, 0), query, 3)

@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from crosshash.errors import CrosshashError
 from crosshash.index.asymmetric import Reals, Scored
+from crosshash.index.checks import check_top
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.exact import Codes, Found, Rows
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.item_codes import Head, check_items, codes_of
 from crosshash.stores.contract import Keep, in_order, refused_items, refused_rows
-from crosshash.stores.reordered import reordered
+from crosshash.stores.reordered import Candidates, reordered
 from crosshash.workers.lock import locked
 
 
@@ -108,7 +109,15 @@ class InMemory:
         index = self.indexes[answers]
         if isinstance(index, CodeIndex):
             return index.search_real(queries, top, self._rows(keep))
-        return reordered(self, answers, queries, top, keep)
+        rows = self._rows(keep)
+        known, (packed, _) = self.table["row"].to_numpy(), codes_of(self.table, answers)
+
+        def candidates(code: Codes, wanted: int) -> Candidates:
+            (found,), (distances,) = index.search(code[None], wanted, rows)
+            return found, distances, packed[np.searchsorted(known, found)]
+
+        check_top(len(index), top)
+        return reordered(candidates, self.head.bits, queries, top)
 
     def items(self, rows: Rows | None = None) -> pa.Table:
         """Give all items, or those of some rows."""

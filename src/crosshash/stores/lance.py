@@ -34,7 +34,7 @@ from crosshash.stores.contract import (
     refused_items,
     refused_rows,
 )
-from crosshash.stores.reordered import reordered
+from crosshash.stores.reordered import Candidates, reordered
 from crosshash.workers.lock import locked
 
 KINDS = ("flat", "ivf")
@@ -138,13 +138,25 @@ class LanceStore:
         with _named(self.place):
             if not isinstance(keep, tuple) and keep is not None and len(keep) > LISTED:
                 return self._among(answers, queries, top, keep)
-            found = [self._nearest(f"{answers}_code", query, top, keep) for query in queries]
-        rows, distances = zip(*found, strict=True)
-        return np.stack(rows), np.stack(distances)
+            found = [self._nearest(answers, query, top, keep) for query in queries]
+            rows = np.stack([one["row"].to_numpy() for one in found])
+            return rows, np.stack([one["_distance"].to_numpy().astype(np.int32) for one in found])
 
     def search_real(self, answers: Modality, queries: Reals, top: int, keep: Keep | None = None) -> Scored:
         """Find the items of the highest inner product among candidates."""
-        return reordered(self, answers, queries, top, keep)
+
+        def candidates(code: Codes, wanted: int) -> Candidates:
+            if not isinstance(keep, tuple) and keep is not None and len(keep) > LISTED:
+                ((rows,), (distances,)) = self._among(answers, code[None], wanted, keep)
+                return rows, distances, codes_of(self.items(rows), answers)[0]
+            with _named(self.place):
+                found = self._nearest(answers, code, wanted, keep, with_codes=True)
+            packed = found[f"{answers}_code"].combine_chunks().flatten().to_numpy()
+            distances = found["_distance"].to_numpy().astype(np.int32)
+            return found["row"].to_numpy(), distances, packed.reshape(len(found), -1)
+
+        check_top(self.head.items, top)
+        return reordered(candidates, self.head.bits, queries, top)
 
     def items(self, rows: Rows | None = None) -> pa.Table:
         """Give all items, or those of some rows."""
@@ -171,31 +183,32 @@ class LanceStore:
             lists = self.table.search().select(["labels"]).to_arrow()["labels"]
         return sorted({label for labels in lists.to_pylist() for label in labels or ()})
 
-    def _nearest(self, column: str, query: Codes, top: int, keep: Keep | None) -> tuple[Rows, Any]:
-        """Search for one query: rows int64[T] and distances int32[T]."""
-        where = _filter(keep)
-        exact = self.head.kind == "flat" or keep is not None
-        found = self._asked(column, query, top + 1, where, exact)
-        if len(found[0]) < top and not exact:
-            exact, found = True, self._asked(column, query, top + 1, where, exact=True)
-        if len(found[0]) > top and found[1][top] == found[1][top - 1]:
-            found = self._asked(column, query, self.head.items, where, exact, int(found[1][top]) + 1)
-        order = np.lexsort(found)[:top]
-        return found[0][order], found[1][order]
+    def _nearest(
+        self, answers: Modality, query: Codes, top: int, keep: Keep | None, with_codes: bool = False
+    ) -> pa.Table:
+        """Search for one query: columns row and _distance, in order, and the code if that is asked for."""
+        column, where = f"{answers}_code", _filter(keep)
+        columns = ["row", "_distance", *([column] if with_codes else [])]
 
-    def _asked(
-        self, column: str, query: Codes, top: int, where: str | None, exact: bool, bound: int | None = None
-    ) -> tuple[Rows, Any]:
-        """Ask LanceDB: rows int64[T] and distances int32[T], the nearest first; `bound`: all below it."""
-        asked = self.table.search(query, vector_column_name=column, query_type="vector")
-        asked = asked.distance_type("hamming").select(["row", "_distance"]).limit(top)
-        asked = asked.bypass_vector_index() if exact else asked.nprobes(PROBES)
-        if bound is not None:
-            asked = asked.distance_range(None, float(bound))
-        if where is not None:
-            asked = asked.where(where, prefilter=True)
-        found = asked.to_arrow()
-        return found["row"].to_numpy(), found["_distance"].to_numpy().astype(np.int32)
+        def asked(top: int, exact: bool, bound: int | None = None) -> pa.Table:
+            search = self.table.search(query, vector_column_name=column, query_type="vector")
+            search = search.distance_type("hamming").select(columns).limit(top)
+            search = search.bypass_vector_index() if exact else search.nprobes(PROBES)
+            if bound is not None:
+                search = search.distance_range(None, float(bound))
+            if where is not None:
+                search = search.where(where, prefilter=True)
+            return search.to_arrow()
+
+        exact = self.head.kind == "flat" or keep is not None
+        found = asked(top + 1, exact)
+        if len(found) < top and not exact:
+            exact, found = True, asked(top + 1, exact=True)
+        distances = found["_distance"].to_numpy()
+        if len(found) > top and distances[top] == distances[top - 1]:
+            found = asked(self.table.count_rows(), exact, int(distances[top]) + 1)
+        order = np.lexsort((found["row"].to_numpy(), found["_distance"].to_numpy()))[:top]
+        return found.take(pa.array(order))
 
     def _among(self, answers: Modality, queries: Codes, top: int, keep: Rows) -> Found:
         """Compare the codes of many rows here."""

@@ -22,7 +22,7 @@ from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.item_codes import Head, check_items, items_schema
 from crosshash.stores.contract import Keep, in_order, refused_items, refused_rows
 from crosshash.stores.postgres import Bits, Server
-from crosshash.stores.reordered import reordered
+from crosshash.stores.reordered import Candidates, reordered
 
 if TYPE_CHECKING:
     import psycopg
@@ -116,12 +116,19 @@ class PostgresTable:
         found = self.server.ask(
             lambda connection: [self._nearest(connection, answers, query, top, keep) for query in queries]
         )
-        rows, distances = zip(*found, strict=True)
+        rows, distances, _ = zip(*found, strict=True)
         return np.stack(rows), np.stack(distances)
 
     def search_real(self, answers: Modality, queries: Reals, top: int, keep: Keep | None = None) -> Scored:
         """Find the items of the highest inner product among candidates."""
-        return reordered(self, answers, queries, top, keep)
+
+        def candidates(code: Codes, wanted: int) -> Candidates:
+            return self.server.ask(
+                lambda connection: self._nearest(connection, answers, code, wanted, keep, with_codes=True)
+            )
+
+        check_top(self.head.items, top)
+        return reordered(candidates, self.head.bits, queries, top)
 
     def items(self, rows: Rows | None = None) -> pa.Table:
         """Give all items, or those of some rows."""
@@ -152,23 +159,28 @@ class PostgresTable:
         query: Codes,
         top: int,
         keep: Keep | None,
-    ) -> tuple[Rows, Any]:
-        """Search for one query: rows int64[T] and distances int32[T]."""
+        with_codes: bool = False,
+    ) -> Candidates:
+        """Search for one query: rows int64[T], distances int32[T] in order, codes uint8[T, W] or [T, 0]."""
         kept, given = _filter(keep)
         bits = Bits(self.head.bits, query.tobytes())
 
-        def asked(order: str) -> tuple[Rows, Any]:
+        def asked(ranked: str) -> Candidates:
             wanted = self._sql(
-                "SELECT row, ({code} <~> %b)::int FROM {table} WHERE {code} IS NOT NULL{kept} "
+                "SELECT row, ({code} <~> %b)::int{codes} FROM {table} WHERE {code} IS NOT NULL{kept} "
                 "ORDER BY {order} LIMIT %b",
                 code=_column(answers),
+                codes=_raw(", {code}" if with_codes else "").format(code=_column(answers)),
                 kept=_raw(kept),
-                order=_raw(order).format(code=_column(answers)),
+                order=_raw(ranked).format(code=_column(answers)),
             )
             cursor = connection.execute(wanted, (bits, *given, bits, top), binary=True)
-            found = np.array(cursor.fetchall(), np.int64).reshape(-1, 2)
-            found = found[np.lexsort(found.T)]
-            return found[:, 0], found[:, 1].astype(np.int32)
+            found = cursor.fetchall()
+            places = np.array([one[:2] for one in found], np.int64).reshape(-1, 2)
+            order = np.lexsort(places.T)
+            raw = b"".join(one[2][4:] for one in found) if with_codes else b""
+            packed = np.frombuffer(raw, np.uint8).reshape(len(found), -1 if found else 0)
+            return places[order, 0], places[order, 1].astype(np.int32), packed[order]
 
         if self.head.kind == "hnsw" and (keep is None or isinstance(keep, tuple)):
             effort = min(max(EF[0], 2 * top), EF[1])

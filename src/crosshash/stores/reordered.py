@@ -8,16 +8,18 @@ Else four times as many candidates are taken, up to `MOST`; beyond, the answer i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError
 from crosshash.index.asymmetric import Reals, Scored, rescored
 from crosshash.index.checks import checked_reals
-from crosshash.index.exact import Rows
-from crosshash.retrieval.codefiles.codeset import Modality
-from crosshash.retrieval.codefiles.item_codes import codes_of
-from crosshash.stores.contract import Keep, Store
+from crosshash.index.exact import Codes, Rows
+
+Candidates = tuple[Rows, NDArray[np.int32], Codes]
+"""Rows int64[T], distances int32[T], codes uint8[T, W], by distance, then row."""
 
 FIRST, EACH = 100, 4
 """Candidates of the first round: at least, and for each item that is asked for."""
@@ -27,43 +29,38 @@ MOST = 10_000
 """Candidates of a query at most."""
 
 
-def reordered(store: Store, answers: Modality, queries: Reals, top: int, keep: Keep | None) -> Scored:
-    """Find the `top` items of the highest inner product among candidates of a store, as `search_real` does.
+def reordered(candidates: Callable[[Codes, int], Candidates], bits: int, queries: Reals, top: int) -> Scored:
+    """Find the `top` items of the highest inner product among candidates, as `Store.search_real` does.
+
+    candidates: gives as many as are wanted of a code uint8[W], or all.
 
     Raises:
-        CrosshashError: as `Store.search_real`.
+        CrosshashError: queries are not float[Q, bits], or one is all zeros or not finite.
     """
-    if queries.dtype.kind != "f" or queries.ndim != 2 or queries.shape[1] != store.head.bits:
-        raise CrosshashError(
-            f"{store.place}: the queries are {queries.dtype}{list(queries.shape)}, "
-            f"float[Q, {store.head.bits}] is needed."
-        )
-    padded = checked_reals(queries, -(-store.head.bits // 8))
-    found = [
-        _best(store, answers, query, padded[row : row + 1], top, keep) for row, query in enumerate(queries)
-    ]
+    if queries.dtype.kind != "f" or queries.ndim != 2 or queries.shape[1] != bits:
+        shape = f"{queries.dtype}{list(queries.shape)}"
+        raise CrosshashError(f"the real-valued queries are {shape}, float[Q, {bits}] is needed.")
+    padded = checked_reals(queries, -(-bits // 8))
+    found = [_best(candidates, query, whole[None], top) for query, whole in zip(queries, padded, strict=True)]
     rows, scores = zip(*found, strict=True)
     return np.stack(rows), np.stack(scores)
 
 
 def _best(
-    store: Store, answers: Modality, query: Reals, padded: Reals, top: int, keep: Keep | None
+    candidates: Callable[[Codes, int], Candidates], query: Reals, padded: Reals, top: int
 ) -> tuple[Rows, NDArray[np.float64]]:
     """Search for one query: rows int64[T] and scores float64[T]."""
-    code = np.packbits(query >= 0)[None]
+    code = np.packbits(query >= 0)
     losses = np.concatenate([[0.0], np.cumsum(np.sort(np.abs(query.astype(np.float64))))])
     wanted = max(FIRST, EACH * top)
     while True:
         wanted = max(top, min(wanted, MOST))
-        candidates, distances = store.search(answers, code, wanted, keep)
-        packed, _ = codes_of(store.items(candidates[0]), answers)
-        order = np.argsort(candidates[0])  # places in the order of rows: they settle ties
+        rows, distances, packed = candidates(code, wanted)
+        order = np.argsort(rows)  # places in the order of rows: they settle ties
         places, scores = rescored(padded, packed[order], np.arange(len(order))[None], top)
-        rows = candidates[0][order][places[0]]
-        count = len(candidates[0])
-        if count < wanted or wanted >= max(MOST, top):
-            return rows, scores[0]
-        beyond = losses[-1] - 2 * losses[distances[0, -1]]  # candidates may lack some at this very distance
-        if scores[0, top - 1] > beyond:
-            return rows, scores[0]
+        best = rows[order][places[0]], scores[0]
+        if len(rows) < wanted or wanted == max(MOST, top):
+            return best
+        if best[1][-1] > losses[-1] - 2 * losses[distances[-1]]:  # there may be more at this very distance
+            return best
         wanted *= TIMES
