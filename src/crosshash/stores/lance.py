@@ -34,6 +34,7 @@ from crosshash.stores.contract import (
     refused_items,
     refused_rows,
 )
+from crosshash.stores.lance_form import any_of, filter_of, listed, text_of, unlisted
 from crosshash.stores.reordered import Candidates, reordered
 from crosshash.workers.lock import locked
 
@@ -57,7 +58,7 @@ def build(place: str, items: pa.Table, head: Head, over: bool = False) -> LanceS
         if not over:
             check_free(place, folder / f"{TABLE}.lance", over)
         mode = "overwrite" if over else "create"
-        table = _connected(folder).create_table(TABLE, _listed(items.sort_by("row")), mode=mode)
+        table = _connected(folder).create_table(TABLE, listed(items.sort_by("row")), mode=mode)
         if len(items):
             _index(table, head)
         write_json(folder / HEAD, {"head": head.text()})
@@ -77,7 +78,7 @@ def load(place: str) -> LanceStore:
                 head, count = _head(folder), table.count_rows()
         found, indexes = table.schema, table.list_indices()
     check_count(place, head, count)
-    if not found.remove_metadata().equals(_listed(items_schema(head.bits).empty_table()).schema):
+    if not found.remove_metadata().equals(listed(items_schema(head.bits).empty_table()).schema):
         raise CrosshashError(
             f"{place}: has other columns, or codes of another length, than its head says. {REMEDY}"
         )
@@ -117,7 +118,7 @@ class LanceStore:
                 twice = set(items[name].to_pylist()) & set(known[name].to_pylist())
                 if twice:
                     raise refused_items(self.place, f"{name} {min(twice)} is there already")
-            self.table.add(_listed(items))
+            self.table.add(listed(items))
             self._changed()
 
     def remove(self, rows: Rows) -> None:
@@ -128,7 +129,7 @@ class LanceStore:
             if len(strange):
                 raise refused_rows(self.place, strange)
             for start in range(0, len(rows), AT_ONCE):
-                self.table.delete(_any_of(rows[start : start + AT_ONCE]))
+                self.table.delete(any_of(rows[start : start + AT_ONCE]))
             self._changed()
 
     def search(self, answers: Modality, queries: Codes, top: int, keep: Keep | None = None) -> Found:
@@ -144,6 +145,7 @@ class LanceStore:
 
     def search_real(self, answers: Modality, queries: Reals, top: int, keep: Keep | None = None) -> Scored:
         """Find the items of the highest inner product among candidates."""
+        width = -(-self.head.bits // 8)
 
         def candidates(code: Codes, wanted: int) -> Candidates:
             if not isinstance(keep, tuple) and keep is not None and len(keep) > LISTED:
@@ -153,7 +155,7 @@ class LanceStore:
                 found = self._nearest(answers, code, wanted, keep, with_codes=True)
             packed = found[f"{answers}_code"].combine_chunks().flatten().to_numpy()
             distances = found["_distance"].to_numpy().astype(np.int32)
-            return found["row"].to_numpy(), distances, packed.reshape(len(found), -1)
+            return found["row"].to_numpy(), distances, packed.reshape(len(found), width)
 
         check_top(self.head.items, top)
         return reordered(candidates, self.head.bits, queries, top)
@@ -162,19 +164,19 @@ class LanceStore:
         """Give all items, or those of some rows."""
         with _named(self.place):
             if rows is None:
-                return _unlisted(self.table.to_arrow(), self.head.bits).sort_by("row").combine_chunks()
+                return unlisted(self.table.to_arrow(), self.head.bits).sort_by("row").combine_chunks()
             wanted = np.unique(rows)
             parts = [
-                self.table.search().where(_any_of(wanted[start : start + AT_ONCE])).to_arrow()
+                self.table.search().where(any_of(wanted[start : start + AT_ONCE])).to_arrow()
                 for start in range(0, len(wanted), AT_ONCE)
             ]
         found = pa.concat_tables(parts) if parts else self.table.schema.empty_table()
-        return in_order(_unlisted(found, self.head.bits), rows, self.place)
+        return in_order(unlisted(found, self.head.bits), rows, self.place)
 
     def row_of(self, item: str) -> int | None:
         """Find the row of an id."""
         with _named(self.place):
-            found = self.table.search().where(f"id = {_text(item)}").select(["row"]).to_arrow()
+            found = self.table.search().where(f"id = {text_of(item)}").select(["row"]).to_arrow()
         return found["row"][0].as_py() if len(found) else None
 
     def labels(self) -> list[str]:
@@ -187,7 +189,7 @@ class LanceStore:
         self, answers: Modality, query: Codes, top: int, keep: Keep | None, with_codes: bool = False
     ) -> pa.Table:
         """Search for one query: columns row and _distance, in order, and the code if that is asked for."""
-        column, where = f"{answers}_code", _filter(keep)
+        column, where = f"{answers}_code", filter_of(keep)
         columns = ["row", "_distance", *([column] if with_codes else [])]
 
         def asked(top: int, exact: bool, bound: int | None = None) -> pa.Table:
@@ -215,7 +217,7 @@ class LanceStore:
         column = f"{answers}_code"
         items = self.table.search().where(f"{column} IS NOT NULL").select(["row", column]).to_arrow()
         items = items.filter(pa.array(np.isin(items["row"].to_numpy(), keep))).sort_by("row")
-        packed, _ = codes_of(_unlisted(items, self.head.bits), answers)
+        packed, _ = codes_of(unlisted(items, self.head.bits), answers)
         return nearest(np.ascontiguousarray(queries), packed, items["row"].to_numpy(), top)
 
     def _changed(self) -> None:
@@ -274,57 +276,3 @@ def _index(table: Any, head: Head) -> None:  # noqa: ANN401
 def _metrics(table: Any) -> set[str]:  # noqa: ANN401
     names = [index.name for index in table.list_indices() if index.columns[0].endswith("_code")]
     return {str(table.index_stats(name).distance_type) for name in names}
-
-
-def _listed(items: pa.Table) -> pa.Table:
-    """Write codes as lists of bytes, of which LanceDB knows distances."""
-    for modality in MODALITIES:
-        name = f"{modality}_code"
-        column = items[name].combine_chunks()
-        width = column.type.byte_width
-        packed, there = codes_of(items, modality)
-        values = pa.array(packed.ravel())
-        kept = None if there.all() else pa.array(~there)
-        lists = pa.FixedSizeListArray.from_arrays(values, width, mask=kept)
-        items = items.set_column(items.schema.get_field_index(name), name, lists)
-    return items
-
-
-def _unlisted(items: pa.Table, bits: int) -> pa.Table:
-    """Take codes out of lists of bytes; columns come in the order of `items_schema`."""
-    schema, width = items_schema(bits), -(-bits // 8)
-    columns = {}
-    for name in (name for name in schema.names if name in items.column_names):
-        column = items[name].combine_chunks()
-        if name.endswith("_code"):
-            values = column.values.buffers()[1] if len(column) else None
-            start = column.offset * width
-            data = pa.py_buffer(b"") if values is None else values.slice(start, len(column) * width)
-            valid = column.is_valid()
-            whole = pa.Array.from_buffers(pa.binary(width), len(column), [None, data])
-            column = whole if not column.null_count else _with_nulls(whole, valid)
-        columns[name] = column.cast(schema.field(name).type)
-    return pa.table(columns)
-
-
-def _with_nulls(column: pa.Array, valid: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
-    return pc.if_else(valid, column, pa.scalar(None, column.type))
-
-
-def _filter(keep: Keep | None) -> str | None:
-    if keep is None:
-        return None
-    if isinstance(keep, tuple):
-        return f"array_has_any(labels, [{', '.join(map(_text, keep))}])"
-    return _any_of(keep)
-
-
-def _any_of(rows: Rows) -> str:
-    return f"row IN ({', '.join(map(str, rows.tolist()))})" if len(rows) else "false"
-
-
-def _text(value: str) -> str:
-    quoted = value.replace("'", "''")
-    return f"'{quoted}'"

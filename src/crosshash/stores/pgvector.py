@@ -14,8 +14,8 @@ from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.retrieval.codefiles.item_codes import REMEDY, Head, check_items
 from crosshash.stores.contract import check_count, check_kind
-from crosshash.stores.postgres import Server, server
-from crosshash.stores.postgres_table import COLUMNS, PostgresTable, head_of, quoted
+from crosshash.stores.postgres import Server, quoted, server
+from crosshash.stores.postgres_table import COLUMNS, PostgresTable, head_of
 
 if TYPE_CHECKING:
     import psycopg

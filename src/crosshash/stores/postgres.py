@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
 
 from crosshash.errors import CrosshashError
 from crosshash.stores.contract import StoreError
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg import sql
 
 A = TypeVar("A")
 SECONDS = 5
 """To connect within, unless the address says otherwise."""
+AT_ONCE = 50_000
+"""Rows that are fetched or sent at a time."""
 
 
 @dataclass(frozen=True)
@@ -122,3 +127,30 @@ def _bit_dumper() -> Any:  # noqa: ANN401
             return obj.length.to_bytes(4, "big") + obj.content
 
     return BitDumper
+
+
+def quoted(connection: psycopg.Connection[Any], table: str) -> str:
+    """Write the name of a table as SQL."""
+    from psycopg import sql
+
+    return sql.Identifier(*table.split(".")).as_string(connection)
+
+
+def batches(
+    connection: psycopg.Connection[Any], text: sql.Composed, values: tuple[object, ...], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Fetch rows piece by piece; a bit string comes behind its length of four bytes."""
+    with connection.cursor("crosshash", binary=True) as cursor:
+        cursor.execute(text, values)
+        while rows := cursor.fetchmany(AT_ONCE):
+            *plain, image, caption = zip(*rows, strict=True)
+            codes = [[code and code[4:] for code in column] for column in (image, caption)]
+            arrays = [pa.array(one, field.type) for one, field in zip([*plain, *codes], schema, strict=True)]
+            yield pa.record_batch(arrays, schema=schema)
+
+
+def raw(text: str) -> sql.SQL:
+    """Take text of this project as SQL."""
+    from psycopg import sql
+
+    return sql.SQL(text)

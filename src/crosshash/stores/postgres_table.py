@@ -7,7 +7,6 @@ a sum, which no index serves: by the plain distance the planner may take one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from crosshash.index.exact import Codes, Found, Rows
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.item_codes import Head, check_items, items_schema
 from crosshash.stores.contract import Keep, in_order, refused_items, refused_rows
-from crosshash.stores.postgres import Bits, Server
+from crosshash.stores.postgres import AT_ONCE, Bits, Server, batches, quoted, raw
 from crosshash.stores.reordered import Candidates, reordered
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 EF = (100, 1000)
 """hnsw.ef_search at least, and at most, which is pgvector's own limit."""
-AT_ONCE = 50_000
-"""Rows that are fetched at a time."""
 COLUMNS = {
     "row": ("bigint PRIMARY KEY", "int8"),
     "id": ("text UNIQUE NOT NULL", "text"),
@@ -79,7 +76,7 @@ class PostgresTable:
         if over:
             connection.execute(self._sql("DROP TABLE IF EXISTS {table}"))
         try:
-            connection.execute(self._sql("CREATE TABLE {table} ({kinds})", kinds=_raw(kinds)))
+            connection.execute(self._sql("CREATE TABLE {table} ({kinds})", kinds=raw(kinds)))
         except (psycopg.errors.DuplicateTable, psycopg.errors.UniqueViolation):
             raise CrosshashError(
                 f"{self.place}: is there already. Choose another table, or write over it: --replace."
@@ -132,12 +129,12 @@ class PostgresTable:
 
     def items(self, rows: Rows | None = None) -> pa.Table:
         """Give all items, or those of some rows."""
-        some = _raw("" if rows is None else " WHERE row = ANY(%b::bigint[])")
-        wanted = self._sql("SELECT {names} FROM {table}{some}", names=_raw(_names()), some=some)
+        some = raw("" if rows is None else " WHERE row = ANY(%b::bigint[])")
+        wanted = self._sql("SELECT {names} FROM {table}{some}", names=raw(_names()), some=some)
         values = () if rows is None else (rows.tolist(),)
         schema = items_schema(self.head.bits)
         found = self.server.ask(
-            lambda connection: pa.Table.from_batches(_batches(connection, wanted, values, schema), schema)
+            lambda connection: pa.Table.from_batches(batches(connection, wanted, values, schema), schema)
         )
         if rows is None:
             return found.sort_by("row").combine_chunks()
@@ -170,21 +167,21 @@ class PostgresTable:
                 "SELECT row, ({code} <~> %b)::int{codes} FROM {table} WHERE {code} IS NOT NULL{kept} "
                 "ORDER BY {order} LIMIT %b",
                 code=_column(answers),
-                codes=_raw(", {code}" if with_codes else "").format(code=_column(answers)),
-                kept=_raw(kept),
-                order=_raw(ranked).format(code=_column(answers)),
+                codes=raw(", {code}" if with_codes else "").format(code=_column(answers)),
+                kept=raw(kept),
+                order=raw(ranked).format(code=_column(answers)),
             )
             cursor = connection.execute(wanted, (bits, *given, bits, top), binary=True)
             found = cursor.fetchall()
             places = np.array([one[:2] for one in found], np.int64).reshape(-1, 2)
             order = np.lexsort(places.T)
-            raw = b"".join(one[2][4:] for one in found) if with_codes else b""
-            packed = np.frombuffer(raw, np.uint8).reshape(len(found), -1 if found else 0)
+            codes = b"".join(one[2][4:] for one in found) if with_codes else b""
+            packed = np.frombuffer(codes, np.uint8).reshape(len(found), len(query) if with_codes else 0)
             return places[order, 0], places[order, 1].astype(np.int32), packed[order]
 
         if self.head.kind == "hnsw" and (keep is None or isinstance(keep, tuple)):
             effort = min(max(EF[0], 2 * top), EF[1])
-            connection.execute(_raw(f"SET LOCAL hnsw.ef_search = {effort}"))
+            connection.execute(raw(f"SET LOCAL hnsw.ef_search = {effort}"))
             connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
             found = asked("{code} <~> %b")
             if len(found[0]) == top:
@@ -222,7 +219,7 @@ class PostgresTable:
         return head
 
     def _copy(self, connection: psycopg.Connection[Any], items: pa.Table) -> None:
-        into = self._sql("COPY {table} ({names}) FROM STDIN (FORMAT BINARY)", names=_raw(_names()))
+        into = self._sql("COPY {table} ({names}) FROM STDIN (FORMAT BINARY)", names=raw(_names()))
         with connection.cursor().copy(into) as copy:
             copy.set_types([kind for _, kind in COLUMNS.values()])
             for batch in items.to_batches(AT_ONCE):
@@ -256,26 +253,6 @@ def head_of(connection: psycopg.Connection[Any], table: str, place: str) -> Head
     return Head.read(found[0], place)
 
 
-def quoted(connection: psycopg.Connection[Any], table: str) -> str:
-    """Write the name of a table as SQL."""
-    from psycopg import sql
-
-    return sql.Identifier(*table.split(".")).as_string(connection)
-
-
-def _batches(
-    connection: psycopg.Connection[Any], text: sql.Composed, values: tuple[object, ...], schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    """Fetch rows piece by piece; a bit string comes behind its length of four bytes."""
-    with connection.cursor("crosshash", binary=True) as cursor:
-        cursor.execute(text, values)
-        while rows := cursor.fetchmany(AT_ONCE):
-            *plain, image, caption = zip(*rows, strict=True)
-            codes = [[code and code[4:] for code in column] for column in (image, caption)]
-            arrays = [pa.array(one, field.type) for one, field in zip([*plain, *codes], schema, strict=True)]
-            yield pa.record_batch(arrays, schema=schema)
-
-
 def _filter(keep: Keep | None) -> tuple[str, tuple[object, ...]]:
     if keep is None:
         return "", ()
@@ -292,9 +269,3 @@ def _column(modality: Modality) -> sql.Identifier:
     from psycopg import sql
 
     return sql.Identifier(f"{modality}_code")
-
-
-def _raw(text: str) -> sql.SQL:
-    from psycopg import sql
-
-    return sql.SQL(text)
