@@ -127,7 +127,7 @@ def test_real_valued_queries_find_what_a_flat_index_finds(which: tuple[places.Na
 
 @parameters(list(STORES))
 def test_there_and_back_nothing_is_lost(which: tuple[places.Name, str], place: str) -> None:
-    """But for captions and pictures in an .npz, which has no place for them."""
+    """But for captions and pictures in an .npz, and that labels are unknown in an index of this project."""
     items = made_items(ITEMS, 100)
     made(which, place, items, 100).close()
     store = opened(which, place)
@@ -137,6 +137,8 @@ def test_there_and_back_nothing_is_lost(which: tuple[places.Name, str], place: s
     for name in set(expected.schema.names) - lost - {"labels"}:
         assert back[name].to_pylist() == expected[name].to_pylist(), name
     labels = [[one and sorted(one) for one in table["labels"].to_pylist()] for table in (back, expected)]
+    if which[0] == "faiss":
+        labels[1] = [one or [] for one in labels[1]]
     assert labels[0] == labels[1]
     assert store.labels() == sorted(NAMES)
     assert [store.count(modality) for modality in MODALITIES] == [

@@ -78,11 +78,12 @@ def _write(store: InMemory) -> None:
     places[rows] = np.arange(len(rows))
     taken = store.table.take(pa.array(places, mask=places < 0))
     pair_rows = pa.array(np.where(places < 0, -1, taken["pair_row"].fill_null(-1).to_numpy()))
-    table = {
-        "id": taken["id"],
-        "row": pair_rows,
-        **{name: taken[name] for name in ("image", "caption", "labels")},
-    }
+    known = [
+        None if gone else labels or []
+        for gone, labels in zip(places < 0, taken["labels"].to_pylist(), strict=True)
+    ]
+    table = {"id": taken["id"], "row": pair_rows, "image": taken["image"], "caption": taken["caption"]}
+    table["labels"] = pa.array(known, pa.list_(pa.string()))
     own = {"picture": taken["picture"], "content": pa.nulls(len(taken), pa.string())}
     items = pa.table(table | (own if store.table["picture"].null_count < len(store.table) else {}))
     head = store.head
