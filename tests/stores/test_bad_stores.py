@@ -202,6 +202,23 @@ def test_pgvector_alone_gives_some_40_of_100_and_the_store_all(postgres: str, ta
     store.close()
 
 
+def test_an_exact_search_stays_exact_where_the_planner_prefers_the_index(postgres: str, table: str) -> None:
+    """Ordered by the plain distance, then the row, it would sort what the graph gives: 40 of 2,000 items."""
+    items = made_items(2000, 64)
+    rows, packed = items["row"].to_numpy(), codes_of(items, "image")[0]
+    pgvector.build(f"{postgres}#{table}", items, Head(64, kind="hnsw")).close()
+    store = pgvector.load(f"{postgres}&options=-c%20enable_seqscan%3Doff#{table}")
+    assert store.head.kind == "hnsw"
+    query = made_codes(5, 1, 64)
+    found, expected = (
+        store.search("image", query, 300, rows),
+        CodeIndex.build(packed, rows).search(query, 300),
+    )
+    assert np.array_equal(found[0], expected[0])
+    assert np.array_equal(found[1], expected[1])
+    store.close()
+
+
 def test_lancedb_alone_leaves_its_upper_bound_out_and_cuts_ties_by_place(tmp_path: Path) -> None:
     """Codes 0, 1 and 3 lie 0, 1 and 2 from code 0: below a bound of 1 there is one."""
     codes = np.array([[3, 0], [1, 0], [0, 0]], np.uint8)

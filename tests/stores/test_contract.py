@@ -155,7 +155,8 @@ def test_there_and_back_nothing_is_lost(which: tuple[places.Name, str], place: s
 def test_what_is_added_and_removed_is_so_for_who_opens_it_next(
     which: tuple[places.Name, str], place: str
 ) -> None:
-    first, more = made_items(ITEMS, 12), made_items(40, 12, seed=3, first=1000)
+    """New rows lie below the old ones: the order in which items came is not that of the rows."""
+    first, more = made_items(ITEMS, 12, first=1000), made_items(40, 12, seed=3)
     store = made(which, place, first, 12)
     store.add(more)
     gone = np.concatenate([first["row"].to_numpy()[:30], more["row"].to_numpy()[:5]])
@@ -275,6 +276,36 @@ def test_of_two_writers_one_is_refused_or_both_are_there(which: tuple[places.Nam
     assert rows[-2] == 5000
     assert rows[-1] in (6001, 6002)
     assert len(rows) == ITEMS + 2 == store.head.items
+    store.close()
+
+
+@parameters(EXACT)
+def test_two_writers_of_other_items_lose_none(which: tuple[places.Name, str], place: str) -> None:
+    """Of files the second one is told so; the others hold what both have added, and count it."""
+    made(which, place, made_items(ITEMS, 12), 12).close()
+    refused: list[CrosshashError] = []
+    ready = threading.Barrier(2)
+
+    def write(first: int) -> None:
+        store = opened(which, place)
+        ready.wait()
+        try:
+            for part in range(first, first + 5000, 1000):
+                store.add(made_items(20, 12, first=part))
+            store.save()
+        except CrosshashError as error:
+            refused.append(error)
+        finally:
+            store.close()
+
+    writers = [threading.Thread(target=write, args=(first,)) for first in (10_000, 20_000)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(refused) == (0 if which[0] in ("lancedb", "pgvector") else 1)
+    store = opened(which, place)
+    assert len(store.items()) == store.head.items == ITEMS + 100 * (2 - len(refused))
     store.close()
 
 
