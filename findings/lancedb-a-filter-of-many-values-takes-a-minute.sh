@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # lancedb 0.40.0: `where("row IN (...)", prefilter=True)` takes most of a minute for a million values, whatever the table: here it has
 # 1,000 rows, of which a search without the filter takes some milliseconds. The time goes into reading the filter, not into the search.
-# Seen on two cores: 10,000 values 0.3 s, 100,000 values 3 s, 1,000,000 values 19 to 55 s.
+# Seen on two cores: 10,000 values 0.2 s, 100,000 values 3 s, 1,000,000 values 33 to 55 s (busy cores; 30 microseconds a value).
 # Guessed: that an IN list becomes a set within about a second, as in PostgreSQL 18 (`row = ANY($1)`, 2.4 s for a million, nearly all of it sending them).
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
