@@ -75,7 +75,7 @@ class UsearchIndex:
         try:
             told = module.Index.metadata(str(path))
             held = module.Index.restore(str(path))
-            keys = np.sort(np.fromiter(held.keys, np.int64, len(held)))
+            keys = np.sort(held.keys[:].astype(np.int64))  # one by one each takes as long as all
         except (RuntimeError, ValueError, TypeError) as error:
             raise CrosshashError(f"{path}: cannot be read by usearch ({error}). {REMEDY}") from None
         width = -(-head.bits // 8)
