@@ -12,6 +12,7 @@ from crosshash.commands import (
     data,
     encode,
     export,
+    export_stores,
     init,
     leaderboard,
     preset,
@@ -35,6 +36,7 @@ app.command()(encode.encode)
 app.command()(serve.serve)
 app.command()(compare.compare)
 app.command()(leaderboard.leaderboard)
+export_stores.register(export.export)
 app.add_typer(export.export, name="export")
 of_weights = typer.Typer(help="Published weights.", no_args_is_help=True)
 of_weights.command()(weights.convert)

@@ -34,6 +34,15 @@ class Bundle:
             raise CrosshashError(f"{self.folder / NAME}: is of another model than the index. {REMEDY}")
         return Searcher(self.encoder, found, ShardPictures(self.folder))
 
+    def over_store(self, address: str) -> Searcher:
+        """Search a store instead of the index.
+
+        Raises:
+            CrosshashError: as `Searcher.over_store`.
+        """
+        pictures = ShardPictures(self.folder)
+        return Searcher.over_store(self.encoder, address, self.manifest.dataset, self.folder, pictures)
+
 
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle, once all of its files are what they were.

@@ -13,18 +13,20 @@ Opened = tuple[Searcher, str | None]
 """A model with its index, and the warning beside its scores, if there is one."""
 
 
-def of_project(project: Path, index: Path | None) -> Opened:
-    """Open what `dvc repro` left in a folder.
+def of_project(project: Path, index: Path | None, store: str | None = None) -> Opened:
+    """Open what `dvc repro` left in a folder; store: address of a store in place of its index.
 
     Raises:
         CrosshashError: it has no model and index that fit together.
     """
-    found = Searcher.open(project, index)
+    found = Searcher.open(project, index, store)
     return found, warning_of(project / "metrics.json", found.method, found.dataset, found.bits)
 
 
-def of_bundle(folder: Path, index: Path | None = None, whole: bool = False) -> Opened:
-    """Open a bundle; whole: with all that would be loaded when it is asked first.
+def of_bundle(
+    folder: Path, index: Path | None = None, store: str | None = None, whole: bool = False
+) -> Opened:
+    """Open a bundle; store: address of a store in place of its index; whole: with all that is loaded late.
 
     Raises:
         CrosshashError: it is none, of another version, not whole, or another index is asked for.
@@ -34,4 +36,5 @@ def of_bundle(folder: Path, index: Path | None = None, whole: bool = False) -> O
     bundle = read_bundle(folder)
     if whole:
         bundle.encoder.load_all()
-    return bundle.searcher(), bundle.manifest.warning
+    found = bundle.searcher() if store is None else bundle.over_store(store)
+    return found, bundle.manifest.warning

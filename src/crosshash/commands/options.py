@@ -15,6 +15,14 @@ from crosshash.errors import CrosshashError, pipeline_named
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Project = Annotated[Path, typer.Option(help="Folder in which `dvc repro` has run.")]
 
+Store = Annotated[
+    str | None,
+    typer.Option(
+        help="Search a store instead: postgresql://..., lance:DIR, a .parquet file (docs/stores.md).",
+        metavar="ADDRESS",
+    ),
+]
+
 
 @contextmanager
 def told() -> Iterator[None]:
@@ -25,3 +33,13 @@ def told() -> Iterator[None]:
     except CrosshashError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+def check_one(index: Path | None, store: str | None) -> None:
+    """Refuse an index and a store together.
+
+    Raises:
+        CrosshashError: both are given.
+    """
+    if index is not None and store is not None:
+        raise CrosshashError("--index and --store: give one of them.")

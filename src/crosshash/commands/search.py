@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from crosshash.commands.options import AsJson, Project, told
+from crosshash.commands.options import AsJson, Project, Store, check_one, told
 
 if TYPE_CHECKING:
     from crosshash.codes.real_codes import Distance
@@ -54,6 +54,7 @@ def search(
     bundle: Annotated[
         Path | None, typer.Option(help="Folder of `crosshash export bundle`, in place of a project.")
     ] = None,
+    store: Store = None,
     project: Project = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -63,11 +64,13 @@ def search(
         from crosshash.search.questions import check_labels, encode_question, read_question
 
         question = read_question(text, image, queries, task)
+        check_one(index, store)
         if bundle is None:
-            check_labels(project, index, label or ())
-            searcher, warning = of_project(project, index)
+            if store is None:
+                check_labels(project, index, label or ())
+            searcher, warning = of_project(project, index, store)
         else:
-            searcher, warning = of_bundle(bundle, index)
+            searcher, warning = of_bundle(bundle, index, store)
         asked = encode_question(searcher, question)
         if asked.unknown_words:
             print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from crosshash.commands.options import Project, told
+from crosshash.commands.options import Project, Store, check_one, told
 
 
 def serve(
@@ -20,6 +20,7 @@ def serve(
     index: Annotated[
         Path | None, typer.Option(help="Folder of an index or collection, if not the project's.")
     ] = None,
+    store: Store = None,
     host: Annotated[
         str, typer.Option(help="Address to listen at; others than the default reach others.")
     ] = "127.0.0.1",
@@ -35,14 +36,15 @@ def serve(
 ) -> None:
     """Serve search over HTTP, with a web page."""
     with told():
+        check_one(index, store)
         from crosshash.bundle.opening import of_bundle, of_project
         from crosshash.service.run import serve as run
 
         if bundle is None:
             _take_all_cores()
-            opens = partial(of_project, project, index)
+            opens = partial(of_project, project, index, store)
         else:
-            opens = partial(of_bundle, bundle, index, whole=True)
+            opens = partial(of_bundle, bundle, index, store, whole=True)
         with suppress(KeyboardInterrupt):  # by which uvicorn tells of a Ctrl-C after its clean end
             run(opens, host, port, max_upload_mb, allow_host or ())
         print("stopped")

@@ -119,7 +119,7 @@ def _write_shortening(folder: Path, encoder: TrainedEncoder) -> None:
 
 def _write_index(folder: Path, searcher: Searcher, side: int | None) -> None:
     """Copy the index; the table of items names the small pictures, and no others."""
-    index, target = searcher.index, folder / INDEX
+    index, target = searcher.files, folder / INDEX
     if large_folder(index.folder, MODALITIES[0]).is_dir():
         raise CrosshashError(f"{index.folder}: an index of very many codes is served from its project alone.")
     target.mkdir()

@@ -43,7 +43,7 @@ def card_of_run(project: Path, model: Model, searcher: Searcher) -> Card:
         "digests": {
             "model": model.digest,
             "encoder": searcher.encoder.description["digest"],
-            "index": searcher.index.digest,
+            "index": searcher.files.digest,
             **_settings(project),
         },
     }

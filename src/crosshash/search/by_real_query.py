@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,12 +14,16 @@ from crosshash.index.code_index import CodeIndex
 from crosshash.index.large.large_index import LargeIndex
 from crosshash.index.vectors import search_vectors
 from crosshash.search.encoder import Encoded
+from crosshash.search.stored import StoredCodes
 
 Rows = NDArray[np.int64]
 
 
 def by_real_codes(
-    codes: CodeIndex | LargeIndex, encoded: Encoded, top: int, keep: Rows | None
+    codes: CodeIndex | LargeIndex | StoredCodes,
+    encoded: Encoded,
+    top: int,
+    keep: Any,  # noqa: ANN401 - rows, or labels for a store
 ) -> tuple[Rows, NDArray[np.int32], NDArray[np.float32]]:
     """Give rows by asymmetric distance, their Hamming distances, and how much of the real code agrees."""
     levels = encoded.levels.astype(np.float32)

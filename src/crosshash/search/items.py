@@ -72,14 +72,14 @@ class ItemTable:
         (found,) = self.table.slice(row, 1).to_pylist()
         return dict(found)
 
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns."""
-        return list(self.table.column_names)
-
     def whole(self) -> ItemTable:
         """Give it as it is, all in memory."""
         return self
+
+    @property
+    def keeps_pictures(self) -> bool:
+        """Say whether items may have pictures of their own."""
+        return PICTURE in self.table.column_names
 
     def row_of(self, item: str) -> int | None:
         """Find an item's row number."""
@@ -110,7 +110,7 @@ class ItemTable:
         """
         named = [labels] if isinstance(labels, str) else labels
         wanted = [label if label in self._labelled else as_seen(label) for label in named]
-        strange = [self._strange(label) for label in wanted if label not in self._labelled]
+        strange = [strange_label(label, self.labels) for label in wanted if label not in self._labelled]
         if strange:
             raise CrosshashError(f"no item has the label {' or '.join(strange)}.")
         return np.unique(np.concatenate([self._labelled[label] for label in wanted]))
@@ -136,9 +136,11 @@ class ItemTable:
         parts = np.split(rows[order].astype(np.int64), np.cumsum(sizes)[:-1])
         return dict(zip(encoded.dictionary.to_pylist(), parts, strict=False))
 
-    def _strange(self, label: str) -> str:
-        near = difflib.get_close_matches(label, self._labelled, n=3)
-        return f"'{label}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+
+def strange_label(label: str, known: Sequence[str]) -> str:
+    """Name a label that no item has, with those that look like it."""
+    near = difflib.get_close_matches(label, known, n=3)
+    return f"'{label}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")
 
 
 def hits_of(found: pa.Table, distances: NDArray[np.int32] | None, scores: NDArray[np.float32]) -> list[Hit]:

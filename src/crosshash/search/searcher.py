@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.codes.real_codes import DISTANCES, Distance
+from crosshash.config.plans.base import read_plan
+from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.by_real_query import by_real_codes, by_vectors
 from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.index_folder import (
+    COLLECTION,
     IndexFolder,
     OtherModel,
     StaleCollection,
@@ -25,6 +29,7 @@ from crosshash.search.index_folder import (
     read_index,
 )
 from crosshash.search.items import PICTURE, Hit, Item
+from crosshash.search.stored import StoredCodes, StoredIndex, StoredItems, open_store
 from crosshash.search.stored_items import Items
 from crosshash.shards.stored_pictures import ShardPictures
 
@@ -40,18 +45,18 @@ EMPTY = "the query is empty: write what you look for"
 
 @dataclass(frozen=True)
 class Searcher:
-    """A trained model and one index, of the run or of a collection. Nothing in it changes."""
+    """A trained model and one index: files, in which nothing changes, or a store."""
 
     encoder: Encoder
-    index: IndexFolder
+    index: IndexFolder | StoredIndex
     shards: ShardPictures
 
     @classmethod
-    def open(cls, project: Path, index: Path | None = None) -> Searcher:
+    def open(cls, project: Path, index: Path | None = None, store: str | None = None) -> Searcher:
         """Load the model and the index of a project's folder.
 
         index: folder of an index or of a collection; without it, `collection/` of the project where there is
-        one, else `artifacts/index`.
+        one, else `artifacts/index`. store: address of a store to search instead (docs/stores.md).
 
         Raises:
             CrosshashError: a file is missing or cut, or the index was made by another model than the present
@@ -59,7 +64,27 @@ class Searcher:
         """
         from crosshash.search.trained import load_encoder  # torch takes seconds, and a bundle has none
 
-        return cls.over(load_encoder(project), project, index)
+        encoder = load_encoder(project)
+        if store is None:
+            return cls.over(encoder, project, index)
+        dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
+        shards = ShardPictures(project / "data" / dataset)
+        return cls.over_store(encoder, store, dataset, project / COLLECTION, shards)
+
+    @classmethod
+    def over_store(
+        cls, encoder: Encoder, store: str, dataset: str, collection: Path, shards: ShardPictures
+    ) -> Searcher:
+        """Search a store with a model that is loaded already; collection: folder of own pictures.
+
+        Raises:
+            CrosshashError: the model stores vectors, or the store cannot be opened or is of another model.
+        """
+        if encoder.vector_code is not None:
+            raise CrosshashError(
+                f"this model stores vectors ({encoder.vector_code.kind}), which no other store compares."
+            )
+        return cls(encoder, open_store(store, encoder.description, collection, dataset), shards)
 
     @classmethod
     def over(cls, encoder: TrainedEncoder, project: Path, index: Path | None = None) -> Searcher:
@@ -187,15 +212,20 @@ class Searcher:
         answers = self._answers(task)
         if top < 1:
             raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
-        keep = self._items.rows_with(labels) if labels else None
+        keep: Any = self._items.rows_with(labels) if labels else None
         codes, quantiser = self.index.codes[answers], self.index.quantiser
         vectors = self.encoder.vector_code
         distances: NDArray[np.int32] | list[None]
-        if vectors is not None:
+        if vectors is not None and isinstance(codes, CodeIndex):
             rows, distances, scores = by_vectors(codes, vectors, encoded, top, keep, distance)
         elif distance == "asymmetric" or (distance is None and self.distance == "asymmetric"):
             rows, distances, scores = by_real_codes(codes, encoded, top, keep)
-        elif quantiser is None or encoded.vectors is None or distance == "hamming":
+        elif (
+            quantiser is None
+            or encoded.vectors is None
+            or distance == "hamming"
+            or isinstance(codes, StoredCodes)
+        ):
             rows, distances = codes.search(encoded.codes, top, keep)
             scores = np.full(rows.shape, np.nan, np.float32)
         else:
@@ -209,7 +239,7 @@ class Searcher:
     @cached_property
     def shows_pictures(self) -> bool:
         """Say whether there are pictures of items to show."""
-        return self._in_shards or PICTURE in self._items.columns
+        return self._in_shards or self._items.keeps_pictures
 
     def item(self, item: str) -> Item | None:
         """Give what is known of an item; None where there is no such id."""
@@ -231,7 +261,18 @@ class Searcher:
         return self.shards.picture(known["row"], item) if self._in_shards else None
 
     @property
-    def _items(self) -> Items:
+    def files(self) -> IndexFolder:
+        """The index, where it is one of files.
+
+        Raises:
+            CrosshashError: it is a store.
+        """
+        if isinstance(self.index, StoredIndex):
+            raise CrosshashError(f"{self.index.store.place}: is a store; this takes an index of files.")
+        return self.index
+
+    @property
+    def _items(self) -> Items | StoredItems:
         return self.index.items
 
     @cached_property

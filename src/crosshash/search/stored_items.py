@@ -20,7 +20,7 @@ from crosshash.artifacts import altered
 from crosshash.checksums import AlteredError, check
 from crosshash.errors import CrosshashError
 from crosshash.formats.spelling import as_seen, composed
-from crosshash.search.items import COLUMNS, HIT, Hit, ItemTable, hits_of, read_items_table
+from crosshash.search.items import COLUMNS, HIT, PICTURE, Hit, ItemTable, hits_of, read_items_table
 
 REMEDY = "Delete it and run `dvc repro index`."
 
@@ -49,8 +49,8 @@ class Items(Protocol):
         """All labels, sorted."""
 
     @property
-    def columns(self) -> list[str]:
-        """What is known of each."""
+    def keeps_pictures(self) -> bool:
+        """Say whether items may have pictures of their own."""
 
     def whole(self) -> ItemTable:
         """Read all of it into memory."""
@@ -112,9 +112,9 @@ class StoredItems:
         return sorted(found)
 
     @property
-    def columns(self) -> list[str]:
-        """Names of the columns."""
-        return list(self.file.schema_arrow.names)
+    def keeps_pictures(self) -> bool:
+        """Say whether items may have pictures of their own."""
+        return PICTURE in self.file.schema_arrow.names
 
     def whole(self) -> ItemTable:
         """Read all of it into memory.
@@ -207,9 +207,9 @@ class NumberedItems:
         return []
 
     @property
-    def columns(self) -> list[str]:
-        """None but the number."""
-        return ["id"]
+    def keeps_pictures(self) -> bool:
+        """Say no: nothing is stored."""
+        return False
 
     def whole(self) -> ItemTable:
         """Refuse: there is no table.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,6 +26,7 @@ from crosshash.service.refusals import refused
 from crosshash.service.service import Service
 from crosshash.service.unread import Unread
 from crosshash.service.uploads import Room
+from crosshash.stores.contract import StoreError
 
 BATCH = 32
 """Queries encoded and searched together at most."""
@@ -42,6 +44,8 @@ DISCARDED = 16
 """How many times the limit is read of a body that is refused."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+log = logging.getLogger("crosshash.service")
 
 
 def make_app(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = ()) -> FastAPI:
@@ -80,6 +84,7 @@ def make_app(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = (
     app.add_exception_handler(405, _other_method)
     app.exception_handler(RequestValidationError)(_not_valid)
     app.add_exception_handler(CrosshashError, _unanswerable)
+    app.add_exception_handler(StoreError, _store_gone)
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(ClientDisconnect, _gone)
     return app
@@ -111,6 +116,13 @@ async def _not_valid(_: Request, error: RequestValidationError) -> JSONResponse:
 async def _unanswerable(_: Request, error: Exception) -> JSONResponse:
     """Say what is wrong with a query: files are read at the start alone, so that none is named here."""
     return refused(422, str(error))
+
+
+async def _store_gone(_: Request, error: Exception) -> JSONResponse:
+    """Come back later; what the store said, and where it is, is for the log."""
+    log.error("%s", error)
+    reason = "the store that holds the codes does not answer; try again in a second"
+    return refused(503, reason, **{"Retry-After": "1"})
 
 
 async def _busy(_: Request, __: Exception) -> JSONResponse:

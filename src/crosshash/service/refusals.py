@@ -14,7 +14,8 @@ WHEN = {
     415: "a body that is not announced as a picture",
     422: "a query that cannot be answered: a parameter is absent, unknown or out of range, no item has the "
     "label, no word is known, or the body is no picture, a cut one, or one of too many pixels",
-    503: "too many requests wait: come back after Retry-After seconds; or the service ends",
+    503: "too many requests wait: come back after Retry-After seconds; the store that "
+    "holds the codes does not answer; or the service ends",
 }
 
 

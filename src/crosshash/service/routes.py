@@ -19,6 +19,7 @@ from crosshash.service.answers import Found, Hits, picture_address, told
 from crosshash.service.refusals import refusals
 from crosshash.service.service import service_of
 from crosshash.service.uploads import announced, body_of
+from crosshash.stores.contract import StoreError
 
 TOP = 10
 LARGEST_TOP = 1000
@@ -154,6 +155,8 @@ def picture(request: Request, id: Annotated[str, Query(description="Of the item.
     """Pictures are looked up by the id of an item of the index; no path is taken from anybody."""
     try:
         data = service_of(request).searcher.picture(id)
+    except StoreError:
+        raise
     except CrosshashError as error:  # names a file of this machine, which is for the log
         log.error("picture of %r: %s", id, error)
         data = None

@@ -9,6 +9,7 @@ from crosshash.config.params import METHODS, published_of
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CodeSet, check_fit, read_code_set
 from crosshash.retrieval.codefiles.foreign import read_foreign
+from crosshash.retrieval.codefiles.item_codes import code_sets, read_items
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import Undefined
 from crosshash.retrieval.ranking.tied_ranking import Ties
@@ -72,12 +73,23 @@ def _convention(protocol: str, undefined: Undefined | None) -> tuple[AP, Undefin
 def _read(query_path: Path, retrieval_path: Path | None) -> tuple[CodeSet, CodeSet, str]:
     if retrieval_path is None:
         return read_foreign(query_path)
+    if {query_path.suffix, retrieval_path.suffix} == {".parquet"}:
+        return _read_items(query_path, retrieval_path)
     mats = [str(path) for path in (query_path, retrieval_path) if path.suffix != ".npz"]
     if mats:
         raise CrosshashError(
-            f"{', '.join(mats)}: two files are scored together when both are .npz files of the encode stage; "
-            "a .mat file or a folder of .npy files holds queries and retrieval set and is given alone."
+            f"{', '.join(mats)}: two files are scored together when both are .npz files of the encode stage, "
+            "or both .parquet files of `crosshash export`; a .mat file or a folder of .npy files holds "
+            "queries and retrieval set and is given alone."
         )
     query, retrieval = read_code_set(query_path), read_code_set(retrieval_path)
     check_fit(query, retrieval, (str(query_path), str(retrieval_path)))
     return query, retrieval, f"packed codes of the encode stage, {query.bits} bits, 1 = +1"
+
+
+def _read_items(query_path: Path, retrieval_path: Path) -> tuple[CodeSet, CodeSet, str]:
+    names = (str(query_path), str(retrieval_path))
+    tables, heads = zip(read_items(query_path), read_items(retrieval_path), strict=True)
+    query, retrieval = code_sets(tables, [head.bits for head in heads], names)
+    check_fit(query, retrieval, names)
+    return query, retrieval, f"items of parquet files, codes of {query.bits} bits, 1 = +1"

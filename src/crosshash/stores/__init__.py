@@ -1,0 +1,1 @@
+"""Codes in other stores, files and databases: one contract, a file per store."""
