@@ -11,8 +11,6 @@ from crosshash.commands import (
     compare,
     data,
     encode,
-    export,
-    export_stores,
     init,
     leaderboard,
     preset,
@@ -22,6 +20,7 @@ from crosshash.commands import (
     stored,
     weights,
 )
+from crosshash.commands.export import export
 
 app = typer.Typer(
     help="Images and texts as short binary codes: search them, score them.",
@@ -36,8 +35,7 @@ app.command()(encode.encode)
 app.command()(serve.serve)
 app.command()(compare.compare)
 app.command()(leaderboard.leaderboard)
-export_stores.register(export.export)
-app.add_typer(export.export, name="export")
+app.add_typer(export, name="export")
 of_weights = typer.Typer(help="Published weights.", no_args_is_help=True)
 of_weights.command()(weights.convert)
 app.add_typer(of_weights, name="weights")

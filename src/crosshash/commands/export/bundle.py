@@ -1,4 +1,4 @@
-"""`crosshash export`: what a run has made, taken out of its project."""
+"""`crosshash export bundle`: a folder that answers without its project."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Ids of items that differ, at most."""
 
-export = typer.Typer(help="Take what a run has made out of its project.", no_args_is_help=True)
 
-
-@export.command()
 def bundle(
     target: Annotated[Path, typer.Argument(help="Folder to write; with --verify it may be there already.")],
     pictures: Annotated[
