@@ -24,8 +24,8 @@ from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.encode import EncodePlan
 from crosshash.config.plans.infer import InferPlan
 from crosshash.errors import CrosshashError, run_stage
-from crosshash.formats.mat import write_mat
-from crosshash.formats.mat_pieces import LARGEST
+from crosshash.formats.matlab.mat import write_mat
+from crosshash.formats.matlab.mat_pieces import LARGEST
 from crosshash.inference.bit_choice import choose_bits
 from crosshash.inference.distance_choice import choose_distance
 from crosshash.inference.packing import Packed, PackedItems, delivered, pack_items

@@ -37,7 +37,7 @@ from crosshash.embeddings.vectors import Block, read_embeddings, write_embedding
 from crosshash.errors import CrosshashError
 from crosshash.experiments.files import read_metrics, read_scores
 from crosshash.experiments.revisions import Folder
-from crosshash.formats.mat import read_mat
+from crosshash.formats.matlab.mat import read_mat
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.structures import build_structure
 from crosshash.inference.model_folder import load_model

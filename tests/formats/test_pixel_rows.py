@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 
 from crosshash.errors import CrosshashError
-from crosshash.formats.mat import MatVariable, list_mat
+from crosshash.formats.matlab.mat import MatVariable, list_mat
 from crosshash.formats.pixel_rows import pixel_counts, read_pixel_rows
 from crosshash.pairs.source import PixelRows
 from tests.formats.mat_files import write_mat73

@@ -22,8 +22,8 @@ from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.search import Encoded, Searcher
 from crosshash.search.by_real_query import by_vectors
 from crosshash.search.index_folder import ITEMS, NUMBERED, STATISTICS
+from crosshash.search.item_groups import GroupedItems, NumberedItems, read_items
 from crosshash.search.items import read_items_table
-from crosshash.search.stored_items import NumberedItems, StoredItems, read_items
 from tests.datasets.folders import picture, write_csv
 
 TEXTS = ["a red circle", "two blue stars on white", "a green heart"]
@@ -52,7 +52,7 @@ def test_searches_answer_as_those_of_a_small_index(
 ) -> None:
     large = Searcher.open(made_large(project))
     assert isinstance(large.index.codes["image"], LargeIndex)
-    assert isinstance(large.index.items, StoredItems)
+    assert isinstance(large.index.items, GroupedItems)
     encoded = searcher.encode_texts(TEXTS)
     for task in ("t2i", "t2t"):
         for labels in ((), large.labels[:2]):
@@ -128,7 +128,7 @@ def test_rows_of_ids_in_any_order(tmp_path: Path) -> None:
     write_parquet(tmp_path / ITEMS, table.schema, [table])
     in_small_groups(tmp_path / ITEMS, 9)
     stored, whole = read_items(tmp_path / ITEMS), read_items_table(tmp_path / ITEMS)
-    assert isinstance(stored, StoredItems)
+    assert isinstance(stored, GroupedItems)
     assert [stored.row_of(item) for item in ids] == list(range(100))
     assert stored.row_of("i100") is None
     rows = np.array([99, 3, 3, 50, 0])

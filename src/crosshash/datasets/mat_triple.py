@@ -11,7 +11,7 @@ from crosshash.datasets.readers.mat_files import INDEX, read_mat_triple
 from crosshash.datasets.readers.mat_parts import holds_parts, read_mat_parts
 from crosshash.datasets.readers.unread import unread_files
 from crosshash.errors import CrosshashError
-from crosshash.formats.mat import list_mat
+from crosshash.formats.matlab.mat import list_mat
 from crosshash.pairs.raw_record import describe_files
 from crosshash.pairs.source import RawFile, RawItems, SplitSizes
 

@@ -19,7 +19,7 @@ import numpy as np
 from crosshash.acquire.publisher import Source, Transfer, Wanted, find_wanted, obtain, published_folder
 from crosshash.datasets.readers.unread import unread_variables
 from crosshash.errors import CrosshashError, listed
-from crosshash.formats.mat import read_mat
+from crosshash.formats.matlab.mat import read_mat
 from crosshash.formats.text_lines import text_lines
 from crosshash.pairs.source import GivenSplit, RawFile, RawItem, RawItems, SplitSizes
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from crosshash.artifacts import read_npz
 from crosshash.errors import CrosshashError, listed
-from crosshash.formats.mat import list_mat, read_mat
-from crosshash.formats.mat_text import Texts, text_rows
+from crosshash.formats.matlab.mat import list_mat, read_mat
+from crosshash.formats.matlab.mat_text import Texts, text_rows
 from crosshash.formats.spelling import as_seen, composed
 from crosshash.formats.stored_rows import StoredRows, large_matrices
 

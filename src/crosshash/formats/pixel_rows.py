@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from crosshash.errors import CrosshashError
-from crosshash.formats.mat import MatVariable, list_mat, read_mat_part
+from crosshash.formats.matlab.mat import MatVariable, list_mat, read_mat_part
 
 COLOURS = 3
 # Axes of items, rows, columns and colours, in MATLAB's order of axes. The first is the published one:

@@ -20,7 +20,7 @@ from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
-from crosshash.search.stored_items import Items, NumberedItems, read_items
+from crosshash.search.item_groups import Items, NumberedItems, read_items
 
 COLLECTION = "collection"
 INDEX = "index"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -108,11 +108,7 @@ class ItemTable:
         Raises:
             CrosshashError: a label that no item has; all of them are named, with those that look like them.
         """
-        named = [labels] if isinstance(labels, str) else labels
-        wanted = [label if label in self._labelled else as_seen(label) for label in named]
-        strange = [strange_label(label, self.labels) for label in wanted if label not in self._labelled]
-        if strange:
-            raise CrosshashError(f"no item has the label {' or '.join(strange)}.")
+        wanted = wanted_labels(labels, self._labelled)
         return np.unique(np.concatenate([self._labelled[label] for label in wanted]))
 
     @property
@@ -137,8 +133,21 @@ class ItemTable:
         return dict(zip(encoded.dictionary.to_pylist(), parts, strict=False))
 
 
-def strange_label(label: str, known: Sequence[str]) -> str:
-    """Name a label that no item has, with those that look like it."""
+def wanted_labels(labels: str | Sequence[str], known: Collection[str]) -> list[str]:
+    """Give one or several labels in the spelling that items have.
+
+    Raises:
+        CrosshashError: a label that no item has; all of them are named, with those that look like them.
+    """
+    named = [labels] if isinstance(labels, str) else labels
+    wanted = [label if label in known else as_seen(label) for label in named]
+    strange = [_strange(label, known) for label in wanted if label not in known]
+    if strange:
+        raise CrosshashError(f"no item has the label {' or '.join(strange)}.")
+    return wanted
+
+
+def _strange(label: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(label, known, n=3)
     return f"'{label}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")
 

@@ -16,8 +16,8 @@ from crosshash.retrieval.codefiles.codeset import TASKS
 from crosshash.search.decoding import BadPicture
 from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.index_folder import ITEMS, index_folder
+from crosshash.search.item_groups import read_items
 from crosshash.search.searcher import EMPTY, Searcher
-from crosshash.search.stored_items import read_items
 
 
 @dataclass(frozen=True)

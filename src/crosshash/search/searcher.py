@@ -28,9 +28,9 @@ from crosshash.search.index_folder import (
     index_folder,
     read_index,
 )
+from crosshash.search.item_groups import Items
 from crosshash.search.items import PICTURE, Hit, Item
 from crosshash.search.stored import StoredCodes, StoredIndex, StoredItems, open_store
-from crosshash.search.stored_items import Items
 from crosshash.shards.stored_pictures import ShardPictures
 
 if TYPE_CHECKING:

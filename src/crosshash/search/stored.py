@@ -12,13 +12,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError
-from crosshash.formats.spelling import as_seen, composed
+from crosshash.formats.spelling import composed
 from crosshash.index.asymmetric import Reals, Scored
 from crosshash.index.exact import Codes, Found, Rows
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.item_codes import codes_of
 from crosshash.search.index_folder import SHOWN, OtherModel, read_own_picture
-from crosshash.search.items import Hit, ItemTable, strange_label
+from crosshash.search.items import Hit, ItemTable, wanted_labels
 from crosshash.stores import places
 from crosshash.stores.contract import Keep, Store
 
@@ -85,14 +85,11 @@ class StoredItems:
         Raises:
             CrosshashError: a label that no item has.
         """
-        named = [labels] if isinstance(labels, str) else labels
-        wanted = [label if label in self.labels else as_seen(label) for label in named]
-        if not set(wanted) <= set(self.labels):
+        try:
+            return tuple(wanted_labels(labels, self.labels))
+        except CrosshashError:  # another program may have added items with it
             self.labels = self.store.labels()
-        strange = [strange_label(label, self.labels) for label in wanted if label not in self.labels]
-        if strange:
-            raise CrosshashError(f"no item has the label {' or '.join(strange)}.")
-        return tuple(wanted)
+        return tuple(wanted_labels(labels, self.labels))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crosshash.formats.mat_pieces import LARGEST, byte_matrix, char_cells, char_matrix, write_variable
+from crosshash.formats.matlab.mat_pieces import LARGEST, byte_matrix, char_cells, char_matrix, write_variable
 from crosshash.pairs.labels import label_matrix
 from crosshash.pairs.table import Pair
 

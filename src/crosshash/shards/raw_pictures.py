@@ -51,7 +51,7 @@ def crew_size(source: RawItems) -> int:
 def _can_be_shared_out(source: RawItems) -> bool:
     """Say whether there are pictures of which a process can read some alone."""
     if isinstance(source.images, PixelRows):
-        from crosshash.formats.mat import is_mat73  # with scipy, for this kind alone
+        from crosshash.formats.matlab.mat import is_mat73  # with scipy, for this kind alone
 
         return is_mat73(source.images.path)
     return isinstance(source.images, tuple | Pieces | PictureColumn)

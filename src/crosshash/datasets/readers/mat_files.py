@@ -20,8 +20,8 @@ from crosshash.datasets.readers.unread import unread_variables
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.feature_file import finite_vectors, numbered_classes, some_of
 from crosshash.formats.image_names import leads_out, names_on_disk, relative_names
-from crosshash.formats.mat import MatVariable, list_mat, read_mat
-from crosshash.formats.mat_text import Texts, text_rows
+from crosshash.formats.matlab.mat import MatVariable, list_mat, read_mat
+from crosshash.formats.matlab.mat_text import Texts, text_rows
 from crosshash.formats.pixel_rows import PixelRows, pixel_counts
 from crosshash.formats.text_lines import text_lines
 from crosshash.pairs.source import RawItem, RawItems

@@ -17,7 +17,7 @@ from crosshash.datasets.readers.mat_files import Part, common_count
 from crosshash.datasets.readers.unread import unread_variables
 from crosshash.errors import CrosshashError, listed
 from crosshash.formats.feature_file import finite_vectors, numbered_classes, some_of
-from crosshash.formats.mat import read_mat
+from crosshash.formats.matlab.mat import read_mat
 from crosshash.pairs.source import GivenSplit, RawItem, RawItems
 
 KEYS = (

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from crosshash.errors import CrosshashError
-from crosshash.formats.mat import MatVariable, list_mat
+from crosshash.formats.matlab.mat import MatVariable, list_mat
 
 ENDINGS = (".mat", ".npy", ".npz", ".h5", ".hdf5", ".h5py")
 SHOWN = 20  # files of a folder; some sets have a .mat file for each picture

@@ -51,7 +51,7 @@ def _npz_arrays(path: Path) -> dict[str, Array]:
 
 
 def _mat_arrays(path: Path) -> dict[str, Array]:
-    from crosshash.formats.mat import list_mat, read_mat
+    from crosshash.formats.matlab.mat import list_mat, read_mat
 
     return _complete(path, read_mat(path, NAMES), list_mat(path))
 

@@ -14,7 +14,7 @@ import scipy.io
 import scipy.sparse
 
 from crosshash.errors import CrosshashError
-from crosshash.formats.mat import HEADER, MatVariable, list_mat, read_mat, write_mat
+from crosshash.formats.matlab.mat import HEADER, MatVariable, list_mat, read_mat, write_mat
 from tests.formats.mat_files import (
     marked,
     write_function_handle,
@@ -409,7 +409,7 @@ def test_numbers_that_were_never_written(tmp_path: Path) -> None:
 def test_hdf5_is_loaded_for_version_73_alone(tmp_path: Path) -> None:
     write_5(tmp_path / "a.mat", {"x": NUMBERS})
     script = (
-        "import sys; from pathlib import Path; from crosshash.formats.mat import read_mat;"
+        "import sys; from pathlib import Path; from crosshash.formats.matlab.mat import read_mat;"
         f"read_mat(Path({str(tmp_path / 'a.mat')!r})); sys.exit('h5py' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0

@@ -9,8 +9,15 @@ import scipy.io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosshash.formats.mat import write_mat
-from crosshash.formats.mat_pieces import CELLS, Variable, byte_matrix, char_cells, char_matrix, write_variable
+from crosshash.formats.matlab.mat import write_mat
+from crosshash.formats.matlab.mat_pieces import (
+    CELLS,
+    Variable,
+    byte_matrix,
+    char_cells,
+    char_matrix,
+    write_variable,
+)
 
 texts = st.text(alphabet="ab ä日\N{DOG FACE}\n.", min_size=1, max_size=40)
 
@@ -62,6 +69,6 @@ def test_many_texts_are_laid_out_in_parts(monkeypatch: pytest.MonkeyPatch, lette
     """7 texts: 1, 3 or 2 letters of each at a time, taken from 1, 2 or all of them together."""
     texts = ["", "a", "\u00e9clair", "\U0001f600 grin", "x" * 20, "seven", "last one"]
     usual = b"".join(char_matrix(texts).pieces)
-    monkeypatch.setattr("crosshash.formats.mat_pieces.LETTERS", letters)
-    monkeypatch.setattr("crosshash.formats.mat_pieces.ROWS", rows)
+    monkeypatch.setattr("crosshash.formats.matlab.mat_pieces.LETTERS", letters)
+    monkeypatch.setattr("crosshash.formats.matlab.mat_pieces.ROWS", rows)
     assert b"".join(char_matrix(texts).pieces) == usual

@@ -9,10 +9,10 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from crosshash.formats import mat5
-from crosshash.formats.mat import read_mat
+from crosshash.formats.matlab import mat5
+from crosshash.formats.matlab.mat import read_mat
 from tests.formats.mat_files import HEADER_5, element, matrix_element
-from tests.formats.test_mat import NUMBERS, cells, error_of
+from tests.formats.matlab.test_mat import NUMBERS, cells, error_of
 
 ONE = element(9, struct.pack("<d", 1.0))
 FLAGS = element(6, struct.pack("<II", 6, 0))

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import scipy.sparse
 
-from crosshash.formats.mat_text import DEEPEST, NULLS
+from crosshash.formats.matlab.mat_text import DEEPEST, NULLS
 
 NUMBERS = {"double": "float64", "single": "float32"} | {
     name: name for bits in (8, 16, 32, 64) for name in (f"int{bits}", f"uint{bits}")

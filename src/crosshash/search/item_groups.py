@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +18,17 @@ from numpy.typing import NDArray
 from crosshash.artifacts import altered
 from crosshash.checksums import AlteredError, check
 from crosshash.errors import CrosshashError
-from crosshash.formats.spelling import as_seen, composed
-from crosshash.search.items import COLUMNS, HIT, PICTURE, Hit, ItemTable, hits_of, read_items_table
+from crosshash.formats.spelling import composed
+from crosshash.search.items import (
+    COLUMNS,
+    HIT,
+    PICTURE,
+    Hit,
+    ItemTable,
+    hits_of,
+    read_items_table,
+    wanted_labels,
+)
 
 REMEDY = "Delete it and run `dvc repro index`."
 
@@ -57,7 +65,7 @@ class Items(Protocol):
 
 
 @dataclass(frozen=True)
-class StoredItems:
+class GroupedItems:
     """A parquet file of many row groups; nothing of it is held but its footer."""
 
     path: Path
@@ -89,13 +97,7 @@ class StoredItems:
         Raises:
             CrosshashError: a label that no item has.
         """
-        named = [labels] if isinstance(labels, str) else labels
-        wanted = [label if label in self.labels else as_seen(label) for label in named]
-        strange = [label for label in wanted if label not in self.labels]
-        if strange:
-            near = difflib.get_close_matches(strange[0], self.labels, n=3)
-            told = f" (did you mean {' or '.join(near)}?)" if near else ""
-            raise CrosshashError(f"no item has the label '{strange[0]}'{told}.")
+        wanted = wanted_labels(labels, self.labels)
         found = []
         for first, group in self._groups(["labels"]):
             table = ItemTable(group)
@@ -242,4 +244,4 @@ def read_items(path: Path) -> Items:
     absent = [name for name in COLUMNS if name not in file.schema_arrow.names]
     if absent:
         raise CrosshashError(f"{path}: no column {', '.join(absent)}. {REMEDY}")
-    return StoredItems(path, file)
+    return GroupedItems(path, file)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crosshash.formats.mat_text import text_rows
+from crosshash.formats.matlab.mat_text import text_rows
 
 
 def test_rows_lose_blanks_and_empty_texts() -> None:

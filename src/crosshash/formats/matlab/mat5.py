@@ -16,7 +16,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from crosshash.formats.mat_text import DEEPEST
+from crosshash.formats.matlab.mat_text import DEEPEST
 
 HEADER = 128  # bytes; the last two say the order of bytes
 ORDERS = {b"IM": "<", b"MI": ">"}

@@ -19,8 +19,8 @@ from scipy.io.matlab import matfile_version
 from crosshash.artifacts import atomic_path
 from crosshash.checksums import BLANK, check, seal
 from crosshash.errors import CrosshashError, listed
-from crosshash.formats import mat5
-from crosshash.formats.mat_text import check_letters, text_array
+from crosshash.formats.matlab import mat5
+from crosshash.formats.matlab.mat_text import check_letters, text_array
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HDF5_STARTS = (0, 512)  # MATLAB writes a text of 512 bytes before it, other programs none
@@ -57,7 +57,7 @@ def list_mat(path: Path) -> dict[str, MatVariable]:
         with path.open("rb") as file:
             check(file, head=True)
         if is_mat73(path):
-            from crosshash.formats.mat73 import list_variables
+            from crosshash.formats.matlab.mat73 import list_variables
 
             found: Sequence[tuple[str, tuple[int, ...], str]] = list_variables(path)
         else:
@@ -107,7 +107,7 @@ def read_mat_part(path: Path, name: str, axis: int, start: int, stop: int) -> np
     """
     with _readable(path):
         if is_mat73(path):
-            from crosshash.formats.mat73 import read_part
+            from crosshash.formats.matlab.mat73 import read_part
 
             return read_part(path, name, axis, start, stop)
         changed = path.stat().st_mtime_ns
@@ -162,7 +162,7 @@ def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
         return {}
     found: dict[str, Any]
     if is_mat73(path):
-        from crosshash.formats.mat73 import read_variables
+        from crosshash.formats.matlab.mat73 import read_variables
 
         found = read_variables(path, names)
     else:
