@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import crosshash.artifacts
+from crosshash.artifacts import read_json
 from crosshash.collection import grown_index, new_items
-from crosshash.collection.additions import Addition
+from crosshash.collection.additions import Addition, read_additions
 from crosshash.collection.again import encode_again
 from crosshash.collection.collection import add_folder, add_items, remove_items
 from crosshash.retrieval.codefiles.segments import segment_paths
 from crosshash.search import Searcher
-from crosshash.search.index_folder import read_known_items, run_index
-from crosshash.search.trained import load_encoder
+from crosshash.search.index_folder import read_known_items
+from crosshash.search.trained import TrainedEncoder, load_encoder
 from tests.search.conftest import run_again
 
 STEPS = ((os, "fsync"), (os, "replace"), (os, "unlink"), (crosshash.artifacts, "exchange"))
@@ -65,37 +66,39 @@ def killed_at(step: int, action: Callable[[], object]) -> bool:
     return forked(patched)
 
 
-def ids(collection: Path) -> list[str]:
-    return sorted(
-        item for item in read_known_items(collection / "index").whole().table["id"].to_pylist() if item
-    )
+State = tuple[list[str], str]
 
 
-def tried(project: Path, action: Callable[[], object]) -> dict[str, int]:
+def state(collection: Path) -> State:
+    """The ids of a collection, and the model that it is of."""
+    items = read_known_items(collection / "index").whole().table["id"].drop_null().to_pylist()
+    return sorted(items), read_json(collection / "index/statistics.json")["encoder"]["digest"]
+
+
+def tried(project: Path, encoder: TrainedEncoder, action: Callable[[], object]) -> dict[str, int]:
     """Kill a change before each of its steps, from the same state; counts the tries by what they left."""
     collection, kept = project / "collection", project / "kept"
     shutil.copytree(collection, kept)
+    old, counts = state(collection), {"before": 0, "after": 0}
     action()
-    after, counts = ids(collection), {"before": 0, "after": 0}
-    old = ids(kept)
+    new = state(collection)
     for step in range(1000):
         shutil.rmtree(collection)
         shutil.copytree(kept, collection)
         ended = killed_at(step, action)
-        found = ids(collection)
-        assert found in (old, after), (step, found)
+        found = state(collection)
+        assert found in (old, new), (step, found)
         counts["before" if found == old else "after"] += 1
-        if not ended and found == old:
+        if found == old:
             action()
-        elif not ended:
-            add_items(project, [])  # any next change
-        assert ids(collection) == after
-        searcher = Searcher.open(project)
+        else:
+            add_items(project, [], encoder=encoder)  # any next call
+        assert state(collection) == new
+        searcher = Searcher.over(encoder, project)
         (hits,) = searcher.find(searcher.encode_texts(["red cat"]), "t2t", 1000)
-        assert {hit.id for hit in hits} <= set(after)
+        assert {hit.id for hit in hits} <= set(new[0])
         names = {path.name for path in (collection / "pictures").glob("*/*")}
-        own = searcher.files.items.whole().own("picture").values()
-        assert names == {f"{name}.jpg" for name in own}
+        assert names == {f"{name}.jpg" for name in searcher.files.items.whole().own("picture").values()}
         if ended:
             shutil.rmtree(kept)
             return counts
@@ -107,34 +110,29 @@ def captions(*texts: str) -> list[Addition]:
 
 
 def changes(project: Path, folder: Path) -> dict[str, dict[str, int]]:
-    """Append, append what takes in the segment before, remove, write all anew."""
-    add_items(project, captions("red cat", "blue dog"))
-    first = next(item for item in ids(project / "collection") if item not in ("red cat", "blue dog"))
+    """Append what takes in the segment before, then write all anew."""
+    encoder = load_encoder(project)
+    add_items(project, captions("red cat"), encoder=encoder)
     grown_index.SMALL = 0
-    counts = {"append": tried(project, lambda: add_folder(project, folder))}
-    assert len(segment_paths(project / "collection/index")) == 1
-    counts["merge"] = tried(project, lambda: add_items(project, captions(*(f"cat {n}" for n in range(4)))))
-    assert [path.name for path in segment_paths(project / "collection/index")] == [
-        "00000001-00000002.parquet"
-    ]
-    counts["remove"] = tried(project, lambda: remove_items_once(project, [first]))
+    add_items(project, captions("blue dog"), encoder=encoder)
+    index = project / "collection/index"
+    assert [path.name for path in segment_paths(index)] == ["00000001-00000001.parquet"]
+    more = read_additions(folder)
+    counts = {"append": tried(project, encoder, lambda: add_items(project, more, encoder=encoder))}
+    assert [path.name for path in segment_paths(index)] == ["00000001-00000002.parquet"]
     grown_index.MOST = 0
-    counts["whole"] = tried(project, lambda: add_items(project, captions("green cat")))
-    assert not segment_paths(project / "collection/index")
+    more = captions("green cat")
+    counts["whole"] = tried(project, encoder, lambda: add_items(project, more, encoder=encoder))
+    assert not segment_paths(index)
     return counts
-
-
-def remove_items_once(project: Path, gone: list[str]) -> None:
-    if set(gone) <= set(ids(project / "collection")):
-        remove_items(project, gone)
 
 
 def again(project: Path) -> dict[str, dict[str, int]]:
     """Encode anew after another model has taken the first one's place."""
     add_items(project, captions("red cat", "blue dog"))
-    remove_items(project, [ids(project / "collection")[-1]])
+    remove_items(project, [state(project / "collection")[0][-1]])
     run_again(project, seed=1)
-    return {"again": tried(project, lambda: encode_again(project))}
+    return {"again": tried(project, load_encoder(project), lambda: encode_again(project))}
 
 
 def blocks(project: Path, folder: Path) -> dict[str, int]:
@@ -160,6 +158,4 @@ def blocks(project: Path, folder: Path) -> dict[str, int]:
 
 if __name__ == "__main__":
     work, *places = sys.argv[1:]
-    load_encoder(Path(places[0]))
-    assert run_index(Path(places[0])).is_dir()
     print(json.dumps({"changes": changes, "again": again, "blocks": blocks}[work](*map(Path, places))))
