@@ -69,7 +69,7 @@ def _made_anew(
     ]
     if lost:
         raise CrosshashError(
-            f"{place}: {len(lost)} of its own pictures are gone:\n{listed(lost)}\nTake the items out "
+            f"{place}: the pictures of these items are gone:\n{listed(lost)}\nTake the items out "
             "(`crosshash encode --remove`) under the old model, or bring the files back. Nothing has changed."
         )
     caption = caption_of(project)

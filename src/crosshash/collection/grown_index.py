@@ -127,15 +127,20 @@ def write_whole(collection: Path, index: IndexFolder) -> None:
         folder.mkdir()
         statistics = {key: value for key, value in index.statistics.items() if key != "search"}
         statistics.setdefault(BASE, index.digest)
-        for modality, codes in index.codes.items():
-            _save(codes, folder, modality)
-            statistics[modality] = {"items": len(codes)}
-        if index.quantiser is not None:
-            words: dict[str, Any] = dict(index.quantiser.words)  # type: ignore[arg-type]
-            write_npz(folder / QUANTISER, {"codebook": index.quantiser.codebook} | words)
+        statistics |= write_codes(folder, index)
         table = with_own_columns(index.items.whole().table)
         write_parquet(folder / ITEMS, table.schema, in_groups(table))
         write_json(folder / STATISTICS, statistics)
+
+
+def write_codes(folder: Path, index: IndexFolder) -> dict[str, Any]:
+    """Write the codes of an index, with all changes, into a folder; gives what statistics tell of them."""
+    for modality, codes in index.codes.items():
+        _save(codes, folder, modality)
+    if index.quantiser is not None:
+        words: dict[str, Any] = dict(index.quantiser.words)  # type: ignore[arg-type]
+        write_npz(folder / QUANTISER, {"codebook": index.quantiser.codebook} | words)
+    return {modality: {"items": len(codes)} for modality, codes in index.codes.items()}
 
 
 def with_own_columns(table: pa.Table) -> pa.Table:
