@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -33,20 +32,27 @@ def serve(
         ),
     ] = None,
     max_upload_mb: Annotated[float, typer.Option(min=0.001, max=1000, help="Largest picture taken.")] = 10,
+    reload_seconds: Annotated[
+        float,
+        typer.Option(min=0, max=3600, help="Time between looks for a newer index or model, 0: none."),
+    ] = 2,
 ) -> None:
     """Serve search over HTTP, with a web page."""
     with told():
         check_one(index, store)
-        from crosshash.bundle.opening import of_bundle, of_project
+        from crosshash.bundle.sources import BundleSource, ProjectSource, Source
         from crosshash.service.run import serve as run
+        from crosshash.service.service import Settings
 
+        source: Source
         if bundle is None:
             _take_all_cores()
-            opens = partial(of_project, project, index, store)
+            source = ProjectSource(project, index, store)
         else:
-            opens = partial(of_bundle, bundle, index, store, whole=True)
+            source = BundleSource(bundle, index, store)
+        settings = Settings(max_upload_mb, allow_host or (), reload_seconds)
         with suppress(KeyboardInterrupt):  # by which uvicorn tells of a Ctrl-C after its clean end
-            run(opens, host, port, max_upload_mb, allow_host or ())
+            run(source, host, port, settings)
         print("stopped")
 
 
