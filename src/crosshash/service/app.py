@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -17,13 +17,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from crosshash import __version__
 from crosshash.errors import CrosshashError
 from crosshash.service import connections, pages, routes
+from crosshash.service.access.token import needs_token
 from crosshash.service.answers import Answer, answer_by
 from crosshash.service.batches import Batches, BusyError, Query
 from crosshash.service.live import health
 from crosshash.service.live.live import Live
 from crosshash.service.live.watch import watching
 from crosshash.service.measured import Measured, Metrics
-from crosshash.service.refusals import refused
+from crosshash.service.refusals import refusals, refused
 from crosshash.service.service import Service, Settings
 from crosshash.service.unread import Unread
 from crosshash.service.uploads import Room
@@ -77,10 +78,8 @@ def make_app(live: Live, settings: Settings) -> FastAPI:
     )
     largest = int(settings.upload_mb * 1e6)
     room, decoders = Room(max(int(UPLOADS), largest)), asyncio.Semaphore(DECODERS)
-    app.state.service = Service(live, batches, room, metrics, largest, decoders)
-    app.include_router(routes.router)
-    app.include_router(health.router)
-    app.include_router(pages.router)
+    app.state.service = Service(live, batches, room, metrics, largest, decoders, settings.token)
+    _add_routes(app, settings)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *settings.hosts], www_redirect=False)
     app.add_middleware(Unread, most=DISCARDED * largest)
     app.add_middleware(Measured, metrics=metrics)
@@ -92,6 +91,15 @@ def make_app(live: Live, settings: Settings) -> FastAPI:
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(ClientDisconnect, _gone)
     return app
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
+    """Let routes that tell of items need the token if so wished; who asks for health has none."""
+    needed = [Depends(needs_token)] if settings.all_by_token else []
+    refuse = refusals(401) if settings.all_by_token else None
+    app.include_router(routes.router, dependencies=needed, responses=refuse)
+    app.include_router(pages.router, dependencies=needed)
+    app.include_router(health.router)
 
 
 def _head_as_get(app: ASGIApp) -> ASGIApp:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from crosshash.search import Searcher
+from crosshash.service.access.token import Token
 from crosshash.service.answers import Answer
 from crosshash.service.batches import Batches
 from crosshash.service.live.live import Live
@@ -22,19 +23,23 @@ class Settings:
 
     upload_mb: size of the largest picture that is taken, MB. hosts: names that the service answers to beside
     those of loopback: under any name, a page from elsewhere could let its own point here and read the
-    answers. reload_seconds: time between looks for newer files, 0: none.
+    answers. reload_seconds: time between looks for newer files, 0: none. token: who brings it may change
+    items; all_by_token: whether all that tells of items needs it too.
     """
 
     upload_mb: float = 10
     hosts: Sequence[str] = ()
     reload_seconds: float = 0
+    token: Token | None = None
+    all_by_token: bool = False
 
 
 @dataclass(frozen=True)
 class Service:
     """A model and its index, which newer ones may replace, the queue before them, and the limits.
 
-    largest: bytes of an upload; decoders: how many uploads are decoded at the same time.
+    largest: bytes of an upload; decoders: how many uploads are decoded at the same time; token: nobody may
+    change anything without one.
     """
 
     live: Live
@@ -43,6 +48,7 @@ class Service:
     metrics: Metrics
     largest: int
     decoders: asyncio.Semaphore
+    token: Token | None = None
 
     @property
     def searcher(self) -> Searcher:
