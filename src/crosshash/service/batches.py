@@ -64,13 +64,18 @@ class Batches(Generic[A]):
     def __len__(self) -> int:
         return len(self.queue)
 
+    @property
+    def full(self) -> bool:
+        """Say whether a query would be refused now."""
+        return len(self.queue) >= self.longest_queue
+
     def submit(self, query: Query) -> asyncio.Future[A]:
         """Queue a query; who cancels its future takes it out again.
 
         Raises:
             BusyError: the queue is full.
         """
-        if len(self.queue) >= self.longest_queue:
+        if self.full:
             raise BusyError
         waiting = _Waiting(query, asyncio.get_running_loop().create_future())
         waiting.answer.add_done_callback(lambda _: self._forget(waiting))

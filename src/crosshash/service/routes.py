@@ -1,4 +1,4 @@
-"""The HTTP interface: search by text or picture, single items and their pictures, health, metrics."""
+"""The HTTP interface: search by text or picture, single items and their pictures, metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect
 from crosshash.codes.real_codes import Distance
 from crosshash.errors import CrosshashError
 from crosshash.service import batches
-from crosshash.service.answers import Found, Hits, picture_address, told
+from crosshash.service.answers import Answer, Found, Hits, picture_address, told
+from crosshash.service.live.state import State
 from crosshash.service.refusals import refusals
 from crosshash.service.service import service_of
 from crosshash.service.uploads import announced, body_of
@@ -61,21 +62,6 @@ log = logging.getLogger("crosshash.service")
 router = APIRouter(responses=refusals(503))
 
 
-class Health(BaseModel):
-    """What the service searches.
-
-    distance: by which, where a request names none; null: in two stages. items: how many can be found by their
-    image, and by their text.
-    """
-
-    status: Literal["ok"] = "ok"
-    method: str
-    dataset: str
-    bits: int
-    distance: Distance | None
-    items: dict[str, int]
-
-
 class ItemTold(BaseModel):
     """An item of the index."""
 
@@ -99,7 +85,7 @@ async def by_text(
     """Hits by distance, then row of the index; the first of them re-ranked where the model quantises."""
     if not q.strip():
         raise HTTPException(422, "q: the query is empty: write what you look for")
-    return await _found(request, batches.Query(q, task, top, tuple(label or ()), distance))
+    return _json(told(*await _found(request, batches.Query(q, task, top, tuple(label or ()), distance))))
 
 
 @router.post(
@@ -125,9 +111,14 @@ async def by_picture(
         )
     with service.room.taken(announced(request, service.largest)):
         body = await body_of(request, service.largest)
-        async with service.decoders:  # apart from the search, which a large picture must not hold up
-            small = await asyncio.to_thread(service.searcher.clean_picture, body)
-    return await _found(request, batches.Query(small, task, top, tuple(label or ()), distance))
+        while True:
+            searcher = service.searcher
+            async with service.decoders:  # apart from the search, which a large picture must not hold up
+                small = await asyncio.to_thread(searcher.clean_picture, body)
+            query = batches.Query(small, task, top, tuple(label or ()), distance)
+            state, query, hits = await _found(request, query)
+            if state.searcher.encoder.max_side == searcher.encoder.max_side:  # a newer one may want another
+                return _json(told(state, query, hits))
 
 
 @router.get(
@@ -138,10 +129,11 @@ async def by_picture(
 )
 def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
     """Caption, labels and address of the picture; ids may hold slashes."""
-    found = service_of(request).searcher.item(id)
+    state = service_of(request).live.now
+    found = state.searcher.item(id)
     if found is None:
         raise HTTPException(404, "no item of the index has this id")
-    picture = picture_address(found.id) if found.has_picture else None
+    picture = picture_address(found.id, state.index) if found.has_picture else None
     return _json(ItemTold(id=found.id, caption=found.caption, labels=list(found.labels), picture=picture))
 
 
@@ -151,7 +143,11 @@ def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the
     responses={200: {"content": {"image/jpeg": {}}}, **refusals(404, 422)},
     summary="The picture of an item, JPEG",
 )
-def picture(request: Request, id: Annotated[str, Query(description="Of the item.")]) -> Response:  # noqa: A002
+def picture(
+    request: Request,
+    id: Annotated[str, Query(description="Of the item.")],  # noqa: A002
+    index: Annotated[str, Query(description="Names the index in a browser's cache; nothing else.")] = "",
+) -> Response:
     """Pictures are looked up by the id of an item of the index; no path is taken from anybody."""
     try:
         data = service_of(request).searcher.picture(id)
@@ -165,21 +161,6 @@ def picture(request: Request, id: Annotated[str, Query(description="Of the item.
     return Response(data, media_type="image/jpeg", headers=KEPT)
 
 
-@router.get("/healthz", response_model=Health, summary="Whether the service answers, and what it searches")
-async def health(request: Request) -> Response:
-    """Told from memory, while searches run."""
-    searcher = service_of(request).searcher
-    return _json(
-        Health(
-            method=searcher.method,
-            dataset=searcher.dataset,
-            bits=searcher.bits,
-            distance=searcher.distance,
-            items=searcher.counts,
-        )
-    )
-
-
 @router.get(
     "/metrics",
     response_class=Response,
@@ -191,7 +172,7 @@ async def metrics(request: Request) -> Response:
     return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _found(request: Request, query: batches.Query) -> Response:
+async def _found(request: Request, query: batches.Query) -> tuple[State, batches.Query, Hits]:
     """Wait for the hits, or until the client has gone: nobody searches for one who does not listen.
 
     Raises:
@@ -199,13 +180,14 @@ async def _found(request: Request, query: batches.Query) -> Response:
         ClientDisconnect: the client hung up.
     """
     service = service_of(request)
-    answer: asyncio.Future[Hits] = service.batches.submit(query)
+    answer: asyncio.Future[Answer] = service.batches.submit(query)
     leaving = asyncio.create_task(_hung_up(request))
     try:
         await asyncio.wait((answer, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             raise ClientDisconnect
-        return _json(told(service.searcher, query, answer.result()))
+        state, hits = answer.result()
+        return state, query, hits
     finally:
         answer.cancel()
         leaving.cancel()
