@@ -23,6 +23,7 @@ from crosshash.service.answers import answer
 from crosshash.service.batches import Batches, BusyError
 from crosshash.service.measured import Measured, Metrics
 from crosshash.service.refusals import refused
+from crosshash.service.searches import several, single
 from crosshash.service.service import Service
 from crosshash.service.unread import Unread
 from crosshash.service.uploads import Room
@@ -75,6 +76,8 @@ def make_app(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = (
     largest = int(upload_mb * 1e6)
     room, decoders = Room(max(int(UPLOADS), largest)), asyncio.Semaphore(DECODERS)
     app.state.service = Service(searcher, batches, room, metrics, largest, decoders)
+    app.include_router(single.router)
+    app.include_router(several.router)
     app.include_router(routes.router)
     app.include_router(pages.router)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *hosts], www_redirect=False)
