@@ -165,7 +165,14 @@ def test_the_pages_take_nothing_from_elsewhere(service: Running) -> None:
 
 def test_the_interface_page_says_what_the_description_says(service: Running) -> None:
     page, api = service.client.get("/docs").text, service.client.get("/openapi.json").json()
-    assert set(api["paths"]) == {"/search", "/items/{id}", "/picture", "/healthz", "/metrics"}
+    assert set(api["paths"]) == {
+        "/search",
+        "/search/batch",
+        "/items/{id}",
+        "/picture",
+        "/healthz",
+        "/metrics",
+    }
     for path, methods in api["paths"].items():
         for method, route in methods.items():
             assert f"{method.upper()} {path}" in page
