@@ -32,7 +32,7 @@ app.command()(init.init)
 for command in (data.data, search.search, score.score, score.scores, preset.preset, stored.stored):
     app.command()(command)
 app.command()(encode.encode)
-app.command()(serve.serve)
+app.command(context_settings={"auto_envvar_prefix": serve.PREFIX})(serve.serve)
 app.command()(compare.compare)
 app.command()(leaderboard.leaderboard)
 app.add_typer(export, name="export")

@@ -76,6 +76,43 @@ def test_what_is_no_name_of_a_host_is_refused_before_anything_is_read(tmp_path: 
     assert "--allow-host https://search.example.org: is no host name" in message
 
 
+def test_a_token_is_asked_for_before_anything_is_read_and_never_repeated(tmp_path: Path) -> None:
+    here = ("--project", str(tmp_path), "--port", "0")
+    assert "--token-for all needs a token" in refused(*here, "--token-for", "all")
+    short = CliRunner().invoke(app, ["serve", *here], env={"CROSSHASH_TOKEN": "not long"})
+    assert "the token has to be 16 or more" in short.stderr
+    assert "not long" not in short.stderr
+    assert "--token-file" in refused(*here, "--token-file", str(tmp_path / "none"))
+
+
+def test_a_token_on_the_command_line_is_warned_of(tmp_path: Path) -> None:
+    here, secret = ["serve", "--project", str(tmp_path), "--port", "0"], "sixteen-letters-"
+    warned = CliRunner().invoke(app, [*here, "--token", secret])
+    assert warned.stderr.startswith("warning: every user of this machine can read --token")
+    silent = CliRunner().invoke(app, here, env={"CROSSHASH_TOKEN": secret})
+    assert silent.stderr.startswith(f"error: {tmp_path}")
+    assert secret not in warned.stderr + silent.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("HOST", "no.such.host.invalid", "--host no.such.host.invalid"),
+        ("ALLOW_HOST", "a.example http://b.example", "--allow-host http://b.example: is no host name"),
+        ("TOKEN_FOR", "all", "--token-for all needs a token"),
+        ("BUNDLE", "/no/such/bundle", "/no/such/bundle: is no bundle"),
+        ("STORE", "postgresql://nobody", "--index and --store: give one"),
+        ("INDEX", "/no/such/index", "--index and --store: give one"),
+    ],
+)
+def test_options_come_from_the_environment_too(tmp_path: Path, name: str, value: str, told: str) -> None:
+    other = {"STORE": ["--index", "x"], "INDEX": ["--store", "lance:x"]}.get(name, [])
+    here = ["serve", "--port", "0", "--project", str(tmp_path), *other]
+    done = CliRunner().invoke(app, here, env={f"CROSSHASH_SERVE_{name}": value})
+    assert done.exit_code == 1
+    assert told in done.stderr
+
+
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     message = refused("--project", str(tmp_path), "--port", "0")
     assert str(tmp_path) in message

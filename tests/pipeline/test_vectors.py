@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import crosshash
 from crosshash.artifacts import read_npz
+from crosshash.bundle.opening import Opened
 from crosshash.cli import app
 from crosshash.collection.additions import caption_id
 from crosshash.collection.collection import add_folder
@@ -25,6 +26,7 @@ from crosshash.retrieval.scoring.score_files import score
 from crosshash.search import Searcher
 from crosshash.service.answers import answer, told
 from crosshash.service.batches import Query
+from crosshash.service.live.state import State
 from stages import encode, evaluate, index, infer, plan, report, train
 from tests.conftest import ROOT, STAGES, run_stages, small_project
 from tests.datasets.folders import write_csv
@@ -141,7 +143,7 @@ def test_searches_find_what_a_plain_loop_finds_and_refuse_hamming_distance(
     assert searcher.find(captions, "t2i", 7, distance="asymmetric") == hits
     with pytest.raises(CrosshashError, match=rf"stores vectors \({quantiser}\), .* no Hamming distance"):
         searcher.find(captions, "t2i", distance="hamming")
-    told_hits = told(searcher, Query("a large boat", "t2i", 7), hits[1])
+    told_hits = told(State(Opened(searcher)), Query("a large boat", "t2i", 7), hits[1])
     assert (told_hits.ordered_by, told_hits.hits[0].distance) == ("asymmetric", None)
     (refused,) = answer(searcher, [Query("a large boat", "t2i", 7, distance="hamming")])
     assert isinstance(refused, CrosshashError)

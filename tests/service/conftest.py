@@ -15,10 +15,12 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from crosshash.bundle.opening import Opened
 from crosshash.search import Searcher
 from crosshash.service.app import make_app
+from crosshash.service.live.live import Live
 from crosshash.service.run import address, bound, server_of
-from crosshash.service.service import Service
+from crosshash.service.service import Service, Settings
 
 HOSTILE = '<img src=x onerror="document.title=\'taken over\'"> & "so on"'
 
@@ -42,10 +44,29 @@ class Running:
         return self.service.searcher
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """A source in which nothing changes."""
+
+    opened: Opened
+
+    def files(self) -> list[Path]:
+        return []
+
+    def open(self, before: Searcher | None) -> Opened:
+        return self.opened
+
+
 @contextmanager
-def running(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = ()) -> Iterator[Running]:
-    """Serve from a thread."""
-    app = make_app(searcher, upload_mb, hosts)
+def running(
+    searcher: Searcher | Live,
+    upload_mb: float = 10,
+    hosts: Sequence[str] = (),
+    settings: Settings | None = None,
+) -> Iterator[Running]:
+    """Serve from a thread; settings: all of them, in place of those before."""
+    live = searcher if isinstance(searcher, Live) else Live(Fixed(Opened(searcher)))
+    app = make_app(live, settings or Settings(upload_mb, hosts))
     server = server_of(app)
     with bound("127.0.0.1", 0) as listener:
         listener.listen()

@@ -51,3 +51,4 @@ def test_what_is_wrong_with_one_query_spares_the_others(searcher: Searcher) -> N
 )
 def test_addresses_of_pictures_hold_any_id(item: str, address: str) -> None:
     assert picture_address(item) == address
+    assert picture_address(item, "0123456789abcdef") == f"{address}&index=0123456789ab"

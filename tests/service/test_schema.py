@@ -21,7 +21,7 @@ def test_every_answer_is_one_that_is_described(service: Running, tmp_path: Path)
         [*st, *limits, f"{service.base}openapi.json"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "7 selected / 7 total" in done.stdout
+    assert "9 selected / 9 total" in done.stdout
 
 
 def test_refusals_are_described_where_they_happen(service: Running) -> None:
@@ -38,6 +38,8 @@ def test_refusals_are_described_where_they_happen(service: Running) -> None:
         ("/items/{id}", "get"): ["200", "404", "422", "503"],
         ("/picture", "get"): ["200", "404", "422", "503"],
         ("/healthz", "get"): ["200", "503"],
+        ("/readyz", "get"): ["200", "503"],
+        ("/card", "get"): ["200", "503"],
         ("/metrics", "get"): ["200", "503"],
     }
     refusal = {"$ref": "#/components/schemas/Refusal"}

@@ -22,14 +22,14 @@ class Bundle:
     manifest: Manifest
     encoder: BundleEncoder
 
-    def searcher(self) -> Searcher:
-        """Read the index.
+    def searcher(self, mapped: bool = True) -> Searcher:
+        """Read the index; mapped: as of `CodeIndex.load`.
 
         Raises:
             CrosshashError: it is not of the bundle's model.
         """
         rerank = self.manifest.rerank
-        found = read_index_files(self.folder / INDEX, self.manifest.dataset, lambda: rerank)
+        found = read_index_files(self.folder / INDEX, self.manifest.dataset, lambda: rerank, mapped)
         if found.statistics.get("encoder") != self.encoder.description:
             raise CrosshashError(f"{self.folder / NAME}: is of another model than the index. {REMEDY}")
         return Searcher(self.encoder, found, ShardPictures(self.folder))

@@ -75,16 +75,17 @@ def search(
         if bundle is None:
             if store is None:
                 check_labels(project, index, label or ())
-            searcher, warning = of_project(project, index, store)
+            opened = of_project(project, index, store)
         else:
-            searcher, warning = of_bundle(bundle, index, store)
+            opened = of_bundle(bundle, index, store)
+        searcher = opened.searcher
         asked = encode_question(searcher, question, weight)
         if asked.unknown_words:
             print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)
         by = checked_distance(distance)
         found = searcher.find(asked.encoded, question.task, top, label or (), by, offset)
-    if warning:
-        print(f"warning: {warning}", file=sys.stderr)
+    if opened.warning:
+        print(f"warning: {opened.warning}", file=sys.stderr)
     several = queries is not None or len(found) > 1
     if as_json:
         told_hits = [[dataclasses.asdict(hit) for hit in hits] for hits in found]

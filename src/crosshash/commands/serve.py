@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from crosshash.commands.options import Project, Store, check_one, told
+from crosshash.errors import CrosshashError
+
+if TYPE_CHECKING:
+    from crosshash.service.access.token import Token
+
+PREFIX = "CROSSHASH_SERVE"
+"""Of the environment variables of all options: CROSSHASH_SERVE_PORT; values of repeatable ones by spaces."""
 
 
 def serve(
+    context: typer.Context,
     bundle: Annotated[
-        Path | None, typer.Argument(help="Folder of `crosshash export bundle`, in place of a project.")
+        Path | None,
+        typer.Argument(
+            help="Folder of `crosshash export bundle`, in place of a project.", envvar=f"{PREFIX}_BUNDLE"
+        ),
     ] = None,
     project: Project = Path(),
     index: Annotated[
@@ -33,21 +44,60 @@ def serve(
         ),
     ] = None,
     max_upload_mb: Annotated[float, typer.Option(min=0.001, max=1000, help="Largest picture taken.")] = 10,
+    reload_seconds: Annotated[
+        float,
+        typer.Option(min=0, max=3600, help="Time between looks for a newer index or model, 0: none."),
+    ] = 2,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="Who brings it (`Authorization: Bearer TOKEN`) may change items.",
+            envvar="CROSSHASH_TOKEN",
+        ),
+    ] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File that holds the token.")] = None,
+    token_for: Annotated[
+        Literal["writes", "all"], typer.Option(help="What needs the token: changes, or all but health.")
+    ] = "writes",  # noqa: S107
 ) -> None:
     """Serve search over HTTP, with a web page."""
     with told():
         check_one(index, store)
-        from crosshash.bundle.opening import of_bundle, of_project
+        from crosshash.bundle.sources import BundleSource, ProjectSource, Source
         from crosshash.service.run import serve as run
+        from crosshash.service.service import Settings
 
+        secret = _token(context, token, token_file)
+        of_all = token_for == "all"  # noqa: S105
+        if of_all and secret is None:
+            raise CrosshashError("--token-for all needs a token: set CROSSHASH_TOKEN or give --token-file.")
+        settings = Settings(max_upload_mb, allow_host or (), reload_seconds, secret, of_all)
+        source: Source
         if bundle is None:
             _take_all_cores()
-            opens = partial(of_project, project, index, store)
+            source = ProjectSource(project, index, store)
         else:
-            opens = partial(of_bundle, bundle, index, store, whole=True)
+            source = BundleSource(bundle, index, store)
         with suppress(KeyboardInterrupt):  # by which uvicorn tells of a Ctrl-C after its clean end
-            run(opens, host, port, max_upload_mb, allow_host or ())
+            run(source, host, port, settings)
         print("stopped")
+
+
+def _token(context: typer.Context, text: str | None, file: Path | None) -> Token | None:
+    """Take the token of a file, or as it is given.
+
+    Raises:
+        CrosshashError: it cannot be read, or is none.
+    """
+    from crosshash.service.access.token import Token, read_token
+
+    source = context.get_parameter_source("token")
+    if source is not None and source.name == "COMMANDLINE":  # typer has a copy of click, whose values differ
+        told = "every user of this machine can read --token in its list of processes"
+        print(f"warning: {told}: better set CROSSHASH_TOKEN, or give --token-file", file=sys.stderr)
+    if file is not None:
+        text = read_token(file)
+    return None if text is None else Token.of(text)
 
 
 def _take_all_cores() -> None:

@@ -13,8 +13,7 @@ from crosshash.config.plans.train import TrainPlan
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import Model
 from crosshash.models.tower_specs import TowerSpec
-from crosshash.retrieval.codefiles.codeset import TASKS
-from crosshash.retrieval.scoring.metrics_file import read_metrics, warning_of
+from crosshash.retrieval.scoring.metrics_file import scores_of, warning_of
 from crosshash.search.searcher import Searcher
 
 LICENCES = {
@@ -29,7 +28,7 @@ Card = dict[str, Any]
 
 def card_of_run(project: Path, model: Model, searcher: Searcher) -> Card:
     """Gather what people should know of a run, as plain values."""
-    scores = project / "metrics.json"
+    found = (project / "metrics.json", searcher.method, searcher.dataset, searcher.bits)
     return {
         "method": searcher.method,
         "dataset": searcher.dataset,
@@ -38,8 +37,8 @@ def card_of_run(project: Path, model: Model, searcher: Searcher) -> Card:
         "distance": searcher.distance,
         "networks": {"image": model.card.image.name, "text": model.card.text.name},
         "licences": _licences(project, (model.card.image, model.card.text)),
-        "scores": _scores(scores, searcher),
-        "warning": warning_of(scores, searcher.method, searcher.dataset, searcher.bits),
+        "scores": scores_of(*found),
+        "warning": warning_of(*found),
         "digests": {
             "model": model.digest,
             "encoder": searcher.encoder.description["digest"],
@@ -77,23 +76,6 @@ def card_text(card: Card) -> str:
     lines += ["", "| of | sha256 |", "|---|---|"]
     lines += [f"| {name} | {digest} |" for name, digest in card["digests"].items()]
     return "\n".join(lines) + "\n"
-
-
-def _scores(path: Path, searcher: Searcher) -> Card:
-    """Give mAP and its interval by task; nothing where metrics.json is not of this model."""
-    try:
-        metrics = read_metrics(path)
-    except CrosshashError:
-        return {}
-    if [metrics.get(key) for key in ("method", "dataset", "bits")] != [
-        searcher.method,
-        searcher.dataset,
-        searcher.bits,
-    ]:
-        return {}
-    wanted = ("mAP", "mAP_low", "mAP_high")
-    found = {task: {key: metrics[task].get(key) for key in wanted} for task in TASKS if task in metrics}
-    return {task: one for task, one in found.items() if None not in one.values()}
 
 
 def _licences(project: Path, specs: tuple[TowerSpec, TowerSpec]) -> dict[str, str]:

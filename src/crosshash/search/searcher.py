@@ -48,11 +48,20 @@ class Searcher:
     shards: ShardPictures
 
     @classmethod
-    def open(cls, project: Path, index: Path | None = None, store: str | None = None) -> Searcher:
+    def open(
+        cls,
+        project: Path,
+        index: Path | None = None,
+        store: str | None = None,
+        before: Searcher | None = None,
+        mapped: bool = True,
+    ) -> Searcher:
         """Load the model and the index of a project's folder.
 
         index: folder of an index or of a collection; without it, `collection/` of the project where there is
-        one, else `artifacts/index`. store: address of a store to search instead (docs/stores.md).
+        one, else `artifacts/index`. store: address of a store to search instead (docs/stores.md). before:
+        what was opened earlier, whose model is used again where it is still the one on disk. mapped: as of
+        `CodeIndex.load`.
 
         Raises:
             CrosshashError: a file is missing or cut, or the index was made by another model than the present
@@ -60,9 +69,9 @@ class Searcher:
         """
         from crosshash.search.trained import load_encoder  # torch takes seconds, and a bundle has none
 
-        encoder = load_encoder(project)
+        encoder = load_encoder(project, before=None if before is None else before.encoder)
         if store is None:
-            return cls.over(encoder, project, index)
+            return cls.over(encoder, project, index, mapped)
         dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
         shards = ShardPictures(project / "data" / dataset)
         return cls.over_store(encoder, store, dataset, project / COLLECTION, shards)
@@ -83,7 +92,9 @@ class Searcher:
         return cls(encoder, open_store(store, encoder.description, collection, dataset), shards)
 
     @classmethod
-    def over(cls, encoder: TrainedEncoder, project: Path, index: Path | None = None) -> Searcher:
+    def over(
+        cls, encoder: TrainedEncoder, project: Path, index: Path | None = None, mapped: bool = True
+    ) -> Searcher:
         """Do the same with a model that is loaded already.
 
         Raises:
@@ -91,7 +102,7 @@ class Searcher:
                 is one of the model that stands there now.
         """
         try:
-            found = read_index(project, index_folder(project, index), encoder.description)
+            found = read_index(project, index_folder(project, index), encoder.description, mapped)
         except OtherModel as error:
             if not encoder.is_on_disk():
                 raise CrosshashError(

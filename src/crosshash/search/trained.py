@@ -59,13 +59,15 @@ class TrainedEncoder(Encoder):
         return found == self.description
 
 
-def load_encoder(project: Path, device: str = "cpu") -> TrainedEncoder:
-    """Load the model that `dvc repro` left in a project's folder.
+def load_encoder(project: Path, device: str = "cpu", before: Encoder | None = None) -> TrainedEncoder:
+    """Load the model that `dvc repro` left in a project's folder; `before`, where that is it.
 
     Raises:
         CrosshashError: there is none, or its files do not fit together.
     """
-    artifacts = project / "artifacts"
+    artifacts, side = project / "artifacts", longest_side(project / "plan")
+    if isinstance(before, TrainedEncoder) and before.max_side == side and before.is_on_disk():
+        return before
     model = load_model(artifacts / "model", artifacts / "encoders")
     for network in (model.method, *(encoder.tower.network for encoder in model.frozen.values())):
         network.to(device)
@@ -74,7 +76,7 @@ def load_encoder(project: Path, device: str = "cpu") -> TrainedEncoder:
         if isinstance(model.method, BitScalable)
         else None
     )
-    matrix, side = read_transform(artifacts / "transform.npz"), longest_side(project / "plan")
+    matrix = read_transform(artifacts / "transform.npz")
     return TrainedEncoder(facts_of(model), matrix, kept, side, model, artifacts, torch.device(device))
 
 

@@ -13,8 +13,14 @@ from crosshash.errors import CrosshashError
 from crosshash.search import Asked, Hit, Searcher
 from crosshash.search.asked import encode
 from crosshash.service.batches import Query
+from crosshash.service.live.state import State
+
+SHOWN = 12
+"""Digits of a digest in the address of a picture."""
 
 Hits = list[Hit]
+Answer = tuple[State, Hits]
+"""Hits, and the state that they were found in."""
 
 
 class FoundItem(BaseModel):
@@ -32,14 +38,23 @@ class Found(BaseModel):
     """An answer: distances are Hamming distances of codes of `bits` bits, whatever `ordered_by`; null where
     items are stored as vectors.
 
-    `unknown_words` are those of the query that the model has never seen.
+    `unknown_words` are those of the query that the model has never seen. model, index: digests of what
+    answered, all of it, as /card tells them.
     """
 
     task: str
     bits: int
     ordered_by: Literal["hamming", "asymmetric", "two stages"]
     unknown_words: list[str]
+    model: str
+    index: str | None
     hits: list[FoundItem]
+
+
+def answer_by(state: State, queries: Sequence[Query]) -> list[Answer | Exception]:
+    """Search as `answer` does, all in one state."""
+    found = answer(state.searcher, queries)
+    return [hits if isinstance(hits, Exception) else (state, hits) for hits in found]
 
 
 def answer(searcher: Searcher, queries: Sequence[Query]) -> list[Hits | Exception]:
@@ -55,14 +70,16 @@ def answer(searcher: Searcher, queries: Sequence[Query]) -> list[Hits | Exceptio
     return answers
 
 
-def told(searcher: Searcher, query: Query, hits: Hits) -> Found:
+def told(state: State, query: Query, hits: Hits) -> Found:
     """Write hits as the service answers them."""
-    text = query.asked.text
+    searcher, text = state.searcher, query.asked.text
     return Found(
         task=query.task,
         bits=searcher.bits,
         ordered_by=_order(searcher, query),
         unknown_words=[] if text is None else searcher.unknown_words(text),
+        model=state.model,
+        index=state.index,
         hits=[
             FoundItem(
                 id=hit.id,
@@ -70,16 +87,22 @@ def told(searcher: Searcher, query: Query, hits: Hits) -> Found:
                 score=hit.score,
                 caption=hit.caption,
                 labels=list(hit.labels),
-                picture=picture_address(hit.id) if hit.image and searcher.shows_pictures else None,
+                picture=picture_address(hit.id, state.index)
+                if hit.image and searcher.shows_pictures
+                else None,
             )
             for hit in hits
         ],
     )
 
 
-def picture_address(item: str) -> str:
-    """Give the address of an item's picture, relative to the page; ids may hold anything."""
-    return f"picture?id={quote(item, safe='')}"
+def picture_address(item: str, index: str | None = None) -> str:
+    """Give the address of an item's picture, relative to the page; ids may hold anything.
+
+    index: its digest, for a browser that keeps pictures: the next index may have another one of that id.
+    """
+    of = "" if index is None else f"&index={index[:SHOWN]}"
+    return f"picture?id={quote(item, safe='')}{of}"
 
 
 def _of_a_kind(searcher: Searcher, queries: Sequence[Query]) -> list[Hits | Exception]:

@@ -6,9 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -17,14 +16,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crosshash import __version__
 from crosshash.errors import CrosshashError
-from crosshash.search import Searcher
 from crosshash.service import connections, pages, routes
-from crosshash.service.answers import answer
-from crosshash.service.batches import Batches, BusyError
+from crosshash.service.access.token import needs_token
+from crosshash.service.answers import Answer, answer_by
+from crosshash.service.batches import Batches, BusyError, Query
+from crosshash.service.live import health
+from crosshash.service.live.live import Live
+from crosshash.service.live.watch import watching
 from crosshash.service.measured import Measured, Metrics
-from crosshash.service.refusals import refused
+from crosshash.service.refusals import refusals, refused
 from crosshash.service.searches import several, single
-from crosshash.service.service import Service
+from crosshash.service.service import Service, Settings
 from crosshash.service.unread import Unread
 from crosshash.service.uploads import Room
 from crosshash.stores.contract import StoreError
@@ -49,21 +51,23 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 log = logging.getLogger("crosshash.service")
 
 
-def make_app(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = ()) -> FastAPI:
-    """Make the service over a model and its index.
-
-    upload_mb: size of the largest picture that is taken, MB; hosts: names that it answers to beside those of
-    loopback: under any name, a page from elsewhere could let its own point here and read the answers.
-    """
+def make_app(live: Live, settings: Settings) -> FastAPI:
+    """Make the service over a model and its index, which newer ones may replace."""
     metrics = Metrics()
-    batches = Batches(partial(answer, searcher), BATCH, LONGEST_QUEUE, metrics.batch.observe)
+    live.counted = lambda result: metrics.reloads.labels(result).inc()
+
+    def answers(queries: Sequence[Query]) -> list[Answer | Exception]:
+        return answer_by(live.now, queries)
+
+    batches = Batches(answers, BATCH, LONGEST_QUEUE, metrics.batch.observe)
     metrics.queue.set_function(batches.__len__)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(connections.failed)
-        async with batches.working():
-            yield
+        with watching(live, settings.reload_seconds):
+            async with batches.working():
+                yield
 
     app = FastAPI(
         title="crosshash",
@@ -73,14 +77,11 @@ def make_app(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = (
         redoc_url=None,
         lifespan=lifespan,
     )
-    largest = int(upload_mb * 1e6)
+    largest = int(settings.upload_mb * 1e6)
     room, decoders = Room(max(int(UPLOADS), largest)), asyncio.Semaphore(DECODERS)
-    app.state.service = Service(searcher, batches, room, metrics, largest, decoders)
-    app.include_router(single.router)
-    app.include_router(several.router)
-    app.include_router(routes.router)
-    app.include_router(pages.router)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *hosts], www_redirect=False)
+    app.state.service = Service(live, batches, room, metrics, largest, decoders, settings.token)
+    _add_routes(app, settings)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *settings.hosts], www_redirect=False)
     app.add_middleware(Unread, most=DISCARDED * largest)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(_head_as_get)  # the last one is the outermost
@@ -91,6 +92,16 @@ def make_app(searcher: Searcher, upload_mb: float = 10, hosts: Sequence[str] = (
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(ClientDisconnect, _gone)
     return app
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
+    """Let routes that tell of items need the token if so wished; who asks for health has none."""
+    needed = [Depends(needs_token)] if settings.all_by_token else []
+    refuse = refusals(401) if settings.all_by_token else None
+    for part in (single, several, routes):
+        app.include_router(part.router, dependencies=needed, responses=refuse)
+    app.include_router(pages.router, dependencies=needed)
+    app.include_router(health.router)
 
 
 def _head_as_get(app: ASGIApp) -> ASGIApp:

@@ -74,6 +74,11 @@ class Batches(Generic[A]):
     def __len__(self) -> int:
         return sum(len(waiting.queries) for waiting in self.queue)
 
+    @property
+    def full(self) -> bool:
+        """Say whether a query would be refused now."""
+        return len(self) >= self.longest_queue
+
     def submit(self, *queries: Query) -> asyncio.Future[Sequence[A | Exception]]:
         """Queue queries of one request; who cancels their future takes them out again.
 

@@ -49,6 +49,12 @@ class Metrics:
             buckets=SIZES,
             registry=self.registry,
         )
+        self.reloads = Counter(
+            "crosshash_reloads",
+            "Newer files that were taken up, or refused",
+            ["result"],
+            registry=self.registry,
+        )
         self.queue = Gauge("crosshash_queue_depth", "Queries that wait", registry=self.registry)
 
 

@@ -8,6 +8,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 WHEN = {
+    401: "the token is absent or another one",
+    403: "the service was started without a token, and takes no changes",
     404: "there is no such item, or no picture of it",
     408: "an upload does not come to its end in time",
     413: "a body of more bytes than are taken",

@@ -1,15 +1,14 @@
-"""The HTTP interface beside searches: single items and their pictures, health, metrics."""
+"""The HTTP interface beside searches: single items and their pictures, metrics."""
 
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from crosshash.codes.real_codes import Distance
 from crosshash.errors import CrosshashError
 from crosshash.service.answers import picture_address
 from crosshash.service.refusals import refusals
@@ -20,21 +19,6 @@ KEPT = {"Cache-Control": "private, max-age=600"}
 
 log = logging.getLogger("crosshash.service")
 router = APIRouter(responses=refusals(503))
-
-
-class Health(BaseModel):
-    """What the service searches.
-
-    distance: by which, where a request names none; null: in two stages. items: how many can be found by their
-    image, and by their text.
-    """
-
-    status: Literal["ok"] = "ok"
-    method: str
-    dataset: str
-    bits: int
-    distance: Distance | None
-    items: dict[str, int]
 
 
 class ItemTold(BaseModel):
@@ -54,10 +38,11 @@ class ItemTold(BaseModel):
 )
 def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
     """Caption, labels and address of the picture; ids may hold slashes."""
-    found = service_of(request).searcher.item(id)
+    state = service_of(request).live.now
+    found = state.searcher.item(id)
     if found is None:
         raise HTTPException(404, "no item of the index has this id")
-    picture = picture_address(found.id) if found.has_picture else None
+    picture = picture_address(found.id, state.index) if found.has_picture else None
     return _json(ItemTold(id=found.id, caption=found.caption, labels=list(found.labels), picture=picture))
 
 
@@ -67,7 +52,11 @@ def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the
     responses={200: {"content": {"image/jpeg": {}}}, **refusals(404, 422)},
     summary="The picture of an item, JPEG",
 )
-def picture(request: Request, id: Annotated[str, Query(description="Of the item.")]) -> Response:  # noqa: A002
+def picture(
+    request: Request,
+    id: Annotated[str, Query(description="Of the item.")],  # noqa: A002
+    index: Annotated[str, Query(description="Names the index in a browser's cache; nothing else.")] = "",
+) -> Response:
     """Pictures are looked up by the id of an item of the index; no path is taken from anybody."""
     try:
         data = service_of(request).searcher.picture(id)
@@ -79,21 +68,6 @@ def picture(request: Request, id: Annotated[str, Query(description="Of the item.
     if data is None:
         raise HTTPException(404, "no item of the index has this id and a picture")
     return Response(data, media_type="image/jpeg", headers=KEPT)
-
-
-@router.get("/healthz", response_model=Health, summary="Whether the service answers, and what it searches")
-async def health(request: Request) -> Response:
-    """Told from memory, while searches run."""
-    searcher = service_of(request).searcher
-    return _json(
-        Health(
-            method=searcher.method,
-            dataset=searcher.dataset,
-            bits=searcher.bits,
-            distance=searcher.distance,
-            items=searcher.counts,
-        )
-    )
 
 
 @router.get(

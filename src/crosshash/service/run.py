@@ -6,16 +6,18 @@ import ipaddress
 import logging
 import re
 import socket
-from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import uvicorn
 from fastapi import FastAPI
 
+from crosshash.bundle.sources import Source
 from crosshash.errors import CrosshashError
-from crosshash.search import Searcher
 from crosshash.service.app import make_app
 from crosshash.service.connections import Connection, seldom
+from crosshash.service.live.live import Live
+from crosshash.service.service import Settings
 
 SECONDS_TO_FINISH = 5
 """That requests at work are given when the service ends."""
@@ -23,32 +25,25 @@ SECONDS_TO_FINISH = 5
 log = logging.getLogger("crosshash.service")
 
 
-def serve(
-    opens: Callable[[], tuple[Searcher, str | None]],
-    host: str,
-    port: int,
-    upload_mb: float,
-    allowed: Sequence[str] = (),
-) -> None:
+def serve(source: Source, host: str, port: int, settings: Settings) -> None:
     """Load model and index, and answer requests until Ctrl-C or SIGTERM.
 
-    opens: loads them, and gives the warning beside the model's scores, if there is one.
-    port: 0 takes any free one; upload_mb: size of the largest picture that is taken, MB; allowed: names that
-    the service answers to, beside those of this machine for itself and the address it listens at.
+    port: 0 takes any free one. To the hosts of `settings`, the address that it listens at is added.
 
     Raises:
         CrosshashError: the address cannot be had, what is allowed is no name of a host, or the project has no
             model and index that fit together.
     """
-    names = [host_name(one) for one in allowed]
+    names = [host_name(one) for one in settings.hosts]
     listener = bound(host, port)  # before the model, which takes seconds
     with listener:
-        searcher, warning = opens()
-        app = make_app(searcher, upload_mb, [*names, own_name(listener)])
+        live = Live(source)
+        app = make_app(live, replace(settings, hosts=[*names, own_name(listener)]))
         listener.listen()
         logging.basicConfig(format="%(levelname)s: %(message)s")
-        if warning:
-            log.warning("%s", warning)
+        log.setLevel(logging.INFO)
+        if live.now.opened.warning:
+            log.warning("%s", live.now.opened.warning)
         print(f"{address(listener)}  (Ctrl-C ends it)", flush=True)
         if reaches_others(listener):
             log.warning(

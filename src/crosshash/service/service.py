@@ -1,32 +1,59 @@
-"""What the routes work with."""
+"""What the routes work with, and what whoever starts the service chooses."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
 
 from crosshash.search import Searcher
-from crosshash.service.answers import Hits
+from crosshash.service.access.token import Token
+from crosshash.service.answers import Answer
 from crosshash.service.batches import Batches
+from crosshash.service.live.live import Live
 from crosshash.service.measured import Metrics
 from crosshash.service.uploads import Room
 
 
 @dataclass(frozen=True)
-class Service:
-    """A model and its index, the queue before them, and the limits.
+class Settings:
+    """Limits and what is allowed.
 
-    largest: bytes of an upload; decoders: how many uploads are decoded at the same time.
+    upload_mb: size of the largest picture that is taken, MB. hosts: names that the service answers to beside
+    those of loopback: under any name, a page from elsewhere could let its own point here and read the
+    answers. reload_seconds: time between looks for newer files, 0: none. token: who brings it may change
+    items; all_by_token: whether all that tells of items needs it too.
     """
 
-    searcher: Searcher
-    batches: Batches[Hits]
+    upload_mb: float = 10
+    hosts: Sequence[str] = ()
+    reload_seconds: float = 0
+    token: Token | None = None
+    all_by_token: bool = False
+
+
+@dataclass(frozen=True)
+class Service:
+    """A model and its index, which newer ones may replace, the queue before them, and the limits.
+
+    largest: bytes of an upload; decoders: how many uploads are decoded at the same time; token: nobody may
+    change anything without one.
+    """
+
+    live: Live
+    batches: Batches[Answer]
     room: Room
     metrics: Metrics
     largest: int
     decoders: asyncio.Semaphore
+    token: Token | None = None
+
+    @property
+    def searcher(self) -> Searcher:
+        """The model and the index of now; the next call may give others."""
+        return self.live.now.searcher
 
 
 def service_of(request: Request) -> Service:

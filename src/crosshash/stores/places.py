@@ -25,6 +25,8 @@ MODULES: dict[Name, str] = {
 """File of each store in this room, imported when it is used."""
 PREFIXES: dict[str, Name] = {"lance:": "lancedb", "usearch:": "usearch", "faiss:": "faiss"}
 SUFFIXES: dict[str, Name] = {".parquet": "parquet", ".npz": "numpy"}
+ASKED = ("lancedb", "pgvector")
+"""Databases: nothing of them is held, so that what others change there is seen at once."""
 POSTGRES = ("postgresql://", "postgres://")
 """How libpq's addresses begin."""
 
@@ -71,6 +73,16 @@ def named(address: str) -> tuple[Name, str]:
         f"{address}: is no store. Give postgresql://USER@HOST/DATABASE, lance:FOLDER, usearch:FOLDER, a "
         ".parquet or .npz file, or a folder of FAISS files (docs/stores.md)."
     )
+
+
+def files_of(address: str) -> list[Path]:
+    """List what a store is read from as a whole when it is opened; nothing of databases, which are asked.
+
+    Raises:
+        CrosshashError: as `named`.
+    """
+    name, place = named(address)
+    return [] if name in ASKED else [Path(place)]
 
 
 def _backend(name: Name) -> Backend:

@@ -12,6 +12,7 @@ from crosshash.errors import CrosshashError, listed
 from crosshash.retrieval.codefiles.codeset import TASKS
 
 Scores = dict[str, FiniteFloat]
+MAP = ("mAP", "mAP_low", "mAP_high")
 
 
 class Metrics(BaseModel):
@@ -55,13 +56,24 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 def warning_of(path: Path, method: str, dataset: str, bits: int) -> str | None:
     """Give the warning beside the scores of a model; None where there is none, or no scores of this model."""
+    return _of_model(path, method, dataset, bits).get("warning")
+
+
+def scores_of(path: Path, method: str, dataset: str, bits: int) -> dict[str, dict[str, float]]:
+    """Give `mAP`, `mAP_low` and `mAP_high` by task; nothing where no scores of this model are."""
+    metrics = _of_model(path, method, dataset, bits)
+    found = {task: {key: metrics[task].get(key) for key in MAP} for task in TASKS if task in metrics}
+    return {task: one for task, one in found.items() if None not in one.values()}
+
+
+def _of_model(path: Path, method: str, dataset: str, bits: int) -> dict[str, Any]:
+    """Read metrics.json; empty where it is not of this model, or cannot be read."""
     try:
         metrics = read_metrics(path)
     except CrosshashError:
-        return None
+        return {}
     known = [metrics.get(key) for key in ("method", "dataset", "bits")]
-    found: str | None = metrics.get("warning")
-    return found if known == [method, dataset, bits] else None
+    return metrics if known == [method, dataset, bits] else {}
 
 
 def _unlike_tasks(metrics: dict[str, Any]) -> list[str]:

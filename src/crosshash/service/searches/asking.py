@@ -12,8 +12,9 @@ from starlette.requests import ClientDisconnect
 
 from crosshash.errors import CrosshashError
 from crosshash.search import Asked
-from crosshash.service.answers import Found, Hits, told
+from crosshash.service.answers import Answer, Found, told
 from crosshash.service.batches import Query
+from crosshash.service.live.state import State
 from crosshash.service.service import service_of
 from crosshash.stores.contract import StoreError
 
@@ -57,8 +58,10 @@ def check_type(request: Request, start: str, wanted: str) -> None:
         raise HTTPException(415, f"send {wanted}")
 
 
-async def found_for(request: Request, queries: Sequence[Query]) -> list[Found]:
+async def found_for(request: Request, queries: Sequence[Query]) -> tuple[State, list[Found]]:
     """Wait for the hits, or until the client has gone: nobody searches for one who does not listen.
+
+    Gives what was found for each query, all of it in one state.
 
     Raises:
         BusyError: the queue is full.
@@ -66,19 +69,20 @@ async def found_for(request: Request, queries: Sequence[Query]) -> list[Found]:
         CrosshashError: a query cannot be answered.
     """
     service = service_of(request)
-    answers: asyncio.Future[Sequence[Hits | Exception]] = service.batches.submit(*queries)
+    answers: asyncio.Future[Sequence[Answer | Exception]] = service.batches.submit(*queries)
     leaving = asyncio.create_task(_hung_up(request))
     try:
         await asyncio.wait((answers, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not answers.done():
             raise ClientDisconnect
         found = []
-        for place, (query, hits) in enumerate(zip(queries, answers.result(), strict=True)):
+        for place, (query, answer) in enumerate(zip(queries, answers.result(), strict=True)):
             with named(f"queries.{place}: " if len(queries) > 1 else ""):
-                if isinstance(hits, Exception):
-                    raise hits
-            found.append(told(service.searcher, query, hits))
-        return found
+                if isinstance(answer, Exception):
+                    raise answer
+            state, hits = answer
+            found.append(told(state, query, hits))
+        return state, found
     finally:
         answers.cancel()
         leaving.cancel()

@@ -93,5 +93,5 @@ async def by_several(request: Request) -> Response:
         with named(f"queries.{place}: "):
             asked = asked_of(one.text, None, one.like, one.weight)
             queries.append(Query(asked, task_of(asked, several.task), *rest))
-    answers = await found_for(request, queries)
+    _, answers = await found_for(request, queries)
     return as_json(SeveralFound(answers=answers))

@@ -90,7 +90,8 @@ async def by_text(
     """
     asked = asked_of(q, None, like, weight)
     query = batches.Query(asked, task_of(asked, task), top, tuple(label or ()), distance, offset)
-    return as_json(*await found_for(request, [query]))
+    _, (found,) = await found_for(request, [query])
+    return as_json(found)
 
 
 @router.post(
@@ -120,8 +121,12 @@ async def by_picture(
     )
     with service.room.taken(announced(request, service.largest)):
         body = await body_of(request, service.largest)
-        async with service.decoders:  # apart from the search, which a large picture must not hold up
-            small = await asyncio.to_thread(service.searcher.clean_picture, body)
-    asked = asked_of(q, small, None, weight)
-    query = batches.Query(asked, task_of(asked, task), top, tuple(label or ()), distance, offset)
-    return as_json(*await found_for(request, [query]))
+        while True:
+            searcher = service.searcher
+            async with service.decoders:  # apart from the search, which a large picture must not hold up
+                small = await asyncio.to_thread(searcher.clean_picture, body)
+            asked = asked_of(q, small, None, weight)
+            query = batches.Query(asked, task_of(asked, task), top, tuple(label or ()), distance, offset)
+            state, (found,) = await found_for(request, [query])
+            if state.searcher.encoder.max_side == searcher.encoder.max_side:  # a newer one may want another
+                return as_json(found)

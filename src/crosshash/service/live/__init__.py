@@ -1,0 +1,1 @@
+"""What is searched now, and how newer files take its place while requests are answered."""
