@@ -156,6 +156,7 @@ def test_the_interface_page_says_what_the_description_says(service: Running) -> 
     page, api = service.client.get("/docs").text, service.client.get("/openapi.json").json()
     assert set(api["paths"]) == {
         "/search",
+        "/search/batch",
         "/items/{id}",
         "/picture",
         "/healthz",

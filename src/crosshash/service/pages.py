@@ -53,10 +53,13 @@ async def icon() -> Response:
 
 def _type_of(schema: dict[str, Any]) -> str:
     """Write a parameter's type and limits in a few words."""
-    if "anyOf" in schema:  # a list, or nothing
-        return "string"
+    if "anyOf" in schema:  # or nothing
+        return _type_of(schema["anyOf"][0])
+    if schema.get("type") == "array":
+        return _type_of(schema["items"])
     if "enum" in schema:
         return " or ".join(schema["enum"])
-    limits = {"minimum": "from {}", "maximum": "to {}", "maxLength": "of at most {} characters"}
+    limits = {"minimum": "from {}", "maximum": "to {}", "exclusiveMaximum": "below {}"}
+    limits["maxLength"] = "of at most {} characters"
     said = [words.format(schema[key]) for key, words in limits.items() if key in schema]
     return " ".join([schema["type"], *said])
