@@ -44,6 +44,10 @@ class UnknownItem(CrosshashError):  # noqa: N818 - it is told to users, whom "er
     """Ids that a collection does not have."""
 
 
+class TakenId(CrosshashError):  # noqa: N818
+    """Ids under which a collection has other items."""
+
+
 @dataclass(frozen=True)
 class Change:
     """What happened to items, and how many a collection now has.
@@ -82,15 +86,21 @@ def add_items(
     skip_bad: bool = False,
     source: str = "new items",
     encoder: TrainedEncoder | None = None,
+    replace: bool = True,
+    patient: bool = True,
 ) -> Change:
     """Encode new items into a collection, as `add_folder` does.
 
-    source: what messages call them; encoder: the project's model, where it is loaded already.
+    source: what messages call them; encoder: the project's model, where it is loaded already. replace: other
+    items of the same ids; patient: wait while another changes the collection.
 
     Raises:
+        TakenId: there is another item of an id.
+        HeldError: another changes the collection, and nobody is to wait.
         CrosshashError: as `add_folder`, or the project has another model than the one that was loaded.
     """
-    with _opened(project, into, settled_device("auto"), encoder) as (place, before, encoder):
+    device = settled_device("auto")
+    with _opened(project, into, device, encoder, patient) as (place, before, encoder):
         check_readable(encoder, additions, any(addition.picture for addition in additions))
         table = before.items.whole()
         caption = caption_of(project)
@@ -102,7 +112,10 @@ def add_items(
                 "Mend or remove them, or leave them out with --skip-bad. Nothing was added."
             )
         counts = {modality: len(index) for modality, index in before.codes.items()}
-        known = sum(table.row_of(one.addition.id) is not None for one in ready)
+        taken = [one.addition.id for one in ready if table.row_of(one.addition.id) is not None]
+        if taken and not replace:
+            raise TakenId(f"{source}: there are other items of these ids:\n{listed(taken)}")
+        known = len(taken)
         others = _repictured(table, ready)
         if ready:
             state = block_folder(encoder, place, caption)
@@ -115,18 +128,23 @@ def add_items(
 
 
 def remove_items(
-    project: Path, ids: Sequence[str], into: Path | None = None, encoder: TrainedEncoder | None = None
+    project: Path,
+    ids: Sequence[str],
+    into: Path | None = None,
+    encoder: TrainedEncoder | None = None,
+    patient: bool = True,
 ) -> Change:
     """Take items out of the collection; those of the run's index too, which itself stays as it is.
 
-    encoder: as of `add_items`.
+    encoder, patient: as of `add_items`.
 
     Raises:
         UnknownItem: an id is not there (all are listed).
+        HeldError: as `add_items`.
         CrosshashError: an index that does not fit the model.
     """
     ids = list(dict.fromkeys(ids))
-    with _opened(project, into, loaded=encoder) as (place, before, _):
+    with _opened(project, into, loaded=encoder, patient=patient) as (place, before, _):
         table = before.items.whole()
         found = [table.row_of(item) for item in ids]
         rows = np.unique(np.array([row for row in found if row is not None], np.int64))
@@ -142,7 +160,11 @@ def remove_items(
 
 @contextmanager
 def held(
-    project: Path, into: Path | None, device: str = "cpu", encoder: TrainedEncoder | None = None
+    project: Path,
+    into: Path | None,
+    device: str = "cpu",
+    encoder: TrainedEncoder | None = None,
+    patient: bool = True,
 ) -> Iterator[tuple[Path, TrainedEncoder]]:
     """Hold a collection for this thread alone; gives its folder and the model.
 
@@ -154,7 +176,7 @@ def held(
     place = project / COLLECTION if into is None else into
     if (place / STATISTICS).is_file():
         raise CrosshashError(f"{place}: is an index, not a folder for a collection. Choose another one.")
-    with locked(place / ".lock", f"{place}: waiting for another `crosshash encode` to end"):
+    with locked(place / ".lock", f"{place}: waiting for another `crosshash encode` to end", patient):
         if encoder is not None and not encoder.is_on_disk():
             raise CrosshashError(
                 f"{encoder.artifacts / 'model'}: has changed since it was loaded; it has to be loaded again."
@@ -164,7 +186,11 @@ def held(
 
 @contextmanager
 def _opened(
-    project: Path, into: Path | None, device: str = "cpu", loaded: TrainedEncoder | None = None
+    project: Path,
+    into: Path | None,
+    device: str = "cpu",
+    loaded: TrainedEncoder | None = None,
+    patient: bool = True,
 ) -> Iterator[tuple[Path, IndexFolder, TrainedEncoder]]:
     """Hold a collection and read its index, to be changed.
 
@@ -173,7 +199,7 @@ def _opened(
     Raises:
         CrosshashError: as `held`, or the index does not fit the model.
     """
-    with held(project, into, device, loaded) as (place, encoder):
+    with held(project, into, device, loaded, patient) as (place, encoder):
         source = place / INDEX if (place / INDEX).is_dir() else run_index(project)
         before = read_index(project, source, encoder.description, mapped=False)
         try:
