@@ -167,7 +167,8 @@ def test_what_is_no_item_is_refused(client: Client, grows: Running) -> None:
     for status, told, params, content, headers in cases:
         answer = send.post("items", params=params, content=content, headers={**bearer, **headers})  # type: ignore[arg-type]
         assert (answer.status_code, told in answer.json()["detail"]) == (status, True), answer.text
-    with sent(grows, upload(11_000_000, f"Authorization: Bearer {TOKEN}", path="/items?id=x")) as one:
+    asks = (f"Authorization: Bearer {TOKEN}", "Expect: 100-continue")
+    with sent(grows, upload(11_000_000, *asks, path="/items?id=x")) as one:
         assert until_closed(one).startswith(b"HTTP/1.1 413")
     assert client.card() == before
 

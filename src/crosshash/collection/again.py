@@ -76,7 +76,7 @@ def _made_anew(
     state = block_folder(encoder, place, caption, "encode again")
     codes = encode_ready(encoder, ready, place, caption, state)
     table = before.items.whole()
-    changes = added(table, ready, codes)
+    changes = added(table, ready, table.rows_of([one.addition.id for one in ready]), codes)
     if gone:
         free = max(len(table), int(changes.places.max(initial=-1)) + 1)
         changes = merged([_taken_out(table, gone, free), changes])
@@ -114,7 +114,8 @@ def _own_items(table: ItemTable, index: Path, remedy: str) -> tuple[list[Ready],
 
 def _taken_out(table: ItemTable, gone: Sequence[str], behind: int) -> Changes:
     """Describe what is taken out again; ids that the run now lacks stay known, from row `behind` on."""
-    found = [table.row_of(item) for item in gone]
+    known = table.rows_of(gone)
+    found = [known.get(item) for item in gone]
     free = itertools.count(behind)
     rows = np.array([next(free) if row is None else row for row in found], np.int64)
     return removed(table, rows, gone)
