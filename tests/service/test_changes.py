@@ -196,6 +196,18 @@ def test_a_full_disk_is_told_and_the_collection_goes_on(client: Client, grows: R
     assert client.add(captions=["when it was"]).change == "new"
 
 
+def test_a_model_that_was_replaced_meanwhile_takes_no_items(client: Client, grows: Running) -> None:
+    transform = project_of(grows) / "artifacts/transform.npz"
+    aside = transform.rename(transform.with_name("aside"))
+    try:
+        with pytest.raises(Refused, match="does not fit the model") as refused:
+            client.add(captions=["of another model"])
+    finally:
+        aside.rename(transform)
+    assert refused.value.status == 409
+    assert client.add(captions=["of another model"]).change == "new"
+
+
 def test_refusals_of_changes_are_described(grows: Running) -> None:
     paths = grows.client.get("/openapi.json").json()["paths"]
     described = {

@@ -11,7 +11,7 @@ import numpy as np
 from crosshash.artifacts import missing, read_json
 from crosshash.collection.additions import Addition
 from crosshash.collection.collection import Change, caption_of, check_readable, held
-from crosshash.collection.grown_index import added, removed, write_whole
+from crosshash.collection.grown_index import added, removed, with_own_columns, write_whole
 from crosshash.collection.new_items import Ready, block_folder, encode_ready
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
@@ -31,6 +31,8 @@ from crosshash.search.index_folder import (
 from crosshash.search.items import CAPTIONS, CONTENT, PICTURE, REMOVED, ItemTable
 from crosshash.search.trained import TrainedEncoder
 from crosshash.workers.unfinished import remove
+
+KEPT = ["id", "labels", CAPTIONS, PICTURE, CONTENT, REMOVED]
 
 
 def encode_again(project: Path, into: Path | None = None) -> Change:
@@ -93,22 +95,21 @@ def _own_items(table: ItemTable, index: Path, remedy: str) -> tuple[list[Ready],
     Raises:
         CrosshashError: it was written by a version that kept neither ids of these nor all captions.
     """
-    columns = table.table.column_names
-    if CAPTIONS not in columns or REMOVED not in columns:
+    rows = with_own_columns(table.table).select(KEPT).to_pylist()
+    own = [row for row in rows if row["id"] is not None and row[CONTENT]]
+    gone = dict.fromkeys(row[REMOVED] for row in rows if row["id"] is None)
+    if None in gone or any(row[CAPTIONS] is None for row in own):
         raise CrosshashError(
-            f"{index}: was written by a version of crosshash that kept neither all captions nor the ids of "
+            f"{index}: has items of a version of crosshash that kept neither all captions nor the ids of "
             f"what was taken out. {remedy}"
         )
-    rows = table.table.select(["id", "labels", CAPTIONS, PICTURE, CONTENT, REMOVED]).to_pylist()
     ready = [
         Ready(
             Addition(row["id"], None, tuple(row[CAPTIONS]), tuple(row["labels"])), row[PICTURE], row[CONTENT]
         )
-        for row in rows
-        if row["id"] is not None and row[CONTENT]
+        for row in own
     ]
-    back = {one.addition.id for one in ready}
-    gone = dict.fromkeys(row[REMOVED] for row in rows if row["id"] is None and row[REMOVED])
+    back = {row["id"] for row in own}
     return ready, [item for item in gone if item not in back]
 
 
