@@ -439,15 +439,21 @@ def test_axe_finds_nothing(chromium: Browser, service: Running, width: int, sche
     context.close()
 
 
-def test_a_picture_of_the_page(chromium: Browser, searcher: Searcher, tmp_path: Path) -> None:
-    """Goes to docs/ when asked: CROSSHASH_SCREENSHOTS names the project to show, 1 this repository."""
+def test_pictures_of_the_page(chromium: Browser, searcher: Searcher, tmp_path: Path) -> None:
+    """Go to docs/ when asked: CROSSHASH_SCREENSHOTS names the project to show, 1 this repository."""
     wanted = os.environ.get("CROSSHASH_SCREENSHOTS")
     shown = Searcher.open(ROOT if wanted == "1" else Path(wanted)) if wanted else searcher
-    path = (ROOT / "docs" if wanted else tmp_path) / "search-page.png"
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    with running(shown) as service, opened(context, service.base) as page:
-        ask(page, "a ring left of a triangle")
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=path)
-    context.close()
-    assert path.stat().st_size < LARGEST_SHOT
+    with running(shown) as service:
+        for name, width, height, scheme in (("", 1280, 900, "light"), ("-phone", 390, 844, "dark")):
+            path = (ROOT / "docs" if wanted else tmp_path) / f"search-page{name}.png"
+            size: Any = {"width": width, "height": height}
+            context = chromium.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+            with opened(context, service.base) as page:
+                ask(page, "a square")
+                page.locator("#hits button").first.click()
+                ask(page, "a ring")
+                page.locator("#q").blur()
+                page.wait_for_load_state("networkidle")
+                page.screenshot(path=path)
+            context.close()
+            assert path.stat().st_size < LARGEST_SHOT
