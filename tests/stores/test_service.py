@@ -73,8 +73,10 @@ def test_items_ask_alone_and_beside_a_text_and_pages_follow_one_another(
         assert other.status_code == 200
         assert mine.json() == other.json()
     assert [len(one["hits"]) for one in mine.json()["answers"]] == [2, 2, 3]
-    (refused,) = {one.client.get("search?like=nobody").text for one in (of_files, of_store)}
-    assert "no item of the index has the id 'nobody'" in refused
+    for item in ("nobody", "' OR ''='", "%00", "\\", "%", "%F0%9F%90%84"):
+        both = [one.client.get(f"search?like={item}") for one in (of_files, of_store)]
+        assert [answer.status_code for answer in both] == [422, 422], both[1].text
+        assert both[0].text == both[1].text
 
 
 def test_items_pictures_and_health_too(of_files: Running, of_store: Running) -> None:
