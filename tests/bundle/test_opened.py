@@ -80,6 +80,20 @@ def test_texts_and_pictures_find_what_they_find_in_the_project(opened: Hasher, s
         assert opened.searcher.find(one, task, 20) == searcher.find(two, task, 20)
 
 
+def test_items_and_texts_beside_them_find_what_they_find_in_the_project(
+    opened: Hasher, trained_project: Path
+) -> None:
+    theirs, item = crosshash.load(trained_project), "images/00007.jpg"
+    for asked in (
+        {"like": item},
+        {"like": item, "text": "at night"},
+        {"image": opened.searcher.picture(item)},
+    ):
+        found = [one.search(**asked, top=20, offset=5) for one in (opened, theirs)]  # type: ignore[arg-type]
+        assert found[0] == found[1]
+        assert len(found[0]) == 20
+
+
 @pytest.mark.parametrize("name", ["trained_project", "of_vectors", "quantising"])
 def test_all_codes_of_pictures_vectors_and_texts_agree(
     name: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -24,6 +24,7 @@ from crosshash.collection.new_items import NewCodes, encode_ready
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.search import Searcher
+from crosshash.search.asked import of_items
 from crosshash.search.encoder import Encoder
 from crosshash.search.trained import load_encoder
 from crosshash.workers.lock import locked
@@ -91,6 +92,13 @@ def test_new_items_are_found_beside_the_old_ones(project: Path, encoder: Encoder
     (hits,) = searcher.find(searcher.encode_texts(["a caption alone"]), "t2t", 110, ["circle"])
     (hit,) = [hit for hit in hits if hit.id == alone]
     assert (hit.distance, hit.image) == (0, "")
+
+    for asks, own in (("pics/one.png", "image"), (alone, "text")):  # by its caption where it has no picture
+        codes, row = searcher.index.codes[own], searcher.index.items.row_of(asks)  # type: ignore[index]
+        query = of_items(searcher, [asks])
+        assert np.array_equal(query.codes[0], codes.codes_of(np.array([row]))[0])
+        (hits,) = searcher.find(query, "i2i", 200)
+        assert {hit.id for hit in hits} == all_ids(searcher, "t2i") - {asks}
 
     item = searcher.item("two é'.jpg")
     assert item is not None

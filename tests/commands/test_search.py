@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from crosshash.artifacts import read_json
 from crosshash.cli import app
+from crosshash.search import load
 from tests.datasets.folders import write_csv
 from tests.search.conftest import of_vectors, own_copy, quantising
 
@@ -107,6 +108,22 @@ def test_more_hits_than_items_gives_all(trained_project: Path) -> None:
     assert len(run_json("star", "--top", "5000", "--project", trained_project)) == 108
 
 
+def test_a_text_goes_beside_a_picture_or_an_item_and_pages_follow_one_another(trained_project: Path) -> None:
+    """As from Python; an item is not among its own hits."""
+    hasher = load(trained_project)
+    picture, item = pictures(trained_project)[0], "images/00007.jpg"
+    for options, more in (
+        (("--image", picture), {"image": picture}),
+        (("--like", item, "--weight", "0.2"), {"like": item, "weight": 0.2}),
+    ):
+        wanted = [hit.id for hit in hasher.search("at night", **more, top=9)]  # type: ignore[arg-type]
+        page = (*options, "--project", trained_project, "--top", "5", "--offset", "4")
+        assert [hit["id"] for hit in run_json("at night", *page)] == wanted[4:]
+    alike = run_json("--like", item, "--top", "200", "--project", trained_project)
+    assert len(alike) == 107
+    assert item not in [hit["id"] for hit in alike]
+
+
 def test_labels_narrow_the_search(trained_project: Path) -> None:
     labels = ("--label", "star", "--label", "heart")
     for hit in run_json("a circle", *labels, "--top", "20", "--project", trained_project):
@@ -148,8 +165,13 @@ def test_a_file_of_pictures_is_one_by_its_task(trained_project: Path, tmp_path: 
     [
         ([""], "the query is empty: write what you look for"),
         (["   "], "the query is empty: write what you look for"),
-        ([], "search takes a text, --image or --queries, one of them"),
-        (["star", "--image", "x.jpg"], "search takes a text, --image or --queries, one of them"),
+        ([], "search takes a text, --image, --like or --queries, one of them; a text may stand"),
+        (["star", "--queries", "x.txt"], "one of them"),
+        (["--like", "x", "--image", "x.jpg"], "one of them"),
+        (["star", "--image", "x.jpg"], "x.jpg: the file is missing"),
+        (["star", "--like", "x.jpg"], "no item of the index has the id 'x.jpg'"),
+        (["star", "--like", "images/00007.jpg", "--distance", "hamming"], "no Hamming distance"),
+        (["star", "--top", "9", "--offset", "992"], "both together are at most 1000"),
         (["--image", "x.jpg"], "x.jpg: the file is missing"),
         (["star", "--task", "i2t"], "task i2t asks by image: give it --image"),
         (["--image", "x.jpg", "--task", "t2t"], "task t2t asks by text: give it a text"),

@@ -18,7 +18,8 @@ from crosshash.index.code_index import CodeIndex
 from crosshash.inference.model_folder import ModelCard, build_method, save_model
 from crosshash.models.tower_specs import TowerSpec
 from crosshash.models.towers import build_towers
-from crosshash.search import Hasher, load
+from crosshash.search import Asked, Hasher, load
+from crosshash.search.asked import encode as encoded_together
 from tests.search.conftest import run_again
 from tests.stages.vector_set import BITS, SHORT, WORDS, book, write_set
 
@@ -171,11 +172,25 @@ def test_one_label_may_be_a_text(hasher: Hasher, items: pd.DataFrame) -> None:
 
 
 def test_one_question_at_a_time(hasher: Hasher) -> None:
-    for text, image in ((None, None), ("a", "b.jpg")):
-        with pytest.raises(CrosshashError, match="a text or an image, one of them"):
-            hasher.search(text, image=image)
+    with pytest.raises(CrosshashError, match="nothing was given"):
+        hasher.search()
+    with pytest.raises(CrosshashError, match="not both"):
+        hasher.search(image="b.jpg", like="images/00007.jpg")
     with pytest.raises(CrosshashError, match="top is 0"):
         hasher.search("a red circle", top=0)
+
+
+def test_a_text_beside_a_picture_and_pages(hasher: Hasher) -> None:
+    item = "images/00007.jpg"
+    data = hasher.searcher.picture(item)
+    assert data is not None
+    asked = Asked("a red circle", data, weight=0.3)
+    (wanted,) = hasher.searcher.find(encoded_together(hasher.searcher, [asked]), "i2i", 12)
+    assert hasher.search("a red circle", image=data, weight=0.3, top=12) == wanted
+    assert hasher.search("a red circle", image=data, weight=0.3, top=5, offset=7) == wanted[7:]
+    like = hasher.search(like=item, top=200)
+    assert {hit.id for hit in hasher.search(like=item, top=3)} == {hit.id for hit in like[:3]}
+    assert item not in {hit.id for hit in like}
 
 
 def test_a_file_that_is_no_picture_is_named(hasher: Hasher, tmp_path: Path) -> None:

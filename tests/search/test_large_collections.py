@@ -20,10 +20,10 @@ from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.parquet import in_groups, write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.search import Encoded, Searcher
-from crosshash.search.by_real_query import by_vectors
 from crosshash.search.index_folder import ITEMS, NUMBERED, STATISTICS
 from crosshash.search.item_groups import GroupedItems, NumberedItems, read_items
 from crosshash.search.items import read_items_table
+from crosshash.search.nearest import by_vectors
 from tests.datasets.folders import picture, write_csv
 
 TEXTS = ["a red circle", "two blue stars on white", "a green heart"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from crosshash.errors import CrosshashError
-from crosshash.search import BadPicture, Searcher
+from crosshash.search import Asked, BadPicture, Searcher
 from crosshash.service.answers import answer, picture_address
 from crosshash.service.batches import Query
 
@@ -15,11 +15,11 @@ def ids(found: object) -> list[str]:
 
 def test_each_query_of_a_batch_is_answered_as_if_it_were_alone(searcher: Searcher) -> None:
     queries = [
-        Query("a red circle", "t2i", 5),
-        Query("a blue star", "t2i", 5),
-        Query("a red circle", "t2t", 5),
-        Query("a green heart", "t2i", 3, ("star", "heart")),
-        Query("a blue star", "t2i", 9),
+        Query(Asked("a red circle"), "t2i", 5),
+        Query(Asked("a blue star"), "t2i", 5),
+        Query(Asked("a red circle"), "t2t", 5),
+        Query(Asked("a green heart"), "t2i", 3, ("star", "heart")),
+        Query(Asked("a blue star"), "t2i", 9),
     ]
     together = answer(searcher, queries)
     assert [len(ids(found)) for found in together] == [5, 5, 5, 3, 9]
@@ -30,10 +30,12 @@ def test_each_query_of_a_batch_is_answered_as_if_it_were_alone(searcher: Searche
 def test_what_is_wrong_with_one_query_spares_the_others(searcher: Searcher) -> None:
     picture = searcher.picture("images/00007.jpg")
     assert picture is not None
-    good, bad = answer(searcher, [Query(picture, "i2i", 4), Query(b"no picture", "i2i", 4)])
+    good, bad = answer(
+        searcher, [Query(Asked(picture=picture), "i2i", 4), Query(Asked(picture=b"no picture"), "i2i", 4)]
+    )
     assert len(ids(good)) == 4
     assert isinstance(bad, BadPicture)
-    good, bad = answer(searcher, [Query("red", "t2i", 4), Query("red", "t2i", 4, ("nothing",))])
+    good, bad = answer(searcher, [Query(Asked("red"), "t2i", 4), Query(Asked("red"), "t2i", 4, ("nothing",))])
     assert len(ids(good)) == 4
     assert isinstance(bad, CrosshashError)
     assert "nothing" in str(bad)

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from crosshash.search import Searcher
+from crosshash.search.asked import of_items
 from tests.conftest import ROOT
 from tests.service.conftest import HOSTILE, Running, running
 
@@ -134,7 +135,10 @@ def test_a_chosen_file_is_searched_for(page: Page, service: Running, tmp_path: P
         page.click("#choose")
     chooser.value.set_files(path)
     expect(page.locator("#status")).to_contain_text("nearest to the picture chosen.jpg")
-    ask(page, "a red circle")  # a text takes its place
+    ask(page, "a red circle")  # a text stands beside it
+    expect(page.locator("#status")).to_contain_text("nearest to the picture chosen.jpg and “a red circle”")
+    page.click("#forget")
+    expect(page.locator("#status")).to_contain_text("nearest to “a red circle”")
     expect(page.locator("#named")).to_be_hidden()
 
 
@@ -220,7 +224,7 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
 
 def test_the_focus_goes_to_the_words_where_a_hit_leads_to_no_others(page: Page) -> None:
     ask(page, "a red circle")
-    page.route("**/picture?*", lambda route: route.fulfill(status=404, json={"detail": "gone"}))
+    page.route("**/search?*", lambda route: route.fulfill(status=422, json={"detail": "gone"}))
     page.locator("#hits button").nth(2).focus()
     page.keyboard.press("Enter")
     expect(page.locator("#error")).to_have_text("gone")
@@ -236,10 +240,8 @@ def test_a_hit_becomes_the_query_and_the_way_back_works(page: Page, service: Run
     expect(page.locator("#status")).to_contain_text(f"({', '.join(hit.labels)})")  # its labels are known
     expect(page.locator("#shown")).to_be_visible()
     after = page.locator("#hits .caption").all_inner_texts()
-    found = service.searcher.find(
-        service.searcher.encode_pictures([picture(service.searcher, hit.id)]), "i2i", 24
-    )
-    assert after == [one.caption for one in found[0]]
+    (found,) = service.searcher.find(of_items(service.searcher, [hit.id]), "i2i", 24)
+    assert after == [one.caption for one in found]
     page.reload()
     expect(page.locator("#status")).to_contain_text(f"the picture “{hit.caption}”")
     page.go_back()
@@ -268,8 +270,9 @@ def test_captions_are_text_whatever_they_hold(page: Page) -> None:
     hostile = page.locator("#hits .caption").filter(has_text=HOSTILE)
     expect(hostile).to_have_count(1)
     assert page.locator(".caption img").count() == 0
-    hostile.click()
+    page.get_by_role("button", name=f"More like this: {HOSTILE}").click()
     expect(page.locator("#named")).to_have_text(f"“{HOSTILE}”")
+    page.click("#forget")
     ask(page, HOSTILE)
     assert page.title() == "crosshash: scenes"
 

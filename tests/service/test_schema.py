@@ -21,7 +21,7 @@ def test_every_answer_is_one_that_is_described(service: Running, tmp_path: Path)
         [*st, *limits, f"{service.base}openapi.json"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 selected / 8 total" in done.stdout
+    assert "9 selected / 9 total" in done.stdout
 
 
 def test_refusals_are_described_where_they_happen(service: Running) -> None:
@@ -34,6 +34,7 @@ def test_refusals_are_described_where_they_happen(service: Running) -> None:
     assert described == {
         ("/search", "get"): ["200", "422", "503"],
         ("/search", "post"): ["200", "408", "413", "415", "422", "503"],
+        ("/search/batch", "post"): ["200", "408", "413", "415", "422", "503"],
         ("/items/{id}", "get"): ["200", "404", "422", "503"],
         ("/picture", "get"): ["200", "404", "422", "503"],
         ("/healthz", "get"): ["200", "503"],

@@ -63,6 +63,20 @@ def test_every_answer_is_that_of_the_index_of_files(of_files: Running, of_store:
                     assert answers[0].json() == answers[1].json()
 
 
+def test_items_ask_alone_and_beside_a_text_and_pages_follow_one_another(
+    of_files: Running, of_store: Running
+) -> None:
+    queries = [{"like": "images/00007.jpg"}, {"like": "images/00011.jpg", "text": "a red circle"}]
+    for offset in (0, 7, 105):
+        asked = {"queries": [*queries, {"text": "a star"}], "top": 7, "offset": offset}
+        mine, other = (one.client.post("search/batch", json=asked) for one in (of_store, of_files))
+        assert other.status_code == 200
+        assert mine.json() == other.json()
+    assert [len(one["hits"]) for one in mine.json()["answers"]] == [2, 2, 3]
+    (refused,) = {one.client.get("search?like=nobody").text for one in (of_files, of_store)}
+    assert "no item of the index has the id 'nobody'" in refused
+
+
 def test_items_pictures_and_health_too(of_files: Running, of_store: Running) -> None:
     (hit,) = of_files.client.get("search", params={"q": "a circle", "top": 1}).json()["hits"]
     for path in (f"items/{hit['id']}", hit["picture"], "items/nobody", "picture?id=nobody", "healthz", ""):

@@ -1,4 +1,4 @@
-"""`crosshash search`: what lies nearest to a text or a picture."""
+"""`crosshash search`: what lies nearest to a text, a picture or an item, or to a text beside one of both."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ def search(
     image: Annotated[
         Path | None, typer.Option(help="A picture, to find texts for; .npy for models of vectors.")
     ] = None,
+    like: Annotated[str | None, typer.Option(help="Id of an item, to find images like it.")] = None,
+    weight: Annotated[
+        float, typer.Option(min=0, max=1, help="Of the text, where --image or --like stands beside it.")
+    ] = 0.5,
     queries: Annotated[
         Path | None,
         typer.Option(help="A file with a text per line; with --task i2t or i2i the path of a picture."),
@@ -43,6 +47,9 @@ def search(
         typer.Option(help="t2i, i2t, t2t or i2i: what asks and what is found.", show_default="t2i or i2t"),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many items.")] = 10,
+    offset: Annotated[
+        int | None, typer.Option(min=0, help="How many nearer ones to leave out, within the first 1000.")
+    ] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="Only items with this label, or any of several.")
     ] = None,
@@ -58,12 +65,12 @@ def search(
     project: Project = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Find the images nearest to a text, or the texts nearest to a picture."""
+    """Find images by a text, an item, or a text beside a picture or item; texts by a picture."""
     with told():
         from crosshash.bundle.opening import of_bundle, of_project
         from crosshash.search.questions import check_labels, encode_question, read_question
 
-        question = read_question(text, image, queries, task)
+        question = read_question(text, image, queries, task, like)
         check_one(index, store)
         if bundle is None:
             if store is None:
@@ -72,10 +79,11 @@ def search(
         else:
             opened = of_bundle(bundle, index, store)
         searcher = opened.searcher
-        asked = encode_question(searcher, question)
+        asked = encode_question(searcher, question, weight)
         if asked.unknown_words:
             print(f"warning: the model has never seen: {', '.join(asked.unknown_words)}", file=sys.stderr)
-        found = searcher.find(asked.encoded, question.task, top, label or (), checked_distance(distance))
+        by = checked_distance(distance)
+        found = searcher.find(asked.encoded, question.task, top, label or (), by, offset)
     if opened.warning:
         print(f"warning: {opened.warning}", file=sys.stderr)
     several = queries is not None or len(found) > 1

@@ -135,6 +135,10 @@ class CodeIndex:
         """Give the codes uint8[..., W] of rows int64[...] that are in the index."""
         return self.packed[np.searchsorted(self.rows, rows)]
 
+    def known(self, rows: Rows) -> Rows:
+        """Give those of some rows that are in the index, rising."""
+        return np.intersect1d(self.rows, rows)
+
     @cached_property
     def flat(self) -> Flat | Distinct:
         """All codes as the scan reads them, laid out by the first search that goes through all."""

@@ -17,11 +17,11 @@ QUERIES = 16  # scores of that many are held
 
 
 def search_vectors(
-    index: CodeIndex, code: VectorCode, queries: NDArray[np.int8], top: int, keep: Rows | None = None
+    index: CodeIndex, code: VectorCode, queries: NDArray[np.integer], top: int, keep: Rows | None = None
 ) -> Scored:
     """Find the `top` items of the highest inner product with each query, or all when there are fewer.
 
-    queries: int8[Q, K], real codes in whole numbers; keep: rows int64[M] that may be found. Gives rows
+    queries: int[Q, K], real codes in whole numbers; keep: rows int64[M] that may be found. Gives rows
     int64[Q, T] and scores float64[Q, T], exact, by falling score, then row.
 
     Raises:

@@ -9,14 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.codes.bit_index import Index
 from crosshash.codes.encoder_digest import describe_encoder
-from crosshash.codes.hashcodes import pack
+from crosshash.codes.hashcodes import pack, unpack
 from crosshash.codes.real_codes import query_levels
 from crosshash.codes.vector_code import VectorCode
 from crosshash.errors import CrosshashError, listed
@@ -36,11 +36,27 @@ Vectors = NDArray[np.floating]
 class Encoded:
     """Q queries: codes packed uint8[Q, ceil(K/8)], or as vectors are stored; levels int8[Q, K], what they
     are the signs of; real vectors float32[Q, d] of methods that quantise.
+
+    scale: float64[Q, 1], what scores are divided by where queries are mixed, whose levels are int32; else the
+    length of the levels. own: int64[Q], rows of the items that ask, which do not find themselves.
     """
 
     codes: NDArray[np.uint8]
-    levels: NDArray[np.int8]
+    levels: NDArray[np.integer]
     vectors: NDArray[np.float32] | None
+    scale: NDArray[np.float64] | None = None
+    own: NDArray[np.int64] | None = None
+
+    def __getitem__(self, places: Sequence[int]) -> Encoded:
+        """Give some of the queries."""
+        parts = (self.codes, self.levels, self.vectors, self.scale, self.own)
+        return Encoded(*(None if one is None else one[places] for one in parts))  # type: ignore[arg-type]
+
+    def lengths(self, order: Literal[1, 2]) -> NDArray[np.float64]:
+        """Give what scores are divided by, float64[Q, 1]; order: of the norm, see `Encoder.norm`."""
+        if self.scale is not None:
+            return self.scale
+        return np.asarray(np.linalg.norm(self.levels.astype(np.float64), order, axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,17 @@ class Encoder(ABC):
     def vector_code(self) -> VectorCode | None:
         """How items are stored where it is not by signs."""
         return self.facts.vector_code
+
+    @property
+    def norm(self) -> Literal[1, 2]:
+        """What scores are divided by: the sum of a real code's absolute values, or its length as a vector."""
+        return 1 if self.vector_code is None else 2
+
+    def as_queries(self, codes: NDArray[np.uint8]) -> NDArray[np.int8]:
+        """Give the levels int8[N, K] of stored items uint8[N, W]: +-1 of bits, or what vectors decode to."""
+        if self.vector_code is not None:
+            return query_levels(self.vector_code.decode(codes))
+        return unpack(codes, self.bits)
 
     @property
     def description(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from crosshash.codes.hashcodes import HashCodes
 from crosshash.codes.real_codes import Distance
 from crosshash.errors import CrosshashError, pipeline_named
+from crosshash.search.asked import Asked, encode
 from crosshash.search.decoding import Picture
 from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.items import Hit
@@ -62,22 +63,26 @@ class Hasher:
         text: str | None = None,
         *,
         image: Picture | None = None,
+        like: str | None = None,
+        weight: float = 0.5,
         top: int = 10,
         labels: str | Sequence[str] = (),
         distance: Distance | None = None,
+        offset: int | None = None,
     ) -> list[Hit]:
         """Find the images nearest to a text, or the texts nearest to an image; see `Searcher.find`.
 
+        like: id of an item; finds images like it. A text beside an image or an item, of some weight from 0 to
+        1, finds images by both (`crosshash.search.asked`).
+
         Raises:
-            CrosshashError: not exactly one of both is given, or the index is missing or of another model.
+            CrosshashError: nothing is given, or an image and an item, or the index is missing or of another
+                model.
         """
-        if text is not None and image is None:
-            query, task = self.searcher.encode_texts([text]), "t2i"
-        elif image is not None and text is None:
-            query, task = self.encoder.pictures([image]), "i2t"
-        else:
-            raise CrosshashError("search takes a text or an image, one of them.")
-        (hits,) = self.searcher.find(query, task, top, labels, distance)
+        asked = Asked(text, image, like, weight)
+        (hits,) = self.searcher.find(
+            encode(self.searcher, [asked]), asked.task, top, labels, distance, offset
+        )
         return hits
 
     @cached_property

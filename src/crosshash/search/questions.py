@@ -13,6 +13,7 @@ from crosshash.errors import CrosshashError, listed
 from crosshash.formats.image_names import names_on_disk
 from crosshash.formats.text_lines import text_lines
 from crosshash.retrieval.codefiles.codeset import TASKS
+from crosshash.search.asked import Asked, mixed, of_items
 from crosshash.search.decoding import BadPicture
 from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.index_folder import ITEMS, index_folder
@@ -24,13 +25,16 @@ from crosshash.search.searcher import EMPTY, Searcher
 class Question:
     """Q queries before any model is loaded: their task and what the user calls them.
 
-    pictures: their files, None where the names are captions; vectors: a file .npy in place of both.
+    pictures: their files, None where the names are captions; vectors: a file .npy in place of both; like: id
+    of an item that asks; beside: a text that goes with the picture, the vectors or the item.
     """
 
     task: str
     names: list[str]
     pictures: list[Path] | None = None
     vectors: Path | None = None
+    like: str | None = None
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,39 +47,52 @@ class Encodings:
 
 
 def read_question(
-    text: str | None = None, image: Path | None = None, queries: Path | None = None, task: str | None = None
+    text: str | None = None,
+    image: Path | None = None,
+    queries: Path | None = None,
+    task: str | None = None,
+    like: str | None = None,
 ) -> Question:
-    """Read one of: a text, a picture (or vectors, .npy), a file with a query per line.
+    """Read a text, a picture (or vectors, .npy), an item, a text beside one of both, or a file of queries.
 
     The lines of the file are texts, or with a task that asks by image the paths of pictures, relative to the
-    file; blank lines do not count. task: else t2i for texts and i2t for pictures.
+    file; blank lines do not count. task: else as of `Asked`.
 
     Raises:
-        CrosshashError: not one of the three is given, the text is empty, a file is not there, or the task
+        CrosshashError: not one of these is given, the text is empty, a file is not there, or the task
             asks by the other modality.
     """
-    if sum(given is not None for given in (text, image, queries)) != 1:
-        raise CrosshashError("search takes a text, --image or --queries, one of them.")
     if task is not None and task not in TASKS:
         raise CrosshashError(f"unknown task '{task}'; there are {', '.join(TASKS)}.")
-    asks = TASKS[task][0] if task else "text" if image is None else "image"
-    if (text is not None and asks == "image") or (image is not None and asks == "text"):
-        raise CrosshashError(f"task {task} asks by {asks}: give it {'a text' if image else '--image'}.")
-    task = task or ("t2i" if asks == "text" else "i2t")
-    if text is not None:
-        if not text.strip():
-            raise CrosshashError(EMPTY)
-        return Question(task, [text])
-    if image is not None:
-        if not image.is_file():
-            raise CrosshashError(f"{image}: the file is missing; give the path of a picture.")
-        vectors = image if image.suffix == ".npy" else None
-        return Question(task, [str(image)], [image], vectors)
-    lines = read_lines(queries or Path())
-    if asks == "text":
+    alone = [given is not None for given in (image, like, queries)]
+    if sum(alone) > 1 or (text is None and not any(alone)) or (text is not None and queries is not None):
+        raise CrosshashError(
+            "search takes a text, --image, --like or --queries, one of them; a text may stand beside the "
+            "first two options."
+        )
+    if queries is not None:
+        return _read_several(queries, task or "t2i")
+    if text is not None and not text.strip():
+        raise CrosshashError(EMPTY)
+    asked = Asked(text, image, like)
+    if task is not None and not asked.mixed and task[0] != asked.task[0]:
+        wanted = "a text" if task.startswith("t") else "--image"
+        raise CrosshashError(f"task {task} asks by {TASKS[task][0]}: give it {wanted}.")
+    if image is not None and not image.is_file():
+        raise CrosshashError(f"{image}: the file is missing; give the path of a picture.")
+    task, other = task or asked.task, str(image or like)
+    if image is None and like is None:
+        return Question(task, [text or ""])
+    pictures = None if image is None else [image]
+    vectors = image if image is not None and image.suffix == ".npy" else None
+    return Question(task, [f"{text} + {other}" if text else other], pictures, vectors, like, text)
+
+
+def _read_several(queries: Path, task: str) -> Question:
+    lines = read_lines(queries)
+    if TASKS[task][0] == "text":
         return Question(task, lines)
-    folder = queries.parent if queries else Path()
-    return Question(task, lines, [folder / name for name in names_on_disk(folder, lines)])
+    return Question(task, lines, [queries.parent / name for name in names_on_disk(queries.parent, lines)])
 
 
 def check_labels(project: Path, index: Path | None, labels: Sequence[str]) -> None:
@@ -89,20 +106,31 @@ def check_labels(project: Path, index: Path | None, labels: Sequence[str]) -> No
         read_items(items).rows_with(labels)
 
 
-def encode_question(searcher: Searcher, question: Question) -> Encodings:
-    """Encode what is asked.
+def encode_question(searcher: Searcher, question: Question, weight: float = 0.5) -> Encodings:
+    """Encode what is asked; weight: of a text beside something else.
 
     Raises:
         CrosshashError: a query cannot be encoded.
     """
-    names = question.names
+    names, encoder = question.names, searcher.encoder
     if question.vectors is not None:
-        encoded = searcher.encoder.vectors("image", _vectors(question.vectors))
-        return Encodings([f"{names[0]}[{row}]" for row in range(len(encoded.codes))], encoded, [])
-    if question.pictures is not None:
-        return Encodings(names, _pictures(searcher.encoder, question.pictures), [])
-    unknown = dict.fromkeys(word for text in names for word in searcher.unknown_words(text))
-    return Encodings(names, searcher.encode_texts(names), list(unknown))
+        encoded = encoder.vectors("image", _vectors(question.vectors))
+        names = [f"{names[0]}[{row}]" for row in range(len(encoded.codes))]
+    elif question.pictures is not None:
+        encoded = _pictures(encoder, question.pictures)
+    elif question.like is not None:
+        encoded = of_items(searcher, [question.like])
+    else:
+        return Encodings(names, searcher.encode_texts(names), _unknown(searcher, names))
+    if question.beside is None:
+        return Encodings(names, encoded, [])
+    text = [question.beside]
+    both = mixed(searcher.encode_texts(text), encoded, weight, encoder.norm)
+    return Encodings(names, both, _unknown(searcher, text))
+
+
+def _unknown(searcher: Searcher, texts: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(word for text in texts for word in searcher.unknown_words(text)))
 
 
 def _pictures(encoder: Encoder, paths: Sequence[Path]) -> Encoded:

@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from crosshash.codes.real_codes import DISTANCES, Distance
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError
-from crosshash.index.code_index import CodeIndex
-from crosshash.index.reranked_search import search_two_stages
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
-from crosshash.search.by_real_query import by_real_codes, by_vectors
 from crosshash.search.encoder import Encoded, Encoder
 from crosshash.search.index_folder import (
     COLLECTION,
@@ -30,7 +24,9 @@ from crosshash.search.index_folder import (
 )
 from crosshash.search.item_groups import Items
 from crosshash.search.items import PICTURE, Hit, Item
-from crosshash.search.stored import StoredCodes, StoredIndex, StoredItems, open_store
+from crosshash.search.nearest import nearest, own_distance
+from crosshash.search.page import REACH, check_page, page_of
+from crosshash.search.stored import StoredIndex, StoredItems, open_store
 from crosshash.shards.stored_pictures import ShardPictures
 
 if TYPE_CHECKING:
@@ -143,9 +139,7 @@ class Searcher:
     @property
     def distance(self) -> Distance | None:
         """By which distance is searched where nobody says so; None: in the two stages of a quantiser."""
-        if self.index.quantiser is not None:
-            return None
-        return "asymmetric" if self.index.statistics.get("distance") == "asymmetric" else "hamming"
+        return own_distance(self.index)
 
     @property
     def labels(self) -> list[str]:
@@ -205,8 +199,13 @@ class Searcher:
         top: int = 10,
         labels: str | Sequence[str] = (),
         distance: Distance | None = None,
+        offset: int | None = None,
     ) -> list[list[Hit]]:
         """Find the nearest items of each query, at most `top` or all there are, nearest first.
+
+        offset: how many of them to leave out, for pages: all pages of a query are cut from its first REACH
+        hits, found at once, so that none overlap or skip, whatever the index; name it for the first one too.
+        An item that asks is not among its hits; mixed queries are compared by asymmetric distance alone.
 
         distance: `hamming`, by distance, then row of the index; `asymmetric`, by the share of the query's
         real code that agrees (the score, 1: all of it, -1: nothing), then row, or, where vectors are stored,
@@ -215,37 +214,21 @@ class Searcher:
         distance, then row. labels: one or several; only items that have any.
 
         Raises:
-            CrosshashError: an unknown task, label or distance, Hamming distance of vectors, `top` below 1, or
-                no item of the modality that answers.
+            CrosshashError: an unknown task, label or distance, Hamming distance of vectors or mixed queries,
+                `top` below 1, pages beyond REACH, or no item of the modality that answers.
         """
         if distance not in (None, *DISTANCES):
             raise CrosshashError(f"unknown distance '{distance}'; there are {' and '.join(DISTANCES)}.")
         answers = self._answers(task)
-        if top < 1:
-            raise CrosshashError(f"top is {top}; at least 1 item must be asked for.")
-        keep: Any = self._items.rows_with(labels) if labels else None
-        codes, quantiser = self.index.codes[answers], self.index.quantiser
-        vectors = self.encoder.vector_code
-        distances: NDArray[np.int32] | list[None]
-        if vectors is not None and isinstance(codes, CodeIndex):
-            rows, distances, scores = by_vectors(codes, vectors, encoded, top, keep, distance)
-        elif distance == "asymmetric" or (distance is None and self.distance == "asymmetric"):
-            rows, distances, scores = by_real_codes(codes, encoded, top, keep)
-        elif (
-            quantiser is None
-            or encoded.vectors is None
-            or distance == "hamming"
-            or isinstance(codes, StoredCodes)
-        ):
-            rows, distances = codes.search(encoded.codes, top, keep)
-            scores = np.full(rows.shape, np.nan, np.float32)
-        else:
-            words, candidates = quantiser.words[answers], quantiser.rerank
-            rows, distances, scores = search_two_stages(
-                codes, encoded.codes, encoded.vectors, words, quantiser.codebook, candidates, top, keep
-            )
-        found = zip(rows, distances, scores, strict=True)
-        return [self._items.hits(*one) for one in found]
+        check_page(top, offset)
+        if encoded.scale is not None and distance == "hamming":
+            raise CrosshashError("a mixed query has no Hamming distance: ask for asymmetric, or for none.")
+        keep = self._items.rows_with(labels) if labels else None
+        reach = (top if offset is None else REACH) + (encoded.own is not None)
+        found = nearest(self.encoder, self.index, encoded, answers, reach, keep, distance)
+        own = [None] * len(encoded.codes) if encoded.own is None else encoded.own
+        pages = (page_of(*one, top, offset or 0) for one in zip(*found, own, strict=True))
+        return [self._items.hits(*one) for one in pages]
 
     @cached_property
     def shows_pictures(self) -> bool:

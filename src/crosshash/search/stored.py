@@ -48,6 +48,12 @@ class StoredCodes:
         packed, _ = codes_of(self.store.items(known), self.answers)
         return packed[found.reshape(rows.shape)]
 
+    def known(self, rows: Rows) -> Rows:
+        """Give those of some rows int64[M] that have such a code, rising."""
+        rows = np.unique(rows)
+        _, there = codes_of(self.store.items(rows), self.answers)
+        return rows[there]
+
 
 @dataclass
 class StoredItems:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from crosshash.errors import CrosshashError
-from crosshash.search import Encoded, Hit, Searcher
+from crosshash.search import Asked, Hit, Searcher
+from crosshash.search.asked import encode
 from crosshash.service.batches import Query
 from crosshash.service.live.state import State
 
@@ -57,22 +58,13 @@ def answer_by(state: State, queries: Sequence[Query]) -> list[Answer | Exception
 
 
 def answer(searcher: Searcher, queries: Sequence[Query]) -> list[Hits | Exception]:
-    """Search for queries of one kind together; gives the hits of each, or why there are none."""
-    try:
-        encoded = _encoded(searcher, queries)
-    except CrosshashError as error:
-        if len(queries) == 1:
-            return [error]
-        return [answer(searcher, [query])[0] for query in queries]  # who is to blame is seen one by one
+    """Search for queries together; gives the hits of each, or why there are none."""
     answers: list[Hits | Exception] = [[] for _ in queries]
-    for query, places in _alike(queries).items():
-        rows = _rows(encoded, places)
-        try:
-            found: Sequence[Hits | Exception] = searcher.find(
-                rows, query.task, query.top, query.labels, query.distance
-            )
-        except CrosshashError as error:
-            found = [error] * len(places)
+    kinds: dict[tuple[bool, ...], list[int]] = {}
+    for place, query in enumerate(queries):
+        kinds.setdefault(query.asked.parts, []).append(place)
+    for places in kinds.values():
+        found = _of_a_kind(searcher, [queries[place] for place in places])
         for place, hits in zip(places, found, strict=True):
             answers[place] = hits
     return answers
@@ -80,13 +72,12 @@ def answer(searcher: Searcher, queries: Sequence[Query]) -> list[Hits | Exceptio
 
 def told(state: State, query: Query, hits: Hits) -> Found:
     """Write hits as the service answers them."""
-    searcher = state.searcher
-    text = query.content if isinstance(query.content, str) else ""
+    searcher, text = state.searcher, query.asked.text
     return Found(
         task=query.task,
         bits=searcher.bits,
-        ordered_by=query.distance or searcher.distance or "two stages",
-        unknown_words=searcher.unknown_words(text) if text else [],
+        ordered_by=_order(searcher, query),
+        unknown_words=[] if text is None else searcher.unknown_words(text),
         model=state.model,
         index=state.index,
         hits=[
@@ -114,20 +105,37 @@ def picture_address(item: str, index: str | None = None) -> str:
     return f"picture?id={quote(item, safe='')}{of}"
 
 
-def _encoded(searcher: Searcher, queries: Sequence[Query]) -> Encoded:
-    texts = [query.content for query in queries if isinstance(query.content, str)]
-    pictures = [query.content for query in queries if isinstance(query.content, bytes)]
-    return searcher.encode_texts(texts) if texts else searcher.encode_pictures(pictures)
+def _of_a_kind(searcher: Searcher, queries: Sequence[Query]) -> list[Hits | Exception]:
+    """Search for queries of the same parts, which are encoded together."""
+    try:
+        encoded = encode(searcher, [query.asked for query in queries])
+    except CrosshashError as error:
+        if len(queries) == 1:
+            return [error]
+        return [_of_a_kind(searcher, [query])[0] for query in queries]  # who is to blame is seen one by one
+    answers: list[Hits | Exception] = [[] for _ in queries]
+    for query, places in _alike(queries).items():
+        settings = (query.task, query.top, query.labels, query.distance, query.offset)
+        try:
+            found: Sequence[Hits | Exception] = searcher.find(encoded[places], *settings)
+        except CrosshashError as error:
+            found = [error] * len(places)
+        for place, hits in zip(places, found, strict=True):
+            answers[place] = hits
+    return answers
 
 
 def _alike(queries: Sequence[Query]) -> dict[Query, list[int]]:
-    """Group the places of queries that differ in their content alone."""
+    """Group the places of queries that differ in what asks alone."""
     groups: dict[Query, list[int]] = {}
     for place, query in enumerate(queries):
-        groups.setdefault(replace(query, content=""), []).append(place)
+        groups.setdefault(replace(query, asked=Asked("")), []).append(place)
     return groups
 
 
-def _rows(encoded: Encoded, places: Sequence[int]) -> Encoded:
-    vectors = None if encoded.vectors is None else encoded.vectors[places]
-    return Encoded(encoded.codes[places], encoded.levels[places], vectors)
+def _order(searcher: Searcher, query: Query) -> Literal["hamming", "asymmetric", "two stages"]:
+    """Say by what the hits of a query are ordered."""
+    if query.asked.mixed:
+        return "asymmetric"
+    both = query.distance or searcher.distance
+    return both or ("two stages" if query.asked.like is None else "hamming")

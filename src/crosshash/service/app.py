@@ -25,6 +25,7 @@ from crosshash.service.live.live import Live
 from crosshash.service.live.watch import watching
 from crosshash.service.measured import Measured, Metrics
 from crosshash.service.refusals import refusals, refused
+from crosshash.service.searches import several, single
 from crosshash.service.service import Service, Settings
 from crosshash.service.unread import Unread
 from crosshash.service.uploads import Room
@@ -97,7 +98,8 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
     """Let routes that tell of items need the token if so wished; who asks for health has none."""
     needed = [Depends(needs_token)] if settings.all_by_token else []
     refuse = refusals(401) if settings.all_by_token else None
-    app.include_router(routes.router, dependencies=needed, responses=refuse)
+    for part in (single, several, routes):
+        app.include_router(part.router, dependencies=needed, responses=refuse)
     app.include_router(pages.router, dependencies=needed)
     app.include_router(health.router)
 

@@ -1,4 +1,7 @@
-"""Concurrent requests as batches: what has queued while one batch was worked on is the next one."""
+"""Concurrent requests as batches: what has queued while one batch was worked on is the next one.
+
+A request may bring several queries, which stay in one batch.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from crosshash.codes.real_codes import Distance
+from crosshash.search import Asked
 
 A = TypeVar("A")
 
@@ -24,23 +29,28 @@ class BusyError(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """What a client looks for: a text, or the bytes of a picture file."""
+    """What a client looks for, its picture as the bytes of a file, and what of it is to be found."""
 
-    content: str | bytes
+    asked: Asked
     task: str
     top: int
     labels: tuple[str, ...] = ()
     distance: Distance | None = None
+    offset: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class _Waiting(Generic[A]):
-    query: Query
-    answer: asyncio.Future[A]
+    queries: Sequence[Query]
+    answers: asyncio.Future[Sequence[A | Exception]]
+
+    @property
+    def pictured(self) -> bool:
+        return any(query.asked.picture is not None for query in self.queries)
 
 
 class Batches(Generic[A]):
-    """A bounded queue of queries that one thread answers, up to `size` of a kind at a time, without delay.
+    """A bounded queue of requests that one thread answers, without delay, up to `size` queries at a time.
 
     answer: gives for each query of a batch what it deserves, or the exception that it raises.
     """
@@ -62,26 +72,26 @@ class Batches(Generic[A]):
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="search")
 
     def __len__(self) -> int:
-        return len(self.queue)
+        return sum(len(waiting.queries) for waiting in self.queue)
 
     @property
     def full(self) -> bool:
         """Say whether a query would be refused now."""
-        return len(self.queue) >= self.longest_queue
+        return len(self) >= self.longest_queue
 
-    def submit(self, query: Query) -> asyncio.Future[A]:
-        """Queue a query; who cancels its future takes it out again.
+    def submit(self, *queries: Query) -> asyncio.Future[Sequence[A | Exception]]:
+        """Queue queries of one request; who cancels their future takes them out again.
 
         Raises:
             BusyError: the queue is full.
         """
-        if self.full:
+        if len(self) + len(queries) > self.longest_queue:
             raise BusyError
-        waiting = _Waiting(query, asyncio.get_running_loop().create_future())
-        waiting.answer.add_done_callback(lambda _: self._forget(waiting))
+        waiting = _Waiting(queries, asyncio.get_running_loop().create_future())
+        waiting.answers.add_done_callback(lambda _: self._forget(waiting))
         self.queue.append(waiting)
         self.arrived.set()
-        return waiting.answer
+        return waiting.answers
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -94,7 +104,7 @@ class Batches(Generic[A]):
             with suppress(asyncio.CancelledError):
                 await task
             for waiting in tuple(self.queue):
-                waiting.answer.set_exception(BusyError())
+                waiting.answers.set_exception(BusyError())
             self.thread.shutdown(cancel_futures=True)
 
     async def _work(self) -> None:
@@ -105,23 +115,23 @@ class Batches(Generic[A]):
             if not batch:
                 self.arrived.clear()
                 continue
-            self.seen(len(batch))
-            queries = [waiting.query for waiting in batch]
-            answers = await loop.run_in_executor(self.thread, self._answers, queries)
-            for waiting, answer in zip(batch, answers, strict=True):
-                if waiting.answer.done():  # its client has gone meanwhile
-                    continue
-                if isinstance(answer, Exception):
-                    waiting.answer.set_exception(answer)
-                else:
-                    waiting.answer.set_result(answer)
+            queries = [query for waiting in batch for query in waiting.queries]
+            self.seen(len(queries))
+            answers = iter(await loop.run_in_executor(self.thread, self._answers, queries))
+            for waiting in batch:
+                own = list(islice(answers, len(waiting.queries)))
+                if not waiting.answers.done():  # else its client has gone meanwhile
+                    waiting.answers.set_result(own)
 
     def _next(self) -> list[_Waiting[A]]:
-        """Take the oldest query and those of its kind behind it: texts and pictures go apart."""
-        if not self.queue:
-            return []
-        kind = type(self.queue[0].query.content)
-        batch = [waiting for waiting in self.queue if type(waiting.query.content) is kind][: self.size]
+        """Take the oldest request and those of its kind behind it: what has a picture goes apart."""
+        batch: list[_Waiting[A]] = []
+        left = self.size
+        for waiting in self.queue:
+            if batch and (left < len(waiting.queries) or waiting.pictured != batch[0].pictured):
+                continue
+            batch.append(waiting)
+            left -= len(waiting.queries)
         taken = set(batch)
         self.queue = deque(waiting for waiting in self.queue if waiting not in taken)
         return batch

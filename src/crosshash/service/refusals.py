@@ -12,8 +12,8 @@ WHEN = {
     403: "the service was started without a token, and takes no changes",
     404: "there is no such item, or no picture of it",
     408: "an upload does not come to its end in time",
-    413: "a picture of more bytes than are taken",
-    415: "a body that is not announced as a picture",
+    413: "a body of more bytes than are taken",
+    415: "a body that is not announced as what is taken, a picture or JSON",
     422: "a query that cannot be answered: a parameter is absent, unknown or out of range, no item has the "
     "label, no word is known, or the body is no picture, a cut one, or one of too many pixels",
     503: "too many requests wait: come back after Retry-After seconds; the store that "

@@ -1,4 +1,4 @@
-"""Pictures that clients send: counted while they come, and no more of them held than there is room for."""
+"""Bodies that clients send: counted while they come, and no more of them held than there is room for."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ async def body_of(request: Request, largest: int) -> bytes:
                 if len(body) > largest:
                     raise _too_large(largest)
     except TimeoutError:
-        raise HTTPException(408, f"the picture did not come within {SECONDS} seconds") from None
+        raise HTTPException(408, f"the body did not come within {SECONDS} seconds") from None
     if not body:
-        raise HTTPException(422, "the body is empty: send the bytes of a picture file")
+        raise HTTPException(422, "the body is empty")
     return bytes(body)
 
 
 def _too_large(largest: int) -> HTTPException:
-    return HTTPException(413, f"the picture is larger than {largest / 1e6:g} MB, the most that is taken")
+    return HTTPException(413, f"the body is larger than {largest / 1e6:g} MB, the most that is taken")

@@ -1,0 +1,1 @@
+"""Searches over HTTP, one or several at a time."""
