@@ -15,7 +15,9 @@ from crosshash.bundle.sources import ProjectSource
 from crosshash.index.code_index import CodeIndex
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.service.live.live import Live
-from tests.search.conftest import own_copy
+from tests.search.conftest import changing, of_vectors, own_copy
+
+__all__ = ["changing", "of_vectors"]
 
 
 def part_of(index: Path, target: Path, step: int, distance: str = "hamming") -> Path:

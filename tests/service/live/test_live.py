@@ -13,8 +13,9 @@ from crosshash.artifacts import read_json, write_json
 from crosshash.bundle.sources import BundleSource, ProjectSource
 from crosshash.checksums import folder_digest
 from crosshash.export.bundle import write_bundle
+from crosshash.search import Searcher
 from crosshash.service.live.live import Live
-from tests.search.conftest import own_copy
+from tests.search.conftest import own_copy, run_again
 from tests.service.live.conftest import part_of, put
 
 
@@ -155,6 +156,35 @@ def test_a_reason_that_may_pass_is_told_once_and_tried_again(
 class Full(ProjectSource):
     def open(self, before):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         raise MemoryError("no room")
+
+
+def test_a_run_is_taken_up_when_its_index_is_there_too(changing: Path, tmp_path: Path) -> None:
+    """A model that learns anew: its stages write one after the other."""
+    live = Live(ProjectSource(changing))
+    before, other = live.now, Path(shutil.copytree(changing, tmp_path / "other"))
+    run_again(other, seed=1)
+    for name, result in (("model", "refused"), ("codes", "refused"), ("index", "taken")):
+        shutil.rmtree(changing / "artifacts" / name)
+        shutil.copytree(other / "artifacts" / name, changing / "artifacts" / name)
+        assert live.refresh() == result
+    assert live.now.model != before.model
+    asked = live.now.searcher.encode_texts(["a small cat"])
+    fresh = Searcher.open(other)
+    assert live.now.searcher.find(asked, "t2i") == fresh.find(fresh.encode_texts(["a small cat"]), "t2i")
+
+
+def test_a_link_that_leads_to_another_project_brings_other_bits_and_another_data_set(
+    own: Path, of_vectors: Path, tmp_path: Path
+) -> None:
+    served = tmp_path / "served"
+    served.symlink_to(own)
+    live = Live(ProjectSource(served))
+    assert (live.now.card.bits, live.now.card.dataset) == (16, "scenes")
+    served.unlink()
+    served.symlink_to(of_vectors)
+    assert live.refresh() == "taken"
+    assert (live.now.card.bits, live.now.card.dataset) == (6, "set")
+    assert len(live.now.searcher.find(live.now.searcher.encode_texts(["a cat"]), "t2i")[0]) == 10
 
 
 def test_a_collection_takes_the_place_of_the_index_and_grows(own: Path, indexes: list[Path]) -> None:

@@ -15,8 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from crosshash.bundle.opening import Opened
 from crosshash.checksums import folder_digest
 from crosshash.index.code_index import CodeIndex
+from crosshash.search import Searcher
+from crosshash.service.live import watch
 from crosshash.service.live.live import Live
 from crosshash.service.live.watch import watching
 from crosshash.service.service import Settings
@@ -137,6 +140,29 @@ def test_files_are_taken_up_once_they_rest(live: Live, own: Path, indexes: list[
         growing.unlink()
         until(lambda: live.now is not before)
     assert live.now.card.items["image"] == 54
+
+
+def test_the_end_waits_for_no_loading(
+    live: Live, own: Path, indexes: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, over, opens = threading.Event(), threading.Event(), live.source.open
+
+    def slow(before: Searcher | None) -> Opened:
+        loading.set()
+        over.wait(60)
+        return opens(before)
+
+    monkeypatch.setattr(watch, "PATIENCE", 0.05)
+    object.__setattr__(live.source, "open", slow)
+    put(indexes[1], own)
+    try:
+        with watching(live, SECONDS):
+            assert loading.wait(60)
+        (thread,) = (one for one in threading.enumerate() if one.name == "reload")
+        assert thread.daemon  # the process goes without it
+    finally:
+        over.set()
+    thread.join()
 
 
 def test_nobody_looks_where_it_is_not_wished(live: Live, own: Path, indexes: list[Path]) -> None:
