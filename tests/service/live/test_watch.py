@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from crosshash.artifacts import atomic_path
 from crosshash.bundle.opening import Opened
+from crosshash.bundle.sources import ProjectSource
 from crosshash.checksums import folder_digest
 from crosshash.index.code_index import CodeIndex
 from crosshash.search import Searcher
@@ -23,6 +27,7 @@ from crosshash.service.live import watch
 from crosshash.service.live.live import Live
 from crosshash.service.live.watch import watching
 from crosshash.service.service import Settings
+from tests.search.conftest import run_again
 from tests.service.clients import until, value
 from tests.service.conftest import Running, running
 from tests.service.live.conftest import put
@@ -163,6 +168,19 @@ def test_the_end_waits_for_no_loading(
     finally:
         over.set()
     thread.join()
+
+
+def test_networks_of_before_are_let_go_though_nobody_asks_any_more(changing: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(changing, tmp_path / "other"))
+    run_again(other, seed=1)
+    with running(Live(ProjectSource(changing)), settings=Settings(reload_seconds=SECONDS)) as own:
+        assert own.client.get("/search", params={"q": "a small cat"}).status_code == 200
+        old = weakref.ref(own.searcher.encoder)
+        for name in ("model", "codes", "index"):
+            with atomic_path(changing / "artifacts" / name) as place:
+                shutil.copytree(other / "artifacts" / name, place)
+        until(lambda: own.service.live.now.searcher.encoder is not old())
+        until(lambda: old() is None)
 
 
 def test_nobody_looks_where_it_is_not_wished(live: Live, own: Path, indexes: list[Path]) -> None:
