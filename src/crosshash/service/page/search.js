@@ -1,6 +1,6 @@
 // Searches page by page: the first one replaces the hits, the next ones follow as the visitor scrolls.
 
-import { addressOfPage, question, words } from "./asked.js";
+import { addressOfPage, question, setPicture, words } from "./asked.js";
 import { answerOf, complain, of, reasonOf, tell } from "./dom.js";
 import { buttons, card, replaceHits } from "./hits.js";
 
@@ -57,6 +57,8 @@ async function page(mine) {
   } catch (error) {
     if (signal.aborted) return;
     if (!mine.count) replaceHits();
+    const file = asked.options.body && !asked.parameters.has("q");
+    if (file && !(error instanceof TypeError)) setPicture(null); // it is no picture: words shall not stand beside it
     foot("", mine.count > 0);
     complain(reasonOf(error));
   } finally {
