@@ -9,7 +9,9 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel
 
 from crosshash.errors import CrosshashError
+from crosshash.search import Item
 from crosshash.service.answers import picture_address
+from crosshash.service.live.state import State
 from crosshash.service.refusals import refusals
 from crosshash.service.service import service_of
 from crosshash.stores.contract import StoreError
@@ -41,8 +43,13 @@ def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the
     found = state.searcher.item(id)
     if found is None:
         raise HTTPException(404, "no item of the index has this id")
+    return _json(item_told(state, found))
+
+
+def item_told(state: State, found: Item) -> ItemTold:
+    """Write an item as the service answers it."""
     picture = picture_address(found.id, state.index) if found.has_picture else None
-    return _json(ItemTold(id=found.id, caption=found.caption, labels=list(found.labels), picture=picture))
+    return ItemTold(id=found.id, caption=found.caption, labels=list(found.labels), picture=picture)
 
 
 @router.get(

@@ -20,7 +20,7 @@ from crosshash.service.access.root_path import checked_root_path
 from crosshash.service.app import make_app
 from crosshash.service.connections import HEADER_BYTES, Connection, seldom
 from crosshash.service.live.live import Live
-from crosshash.service.metrics import at_port
+from crosshash.service.live.metrics import at_port
 from crosshash.service.service import Settings
 
 SECONDS_TO_FINISH = 5

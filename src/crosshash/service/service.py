@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
@@ -47,7 +47,7 @@ class Service:
     """A model and its index, which newer ones may replace, the queue before them, and the limits.
 
     largest: bytes of an upload; decoders: how many uploads are decoded at the same time; token: nobody may
-    change anything without one.
+    change anything without one; writing: held by the client whose item is being written.
     """
 
     live: Live
@@ -57,6 +57,7 @@ class Service:
     largest: int
     decoders: asyncio.Semaphore
     token: Token | None = None
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def searcher(self) -> Searcher:

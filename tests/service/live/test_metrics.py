@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from crosshash.errors import CrosshashError
-from crosshash.service.metrics import at_port
+from crosshash.service.live.metrics import at_port
 
 
 def test_metrics_have_a_port_of_their_own_as_long_as_they_are_shown() -> None:
