@@ -27,7 +27,9 @@ from crosshash.artifacts import read_json, read_npz
 from crosshash.centers.center_book import read_centers
 from crosshash.centers.training_labels import read_training_labels
 from crosshash.centers.transform import read_transform
-from crosshash.collection.collection import add_folder
+from crosshash.collection import grown_index
+from crosshash.collection.additions import Addition
+from crosshash.collection.collection import add_folder, add_items
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.index import IndexPlan
@@ -117,7 +119,7 @@ def raw(_: Path) -> object:
 def collection(_: Path) -> object:
     searcher = Searcher.over(model(Path().absolute()), Path())
     hits = searcher.find(searcher.encode_texts(["a red star"]), "t2t", 500)
-    return hits, searcher.index.items.table, searcher.index.statistics, searcher.picture("0.jpg")
+    return hits, searcher.files.items.whole().table, searcher.index.statistics, searcher.picture("0.jpg")
 
 
 def frozen(path: Path) -> object:
@@ -182,6 +184,7 @@ READERS: list[tuple[str, Callable[[Path], object]]] = [
     ("collection/index/text.faiss", collection),
     ("collection/index/items.parquet", collection),
     ("collection/index/statistics.json", collection),
+    ("collection/index/segments/*.parquet", collection),
     ("collection/pictures/*/*.jpg", collection),
 ]
 
@@ -194,6 +197,8 @@ def every_kind(trained: Path, folder: Path) -> Iterator[None]:
         patch.chdir(folder)
         patch.setenv("CROSSHASH_RAW", "raw")
         add_folder(Path(), write_folder(folder / "new", [("0.jpg", "a new one", "star")]))
+        patch.setattr(grown_index, "SMALL", 0)
+        add_items(Path(), [Addition("a star", None, ("a star",), ())])
         codes = clustered(0, 600)
         for kind in ("ivf", "hnsw", "multihash"):
             built = CodeIndex.build(codes, np.arange(600))

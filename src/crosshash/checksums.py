@@ -82,10 +82,18 @@ def file_sha256(path: Path) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """Give the sha256 over names and digests of all files below a folder."""
+    """Give the sha256 over names and digests of all files below a folder, but for hidden ones.
+
+    Hidden is what is being written meanwhile (`artifacts.atomic_path`).
+
+    Raises:
+        FileNotFoundError: a file went away meanwhile.
+    """
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + digest_of(path).encode())
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    for name in names:
+        if not any(part.startswith(".") for part in name.parts):
+            digest.update(name.as_posix().encode() + digest_of(folder / name).encode())
     return digest.hexdigest()
 
 

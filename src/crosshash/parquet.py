@@ -36,12 +36,14 @@ def write_parquet(
     tables: Iterable[pa.Table],
     compression: str = "snappy",
     notes: Mapping[str, str] | None = None,
+    durable: bool = False,
 ) -> None:
     """Write tables of one schema atomically, a row group each; equal tables give equal bytes.
 
-    notes: texts to stand in the metadata of the file, beside those of the schema.
+    notes: texts to stand in the metadata of the file, beside those of the schema. durable: as of
+    `atomic_path`.
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path, durable) as temporary:
         with pq.ParquetWriter(temporary, schema, compression=compression) as file:
             for table in tables:
                 file.write_table(table)

@@ -333,7 +333,7 @@ def test_a_collection_of_another_run_is_refused(project: Path, encoder: Encoder,
     add_folder(project, folder)
     statistics = project / "artifacts" / "index" / "statistics.json"
     write_json(statistics, read_json(statistics) | {"remark": "made again"})
-    remedies = r"has changed since.*Delete the collection and.*`git checkout params\.yaml && dvc repro`"
+    remedies = r"has changed since.*`crosshash encode --again`.*`git checkout params\.yaml && dvc repro`"
     with pytest.raises(CrosshashError, match=rf"{remedies}.*searched: --index artifacts/index"):
         Searcher.over(encoder, project)
     with pytest.raises(CrosshashError, match=remedies) as refused:
@@ -344,7 +344,7 @@ def test_a_collection_of_another_run_is_refused(project: Path, encoder: Encoder,
     path = project / "collection" / "index" / "statistics.json"
     told = read_json(path)
     write_json(path, told | {"encoder": told["encoder"] | {"digest": "0" * 64}})
-    with pytest.raises(CrosshashError, match=r"another model.*Delete the collection"):
+    with pytest.raises(CrosshashError, match=r"another model.*`crosshash encode --again`"):
         Searcher.over(encoder, project)
 
 

@@ -91,9 +91,9 @@ def test_the_help_says_where_the_collection_lies() -> None:
 
 
 def test_what_cannot_be_done_is_told(project: Path, tmp_path: Path) -> None:
-    for arguments in ((), (tmp_path, "--remove", "a")):
+    for arguments in ((), (tmp_path, "--remove", "a"), ("--again", "--remove", "a")):
         message = refused(*arguments, "--project", project)
-        assert "encode takes a folder, or --remove with ids, one of both" in message
+        assert "encode takes a folder, or --remove with ids, or --again, one of them" in message
     assert "holds neither pairs.csv nor a picture" in refused(
         tmp_path / "project" / "plan", "--project", project
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 from crosshash.bundle.manifest import NAME
 from crosshash.bundle.opening import Opened, of_bundle, of_project
 from crosshash.search import Searcher
-from crosshash.search.index_folder import INDEX, index_folder
+from crosshash.search.index_folder import INDEX, STATISTICS, index_folder
 from crosshash.stores.places import files_of
 
 MODEL = ("model", "encoders", "transform.npz", "codes/bit_index.json", "codes/bit_index.npz")
@@ -45,6 +45,11 @@ class ProjectSource:
         """List model, index and scores; of a store, its file if it is one."""
         codes = [index_folder(self.project, self.index)] if self.store is None else files_of(self.store)
         return [*(self.project / name for name in ARTIFACTS), *codes]
+
+    @property
+    def grows(self) -> bool:
+        """Say whether what is served is a collection, also one that begins with the first item."""
+        return self.store is None and (self.index is None or not (self.index / STATISTICS).is_file())
 
     def open(self, before: Searcher | None) -> Opened:
         """Open it; codes in memory, where nobody who writes over their file changes them."""

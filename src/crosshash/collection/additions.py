@@ -22,10 +22,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Addition:
-    """A new item: its id, the file of its picture if it has one, captions and labels."""
+    """A new item: its id, the file or the bytes of its picture if it has one, captions and labels."""
 
     id: str
-    picture: Path | None
+    picture: Path | bytes | None
     captions: tuple[str, ...]
     labels: tuple[str, ...]
 

@@ -1,7 +1,7 @@
 """A collection: the run's index with items of one's own, which grows and shrinks without training.
 
 `artifacts/index` belongs to DVC and stays as it is. The collection begins as its copy, in `index/` beside
-`pictures/`, and is replaced as a whole by each change; who is killed leaves the old one.
+`pictures/`. A change replaces it as a whole, or is a file beside its own; who is killed leaves the old one.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from crosshash.collection.additions import Addition, read_additions
-from crosshash.collection.grown_index import with_items, without_items, write_grown
+from crosshash.collection.grown_index import added, removed, write_changes
 from crosshash.collection.new_items import Ready, block_folder, check_additions, encode_ready
 from crosshash.collection.own_pictures import prune_pictures
 from crosshash.config.plans.base import read_plan
@@ -30,12 +31,21 @@ from crosshash.search.index_folder import (
     IndexFolder,
     picture_path,
     read_index,
+    read_known_items,
     run_index,
 )
-from crosshash.search.items import CONTENT, PICTURE, ItemTable, read_items_table
+from crosshash.search.items import CONTENT, PICTURE, ItemTable
 from crosshash.search.trained import TrainedEncoder, load_encoder
 from crosshash.workers.lock import locked
 from crosshash.workers.unfinished import remove
+
+
+class UnknownItem(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
+    """Ids that a collection does not have."""
+
+
+class TakenId(CrosshashError):  # noqa: N818
+    """Ids under which a collection has other items."""
 
 
 @dataclass(frozen=True)
@@ -66,81 +76,152 @@ def add_folder(project: Path, folder: Path, into: Path | None = None, skip_bad: 
         CrosshashError: the folder cannot be read, bad pictures (all are listed), a model of vectors, or an
             index that does not fit the model. Nothing has changed then.
     """
-    additions = read_additions(folder)
-    with _opened(project, into, settled_device("auto")) as (place, before, encoder):
-        _check_readable(encoder, additions)
+    return add_items(project, read_additions(folder), into, skip_bad, str(folder))
+
+
+def add_items(
+    project: Path,
+    additions: Sequence[Addition],
+    into: Path | None = None,
+    skip_bad: bool = False,
+    source: str = "new items",
+    encoder: TrainedEncoder | None = None,
+    replace: bool = True,
+    patient: bool = True,
+) -> Change:
+    """Encode new items into a collection, as `add_folder` does.
+
+    source: what messages call them; encoder: the project's model, where it is loaded already. replace: other
+    items of the same ids; patient: wait while another changes the collection.
+
+    Raises:
+        TakenId: there is another item of an id.
+        HeldError: another changes the collection, and nobody is to wait.
+        CrosshashError: as `add_folder`, or the project has another model than the one that was loaded.
+    """
+    device = settled_device("auto")
+    with _opened(project, into, device, encoder, patient) as (place, before, encoder):
+        check_readable(encoder, additions, any(addition.picture for addition in additions))
         table = before.items.whole()
-        caption = read_plan("infer", InferPlan, project / "plan").caption
+        caption = caption_of(project)
         ready, unchanged, bad = check_additions(encoder, additions, table.own(CONTENT), place)
         if bad and not skip_bad:
             count = "1 picture" if len(bad) == 1 else f"{len(bad)} pictures"
             raise CrosshashError(
-                f"{folder}: {count} cannot be read:\n{listed(bad)}\n"
+                f"{source}: {count} cannot be read:\n{listed(bad)}\n"
                 "Mend or remove them, or leave them out with --skip-bad. Nothing was added."
             )
         counts = {modality: len(index) for modality, index in before.codes.items()}
-        known = sum(table.row_of(one.addition.id) is not None for one in ready)
+        taken = [one.addition.id for one in ready if table.row_of(one.addition.id) is not None]
+        if taken and not replace:
+            raise TakenId(f"{source}: there are other items of these ids:\n{listed(taken)}")
+        known = len(taken)
         others = _repictured(table, ready)
         if ready:
             state = block_folder(encoder, place, caption)
             codes = encode_ready(encoder, ready, place, caption, state)
-            items, rows = with_items(table, ready)
             flush_files({picture_path(place, one.picture) for one in ready if one.picture})
-            counts = write_grown(place, before, items, rows, codes)
+            counts = write_changes(place, before, added(table, ready, codes))
             remove(state)
     new = len(ready) - known
     return Change(new, known, unchanged, 0, others, tuple(bad), counts["image"], counts["text"], str(place))
 
 
-def remove_items(project: Path, ids: Sequence[str], into: Path | None = None) -> Change:
+def remove_items(
+    project: Path,
+    ids: Sequence[str],
+    into: Path | None = None,
+    encoder: TrainedEncoder | None = None,
+    patient: bool = True,
+) -> Change:
     """Take items out of the collection; those of the run's index too, which itself stays as it is.
 
+    encoder, patient: as of `add_items`.
+
     Raises:
-        CrosshashError: an id is not there (all are listed), or an index that does not fit the model.
+        UnknownItem: an id is not there (all are listed).
+        HeldError: as `add_items`.
+        CrosshashError: an index that does not fit the model.
     """
     ids = list(dict.fromkeys(ids))
-    with _opened(project, into) as (place, before, _):
+    with _opened(project, into, loaded=encoder, patient=patient) as (place, before, _):
         table = before.items.whole()
         found = [table.row_of(item) for item in ids]
-        rows = np.array([row for row in found if row is not None], np.int64)
-        if len(rows) < len(ids):
+        rows = np.unique(np.array([row for row in found if row is not None], np.int64))
+        if None in found:
             strange = [_strange(table, item) for item, row in zip(ids, found, strict=True) if row is None]
             told = f"no item {strange[0]}. " if len(strange) == 1 else f"no such items:\n{listed(strange)}\n"
-            raise CrosshashError(f"{before.folder}: has {told}Nothing was removed.")
-        counts = write_grown(place, before, without_items(table, rows), rows, None)
+            raise UnknownItem(f"{before.folder}: has {told}Nothing was removed.")
+        counts = write_changes(
+            place, before, removed(table, rows, [table.known(int(row))["id"] for row in rows])
+        )
     return Change(0, 0, 0, len(rows), (), (), counts["image"], counts["text"], str(place))
 
 
 @contextmanager
-def _opened(
-    project: Path, into: Path | None, device: str = "cpu"
-) -> Iterator[tuple[Path, IndexFolder, TrainedEncoder]]:
-    """Hold a collection for this process alone; gives its folder, the index to be changed, and the model.
+def held(
+    project: Path,
+    into: Path | None,
+    device: str = "cpu",
+    encoder: TrainedEncoder | None = None,
+    patient: bool = True,
+) -> Iterator[tuple[Path, TrainedEncoder]]:
+    """Hold a collection for this thread alone; gives its folder and the model.
 
-    The model is loaded when the turn has come: while others had theirs, it may have been replaced. Pictures
-    to which no item refers afterwards are deleted, however it ends.
+    The model is loaded when the turn has come: while others had theirs, it may have been replaced.
 
     Raises:
-        CrosshashError: the folder is an index itself, or the index does not fit the model.
+        CrosshashError: the folder is an index itself, or the model is not the one that was loaded already.
     """
     place = project / COLLECTION if into is None else into
     if (place / STATISTICS).is_file():
         raise CrosshashError(f"{place}: is an index, not a folder for a collection. Choose another one.")
-    with locked(place / ".lock", f"{place}: waiting for another `crosshash encode` to end"):
-        encoder = load_encoder(project, device)
+    with locked(place / ".lock", f"{place}: waiting for another `crosshash encode` to end", patient):
+        if encoder is not None and not encoder.is_on_disk():
+            raise CrosshashError(
+                f"{encoder.artifacts / 'model'}: has changed since it was loaded; it has to be loaded again."
+            )
+        yield place, encoder or load_encoder(project, device)
+
+
+@contextmanager
+def _opened(
+    project: Path,
+    into: Path | None,
+    device: str = "cpu",
+    loaded: TrainedEncoder | None = None,
+    patient: bool = True,
+) -> Iterator[tuple[Path, IndexFolder, TrainedEncoder]]:
+    """Hold a collection and read its index, to be changed.
+
+    Pictures to which no item refers afterwards are deleted, however it ends.
+
+    Raises:
+        CrosshashError: as `held`, or the index does not fit the model.
+    """
+    with held(project, into, device, loaded, patient) as (place, encoder):
         source = place / INDEX if (place / INDEX).is_dir() else run_index(project)
         before = read_index(project, source, encoder.description, mapped=False)
         try:
             yield place, before, encoder
         finally:
-            table = place / INDEX / ITEMS
-            kept = read_items_table(table).own(PICTURE) if table.is_file() else {}
-            prune_pictures(place, set(kept.values()))
+            index = place / INDEX
+            there = (index / ITEMS).is_file()
+            prune_pictures(place, set(read_known_items(index).whole().own(PICTURE).values()) if there else ())
 
 
-def _check_readable(encoder: TrainedEncoder, additions: Sequence[Addition]) -> None:
-    """Refuse what a model of vectors cannot read."""
-    if any(addition.picture for addition in additions):
+def caption_of(project: Path) -> Literal["first", "all"]:
+    """Say which of an item's captions the run encodes."""
+    return read_plan("infer", InferPlan, project / "plan").caption
+
+
+def check_readable(encoder: TrainedEncoder, additions: Sequence[Addition], pictured: bool) -> None:
+    """Refuse what a model of vectors cannot read; pictured: some of the items have a picture.
+
+    Raises:
+        CrosshashError: it reads vectors where there are pictures, or captions.
+    """
+    if pictured:
         encoder.check_kind("image", "pictures")
     if any(addition.captions for addition in additions):
         encoder.check_kind("text", "captions")

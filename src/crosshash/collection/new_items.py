@@ -30,7 +30,7 @@ from crosshash.workers.threads import in_threads
 from crosshash.workers.unfinished import work_folder
 from crosshash.workers.units import begin
 
-BLOCK = 16 * BATCH
+BLOCK = 4 * BATCH
 """Items whose codes are kept together while others are encoded."""
 
 
@@ -67,7 +67,8 @@ def check_additions(
 
     def opened(addition: Addition) -> tuple[Addition, str, bytes | BadPicture | None]:
         try:
-            data = b"" if addition.picture is None else read_picture(addition.picture)
+            given = addition.picture or b""
+            data = given if isinstance(given, bytes) else read_picture(given)
             content = addition.digest(data)
             if known.get(addition.id) == content or addition.picture is None:
                 return addition, content, None
@@ -88,10 +89,12 @@ def check_additions(
     return ready, unchanged, bad
 
 
-def block_folder(encoder: Encoder, collection: Path, caption: Literal["first", "all"]) -> Path:
-    """Name the folder of blocks of codes that wait until all are there."""
+def block_folder(
+    encoder: Encoder, collection: Path, caption: Literal["first", "all"], work: str = "encode"
+) -> Path:
+    """Name the folder of blocks of codes that wait until all are there; work: what is done, in a word."""
     made_by = json.dumps(encoder.description, sort_keys=True)
-    return work_folder((), "encode", str(collection.resolve()), made_by, caption)
+    return work_folder((), work, str(collection.resolve()), made_by, caption)
 
 
 def encode_ready(

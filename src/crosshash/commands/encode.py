@@ -27,23 +27,28 @@ def encode(
     into: Annotated[
         Path | None, typer.Option(help="Folder of the collection.", show_default="collection/ of the project")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Encode the collection's own items anew, after a new model.")
+    ] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out pictures that are broken.")] = False,
     project: Project = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a sentence.")] = False,
 ) -> None:
     """Take new pictures and captions into the project's collection, without training, or items out of it."""
     with told():
+        from crosshash.collection.again import encode_again
         from crosshash.collection.collection import add_folder, remove_items
         from crosshash.search.questions import read_lines
 
         ids = [*(remove or []), *(read_lines(remove_from) if remove_from else [])]
-        if (folder is None) == (not ids):
-            raise CrosshashError("encode takes a folder, or --remove with ids, one of both.")
-        change = (
-            remove_items(project, ids, into)
-            if folder is None
-            else add_folder(project, folder, into, skip_bad)
-        )
+        if [folder is not None, bool(ids), again].count(True) != 1:
+            raise CrosshashError("encode takes a folder, or --remove with ids, or --again, one of them.")
+        if again:
+            change = encode_again(project, into)
+        elif folder is None:
+            change = remove_items(project, ids, into)
+        else:
+            change = add_folder(project, folder, into, skip_bad)
     for line in change.skipped:
         print(f"skipped {line}", file=sys.stderr)
     if change.repictured:

@@ -15,6 +15,7 @@ from crosshash import __version__
 from crosshash.artifacts import atomic_path, write_json, write_npz
 from crosshash.bundle.encoder import PARTS, SHORTENING
 from crosshash.bundle.manifest import NAME, VERSION, count_pictures, described_files
+from crosshash.collection.grown_index import write_codes
 from crosshash.collection.own_pictures import store_picture
 from crosshash.errors import CrosshashError
 from crosshash.export.card import card_of_run, card_text
@@ -24,6 +25,7 @@ from crosshash.index.large.large_index import large_folder
 from crosshash.parquet import write_parquet
 from crosshash.readers.described import Described, reader_of
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
+from crosshash.retrieval.codefiles.segments import segment_paths
 from crosshash.search.decoding import clean_picture
 from crosshash.search.index_folder import INDEX, ITEMS, QUANTISER, STATISTICS, IndexFolder
 from crosshash.search.items import COLUMNS, PICTURE
@@ -123,9 +125,12 @@ def _write_index(folder: Path, searcher: Searcher, side: int | None) -> None:
     if large_folder(index.folder, MODALITIES[0]).is_dir():
         raise CrosshashError(f"{index.folder}: an index of very many codes is served from its project alone.")
     target.mkdir()
-    for name in (*(f"{one}.faiss" for one in MODALITIES), STATISTICS, QUANTISER):
-        if (index.folder / name).is_file():
-            shutil.copyfile(index.folder / name, target / name)
+    if segment_paths(index.folder):
+        write_json(target / STATISTICS, index.statistics | write_codes(target, index))
+    else:
+        for name in (*(f"{one}.faiss" for one in MODALITIES), STATISTICS, QUANTISER):
+            if (index.folder / name).is_file():
+                shutil.copyfile(index.folder / name, target / name)
     table = index.items.whole().table.select(COLUMNS)
     if side is not None:
         names = _pictures(folder, searcher, index, side)

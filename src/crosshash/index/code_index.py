@@ -175,6 +175,16 @@ class CodeIndex:
         if self.structure is not None:
             self.structure = self.structure.without(np.asarray(rows, np.int64), self.packed, self.rows)
 
+    def change(self, packed: Codes, rows: Rows, changed: Rows) -> None:
+        """Drop what there is under the rows `changed`, then take in codes uint8[N, W] under `rows`.
+
+        Raises:
+            CrosshashError: as `add`.
+        """
+        self.remove(np.intersect1d(changed, self.rows))
+        if len(rows):
+            self.add(packed, rows)
+
     def _approximate(self, structure: Structure, queries: Codes, top: int) -> Found:
         """Search the structure, and exactly for the queries for which it finds too few items."""
         rows, distances = over_queries(lambda block: structure.search(block, top), queries, top, np.int32)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.exact import Codes, Rows
+from crosshash.index.large.grown import GrownLarge
 from crosshash.index.large.large_index import LargeIndex
 from crosshash.retrieval.rerank.second_stage import quantised_scores
 
@@ -16,7 +17,7 @@ Scored = tuple[Rows, NDArray[np.int32], NDArray[np.float32]]
 
 
 def search_two_stages(
-    index: CodeIndex | LargeIndex,
+    index: CodeIndex | LargeIndex | GrownLarge,
     query_codes: Codes,
     query_vectors: NDArray[np.float32],
     words: NDArray[np.integer],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
+from crosshash.retrieval.codefiles.segments import Changes, read_changes, segment_paths
+from crosshash.search.grown.grown_codes import AnyIndex, grown_codes, grown_words
+from crosshash.search.grown.grown_items import GrownItems
 from crosshash.search.item_groups import Items, NumberedItems, read_items
 
 COLLECTION = "collection"
@@ -35,6 +38,10 @@ NUMBERED = "numbered_items"
 SHOWN = 12
 """Digits of a digest that messages show."""
 
+AGAIN = (
+    "Run `crosshash encode --again`: its items are encoded anew, from the pictures that it keeps, and what "
+    "was taken out stays out."
+)
 BACK = (
     "Going back to the settings that it was made with (`git checkout params.yaml && dvc repro`) also brings "
     "it back to use."
@@ -72,7 +79,7 @@ class IndexFolder:
     folder: Path
     digest: str
     dataset: str
-    codes: dict[Modality, CodeIndex | LargeIndex]
+    codes: dict[Modality, AnyIndex]
     items: Items
     quantiser: Quantiser | None
     statistics: dict[str, Any]
@@ -161,7 +168,7 @@ def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) ->
 def read_index_files(
     folder: Path, dataset: str, rerank: Callable[[], int | None], mapped: bool = True
 ) -> IndexFolder:
-    """Read an index, whoever made it.
+    """Read an index, whoever made it, with the changes beside it.
 
     rerank: gives the candidates of methods that quantise, asked where the index has a second stage.
 
@@ -169,9 +176,12 @@ def read_index_files(
         CrosshashError: a file is missing, cut, or does not fit the others.
     """
     statistics = read_json(folder / STATISTICS)
+    changes = read_changes(folder)
     numbered = statistics.get(NUMBERED)
     items = read_items(folder / ITEMS) if numbered is None else NumberedItems(numbered)
-    codes = {name: read_codes(folder, name, mapped) for name in MODALITIES}
+    codes: dict[Modality, AnyIndex] = {
+        name: read_codes(folder, name, mapped and changes is None) for name in MODALITIES
+    }
     quantiser = _quantiser(folder, len(items), rerank)
     strange = [name for name, index in codes.items() if len(index) > len(items)]
     if strange:
@@ -179,7 +189,41 @@ def read_index_files(
             f"{folder}: {' and '.join(strange)} hold more codes than items.parquet has items; the files are "
             f"not of one run. {remedy(statistics)}"
         )
-    return IndexFolder(folder, folder_digest(folder), dataset, codes, items, quantiser, statistics)
+    others = [name for name, index in codes.items() if _told(statistics, name, len(index)) != len(index)]
+    if others:
+        raise CrosshashError(
+            f"{folder}: {' and '.join(others)} hold another number of codes than statistics.json says; the "
+            f"files are not of one run. {remedy(statistics)}"
+        )
+    found = IndexFolder(folder, _digest(folder), dataset, codes, items, quantiser, statistics)
+    return found if changes is None else with_changes(found, changes)
+
+
+def with_changes(index: IndexFolder, changes: Changes) -> IndexFolder:
+    """Give an index with changes, as if its files had them; read for that, not mapped, it is used up.
+
+    Raises:
+        CrosshashError: codes of another length.
+    """
+    codes: dict[Modality, AnyIndex] = {
+        name: grown_codes(one, changes, name) for name, one in index.codes.items()
+    }
+    items = GrownItems(index.items, changes)
+    quantiser = index.quantiser
+    if quantiser is not None:
+        words = {name: grown_words(one, len(items), changes, name) for name, one in quantiser.words.items()}
+        quantiser = replace(quantiser, words=words)
+    return replace(index, codes=codes, items=items, quantiser=quantiser)
+
+
+def read_known_items(folder: Path) -> Items:
+    """Read what is known of the items of an index alone, with the changes beside it.
+
+    Raises:
+        CrosshashError: a file is missing, cut or damaged.
+    """
+    items, changes = read_items(folder / ITEMS), read_changes(folder)
+    return items if changes is None else GrownItems(items, changes)
 
 
 def read_codes(folder: Path, modality: Modality, mapped: bool) -> CodeIndex | LargeIndex:
@@ -215,7 +259,7 @@ def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder
     else:
         return
     if grown:
-        raise StaleCollection(f"{folder}: {problem}", f"{remedy(statistics)} {BACK}")
+        raise StaleCollection(f"{folder}: {problem}", f"{AGAIN} {BACK}")
     raise OtherModel(f"{folder}: {problem}", remedy(statistics))
 
 
@@ -242,10 +286,24 @@ def _quantiser(folder: Path, items: int, rerank: Callable[[], int | None]) -> Qu
     return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, candidates)
 
 
-def _state(folder: Path) -> tuple[int, int] | None:
-    """Tell states of a folder apart that is replaced as a whole."""
+def _told(statistics: dict[str, Any], modality: Modality, default: int) -> int:
+    """Say how many items of a modality the statistics name."""
+    named: int = statistics.get(modality, {}).get("items", default)
+    return named
+
+
+def _digest(folder: Path) -> str:
+    try:
+        return folder_digest(folder)
+    except FileNotFoundError as error:  # another process replaces files
+        raise missing(Path(error.filename)) from None
+
+
+def _state(folder: Path) -> tuple[object, ...] | None:
+    """Tell states of a folder apart that is replaced as a whole, or gets files beside its own."""
     try:
         found = folder.stat()
-    except FileNotFoundError:
+        segments = segment_paths(folder)
+    except (FileNotFoundError, CrosshashError):
         return None
-    return found.st_ino, found.st_mtime_ns
+    return found.st_ino, found.st_mtime_ns, *(path.name for path in segments)

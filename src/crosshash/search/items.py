@@ -22,7 +22,9 @@ COLUMNS = ("id", "row", "image", "caption", "labels")
 HIT = ["id", "image", "caption", "labels"]
 """What a hit tells."""
 PICTURE, CONTENT = "picture", "content"
-"""Columns of a collection alone: name of an item's own picture, digest of what the item was made from."""
+CAPTIONS, REMOVED = "captions", "removed"
+"""Columns of a collection alone: name of an item's own picture, digest of what the item was made from, all
+its captions, and, in a row without an item, the id of the one that was taken out."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from crosshash.codes.real_codes import Distance
 from crosshash.codes.vector_code import VectorCode
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
-from crosshash.index.large.large_index import LargeIndex
 from crosshash.index.reranked_search import search_two_stages
 from crosshash.index.vectors import search_vectors
 from crosshash.retrieval.codefiles.codeset import Modality
 from crosshash.search.encoder import Encoded, Encoder
+from crosshash.search.grown.grown_codes import AnyIndex
 from crosshash.search.index_folder import IndexFolder
 from crosshash.search.stored import StoredCodes, StoredIndex
 
@@ -61,7 +61,7 @@ def nearest(
 
 
 def by_real_codes(
-    codes: CodeIndex | LargeIndex | StoredCodes,
+    codes: AnyIndex | StoredCodes,
     encoded: Encoded,
     top: int,
     keep: Any,  # noqa: ANN401 - rows, or labels for a store
@@ -74,7 +74,7 @@ def by_real_codes(
 
 
 def by_vectors(
-    codes: CodeIndex | LargeIndex,
+    codes: AnyIndex,
     vectors: VectorCode,
     encoded: Encoded,
     top: int,
@@ -86,7 +86,7 @@ def by_vectors(
     Raises:
         CrosshashError: Hamming distance was asked for, or the index holds codes in mapped files.
     """
-    if isinstance(codes, LargeIndex):
+    if not isinstance(codes, CodeIndex):
         raise CrosshashError(
             f"this model stores vectors ({vectors.kind}), the index is of hash codes: run `dvc repro index`."
         )

@@ -16,8 +16,7 @@ from crosshash.retrieval.codefiles.codeset import TASKS
 from crosshash.search.asked import Asked, mixed, of_items
 from crosshash.search.decoding import BadPicture
 from crosshash.search.encoder import Encoded, Encoder
-from crosshash.search.index_folder import ITEMS, index_folder
-from crosshash.search.item_groups import read_items
+from crosshash.search.index_folder import ITEMS, index_folder, read_known_items
 from crosshash.search.searcher import EMPTY, Searcher
 
 
@@ -101,9 +100,9 @@ def check_labels(project: Path, index: Path | None, labels: Sequence[str]) -> No
     Raises:
         CrosshashError: there are some, or the table of the items cannot be read.
     """
-    items = index_folder(project, index) / ITEMS
-    if labels and items.is_file():
-        read_items(items).rows_with(labels)
+    folder = index_folder(project, index)
+    if labels and (folder / ITEMS).is_file():
+        read_known_items(folder).rows_with(labels)
 
 
 def encode_question(searcher: Searcher, question: Question, weight: float = 0.5) -> Encodings:

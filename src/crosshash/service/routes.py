@@ -1,4 +1,4 @@
-"""The HTTP interface beside searches: single items and their pictures, metrics."""
+"""The HTTP interface beside searches: single items and their pictures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from crosshash.errors import CrosshashError
+from crosshash.search import Item
 from crosshash.service.answers import picture_address
+from crosshash.service.live.state import State
 from crosshash.service.refusals import refusals
 from crosshash.service.service import service_of
 from crosshash.stores.contract import StoreError
@@ -42,8 +43,13 @@ def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the
     found = state.searcher.item(id)
     if found is None:
         raise HTTPException(404, "no item of the index has this id")
+    return _json(item_told(state, found))
+
+
+def item_told(state: State, found: Item) -> ItemTold:
+    """Write an item as the service answers it."""
     picture = picture_address(found.id, state.index) if found.has_picture else None
-    return _json(ItemTold(id=found.id, caption=found.caption, labels=list(found.labels), picture=picture))
+    return ItemTold(id=found.id, caption=found.caption, labels=list(found.labels), picture=picture)
 
 
 @router.get(
@@ -68,17 +74,6 @@ def picture(
     if data is None:
         raise HTTPException(404, "no item of the index has this id and a picture")
     return Response(data, media_type="image/jpeg", headers=KEPT)
-
-
-@router.get(
-    "/metrics",
-    response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}},
-    summary="Counters for Prometheus",
-)
-async def metrics(request: Request) -> Response:
-    """Requests by route and status, their times, batch sizes, the queue."""
-    return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _json(value: BaseModel) -> Response:

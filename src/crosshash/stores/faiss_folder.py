@@ -17,6 +17,7 @@ from crosshash.index.structures import KINDS as APPROXIMATE
 from crosshash.parquet import read_parquet, write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.retrieval.codefiles.item_codes import Head, code_column, items_schema
+from crosshash.retrieval.codefiles.segments import read_changes
 from crosshash.stores.contract import check_count, check_free, check_kind
 from crosshash.stores.in_memory import InMemory, in_memory
 
@@ -43,11 +44,14 @@ def load(place: str) -> InMemory:
         )
     indexes = {modality: CodeIndex.load(folder / f"{modality}.faiss") for modality in MODALITIES}
     known = read_parquet(folder / ITEMS)
+    changes = read_changes(folder)
     try:
         head = Head(told["bits"], told["encoder"]["digest"], told["distance"], kind=indexes["image"].kind)
-        items = _items(known, indexes, head.bits)
         for modality, index in indexes.items():
             check_count(f"{place}: {modality}", replace(head, items=told[modality]["items"]), len(index))
+            if changes is not None:
+                index.change(*changes.codes(modality, index.packed.shape[1]), changes.places)
+        items = _items(known if changes is None else changes.applied(known), indexes, head.bits)
     except (KeyError, IndexError, ValueError) as error:
         raise CrosshashError(f"{place}: its files are not of one index ({error}). Export it again.") from None
     store = in_memory(place, items, head, _write, lambda packed, rows: CodeIndex(packed, rows))

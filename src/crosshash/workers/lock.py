@@ -14,13 +14,18 @@ from crosshash.errors import full_disk_named
 log = logging.getLogger(__name__)
 
 
+class HeldError(Exception):
+    """Another thread or process has the lock."""
+
+
 @contextmanager
-def locked(path: Path, busy: str) -> Iterator[None]:
+def locked(path: Path, busy: str, patient: bool = True) -> Iterator[None]:
     """Hold the lock file for this thread alone; while another, of any process, holds it, say `busy` and wait.
 
-    The file stays: whoever removes it while it is held lets two in.
+    The file stays: whoever removes it while it is held lets two in. patient: wait; else give up at once.
 
     Raises:
+        HeldError: another holds it, and nobody is to wait.
         CrosshashError: the file cannot be written, or the file system has no locks.
         RuntimeError: this thread holds it already, and would wait for itself.
     """
@@ -29,6 +34,8 @@ def locked(path: Path, busy: str) -> Iterator[None]:
         try:
             lock.acquire(blocking=False)
         except Timeout:
+            if not patient:
+                raise HeldError(busy) from None
             log.info("%s", busy)
             lock.acquire()
     try:

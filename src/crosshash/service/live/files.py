@@ -43,7 +43,8 @@ def digest(paths: Iterable[Path]) -> str:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            for folder, _, names in os.walk(path, onerror=_raise):
+            for folder, inner, names in os.walk(path, onerror=_raise):
+                inner[:] = (name for name in inner if not name.startswith("."))  # what is being written
                 yield from (Path(folder, name) for name in sorted(names))
         elif path.is_file():
             yield path

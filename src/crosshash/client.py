@@ -1,0 +1,294 @@
+"""A client of the search service in Python, of the standard library alone.
+
+    service = Client("http://127.0.0.1:8000/")
+    for hit in service.search("a red circle", top=5).hits:
+        print(hit.distance, hit.id)
+
+Safe for several threads: each request has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from crosshash.errors import CrosshashError
+
+Task = Literal["t2i", "t2t", "i2t", "i2i"]
+Distance = Literal["hamming", "asymmetric"]
+T = TypeVar("T")
+
+
+class Refused(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
+    """The service does not answer a request.
+
+    status: of HTTP, 404 where there is no such item; reason: why; retry_after: seconds, None where coming
+    back is no use.
+    """
+
+    def __init__(self, status: int, reason: str, retry_after: int | None = None) -> None:
+        super().__init__(f"{reason} ({status})")
+        self.status, self.reason, self.retry_after = status, reason, retry_after
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A found item; distance: Hamming, None where items are stored as vectors; score: None by Hamming."""
+
+    id: str
+    distance: int | None
+    score: float | None
+    caption: str
+    labels: list[str]
+    picture: str | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Hits, nearest first; model, index: digests of what answered."""
+
+    task: Task
+    bits: int
+    ordered_by: str
+    unknown_words: list[str]
+    model: str
+    index: str | None
+    hits: list[Hit]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item; picture: address of its picture below that of the service, None where there is none."""
+
+    id: str
+    caption: str
+    labels: list[str]
+    picture: str | None
+
+
+@dataclass(frozen=True)
+class Added(Item):
+    """An item that was added; index: digest of the files in which it is searched."""
+
+    change: Literal["new", "replaced", "unchanged"]
+    index: str | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a service searches, as its /card tells."""
+
+    method: str
+    dataset: str
+    bits: int
+    distance: Distance | None
+    items: dict[str, int]
+    scores: dict[str, dict[str, float]]
+    warning: str | None
+    model: str
+    index: str | None
+
+
+@dataclass(frozen=True)
+class Client:
+    """A service by its address, with a path where it stands behind a proxy; timeout: seconds of silence."""
+
+    address: str = "http://127.0.0.1:8000/"
+    token: str | None = None
+    timeout: float = 30
+
+    def search(
+        self,
+        text: str | None = None,
+        picture: bytes | Path | None = None,
+        like: str | None = None,
+        *,
+        weight: float | None = None,
+        task: Task | None = None,
+        top: int = 10,
+        offset: int | None = None,
+        labels: Sequence[str] = (),
+        distance: Distance | None = None,
+    ) -> Found:
+        """Find what is nearest to a text, a picture or the item `like`, or to a text beside one of these.
+
+        weight: of that text, 0 to 1. offset: hits to leave out, for pages; labels: only items with any.
+
+        Raises:
+            Refused: the service does not answer.
+            CrosshashError: it cannot be reached, or the picture cannot be read.
+        """
+        asked: dict[str, object] = {"q": text, "like": like, "weight": weight, "task": task, "top": top}
+        asked |= {"offset": offset, "label": list(labels), "distance": distance}
+        if picture is None:
+            return _found(self._json("GET", "search", asked))
+        return _found(self._json("POST", "search", asked, *_picture(picture)))
+
+    def search_several(
+        self,
+        texts: Sequence[str],
+        *,
+        task: Task | None = None,
+        top: int = 10,
+        offset: int | None = None,
+        labels: Sequence[str] = (),
+        distance: Distance | None = None,
+    ) -> list[Found]:
+        """Find what is nearest to each of several texts, in one request; all answers are of one state.
+
+        Raises:
+            Refused: the service does not answer one of them.
+            CrosshashError: it cannot be reached.
+        """
+        queries = [{"text": text} for text in texts]
+        asked: dict[str, object] = {"queries": queries, "top": top, "labels": list(labels)}
+        more = {"task": task, "offset": offset, "distance": distance}
+        asked |= {name: value for name, value in more.items() if value is not None}
+        told = self._json("POST", "search/batch", {}, json.dumps(asked).encode(), "application/json")
+        return [_found(one) for one in told["answers"]]
+
+    def item(self, item: str) -> Item:
+        """Give what is known of an item.
+
+        Raises:
+            Refused: there is none of that id (404), or the service does not answer.
+            CrosshashError: it cannot be reached.
+        """
+        return _made(Item, self._json("GET", _place(item)))
+
+    def picture(self, item: str) -> bytes:
+        """Give the picture of an item, JPEG.
+
+        Raises:
+            Refused: there is none (404), or the service does not answer.
+            CrosshashError: it cannot be reached.
+        """
+        return self._sent("GET", "picture", {"id": item})
+
+    def add(
+        self,
+        picture: bytes | Path | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 - as the service calls it
+        captions: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        replace: bool = False,
+    ) -> Added:
+        """Add a picture, captions or both as an item, which is searched when this returns.
+
+        id: without one it is made of the content; replace: an item of that id that is there.
+
+        Raises:
+            Refused: no token or another one (401), none at all (403), another item of the id (409), no
+                picture (422), the service's disk is full (507), or it does not answer.
+            CrosshashError: it cannot be reached, or the picture cannot be read.
+        """
+        asked = {"id": id, "caption": list(captions), "label": list(labels), "replace": replace or None}
+        content = (None, None) if picture is None else _picture(picture)
+        return _made(Added, self._json("POST", "items", asked, *content))
+
+    def remove(self, item: str) -> None:
+        """Take an item out; no search finds it when this returns.
+
+        Raises:
+            Refused: there is none of that id (404), or as `add`.
+            CrosshashError: it cannot be reached.
+        """
+        self._sent("DELETE", _place(item))
+
+    def card(self) -> Card:
+        """Tell what the service searches.
+
+        Raises:
+            Refused: it does not answer.
+            CrosshashError: it cannot be reached.
+        """
+        return _made(Card, self._json("GET", "card"))
+
+    def is_ready(self) -> bool:
+        """Say whether the service can be reached and answers queries."""
+        try:
+            self._sent("GET", "readyz")
+        except CrosshashError:
+            return False
+        return True
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        asked: Mapping[str, object] | None = None,
+        body: bytes | None = None,
+        kind: str | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON is what it is
+        return json.loads(self._sent(method, path, asked, body, kind))
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        asked: Mapping[str, object] | None = None,
+        body: bytes | None = None,
+        kind: str | None = None,
+    ) -> bytes:
+        """Send a request on a connection of its own; gives the body of the answer."""
+        place = urlsplit(self.address)
+        if place.scheme not in ("http", "https") or not place.hostname:
+            raise CrosshashError(f"{self.address}: is no address of a service; write http://HOST:PORT/.")
+        words = urlencode({name: one for name, one in (asked or {}).items() if one is not None}, doseq=True)
+        address = f"{place.path.rstrip('/')}/{path}{'?' if words else ''}{words}"
+        headers = {} if kind is None else {"Content-Type": kind}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
+        secure = place.scheme == "https"
+        kinds = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        connection = kinds(place.hostname, place.port, timeout=self.timeout)
+        try:
+            connection.request(method, address, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise CrosshashError(
+                f"{self.address}: the service cannot be reached, or hung up ({error})."
+            ) from None
+        finally:
+            connection.close()
+        if answer.status >= 300:
+            after = answer.getheader("Retry-After", "")
+            raise Refused(answer.status, _reason(content), int(after) if after.isdecimal() else None)
+        return content
+
+
+def _place(item: str) -> str:
+    return f"items/{quote(item, safe='/')}"
+
+
+def _picture(picture: bytes | Path) -> tuple[bytes, str]:
+    """Give the bytes of a picture; the service looks at them, not at the type that is announced."""
+    if isinstance(picture, bytes):
+        return picture, "image/*"
+    try:
+        return picture.read_bytes(), "image/*"
+    except OSError as error:
+        raise CrosshashError(f"{picture}: cannot be read ({error.strerror}).") from None
+
+
+def _reason(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return content[:200].decode("utf-8", "replace").strip() or "no reason is given"
+
+
+def _found(told: Mapping[str, Any]) -> Found:
+    return _made(Found, {**told, "hits": [_made(Hit, hit) for hit in told["hits"]]})
+
+
+def _made(kind: type[T], told: Mapping[str, Any]) -> T:
+    """Take the fields that are known; a newer service may tell more."""
+    return kind(**{one.name: told[one.name] for one in fields(kind)})  # type: ignore[arg-type]

@@ -1,0 +1,120 @@
+"""A collection after a new model: its items are encoded anew, from the pictures that it keeps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from crosshash.artifacts import missing, read_json
+from crosshash.collection.additions import Addition
+from crosshash.collection.collection import Change, caption_of, check_readable, held
+from crosshash.collection.grown_index import added, removed, write_whole
+from crosshash.collection.new_items import Ready, block_folder, encode_ready
+from crosshash.errors import CrosshashError, listed
+from crosshash.inference.device import settled_device
+from crosshash.retrieval.codefiles.segments import Changes, merged
+from crosshash.search.index_folder import (
+    INDEX,
+    STATISTICS,
+    StaleCollection,
+    check_fresh,
+    picture_path,
+    read_index,
+    read_known_items,
+    remedy,
+    run_index,
+    with_changes,
+)
+from crosshash.search.items import CAPTIONS, CONTENT, PICTURE, REMOVED, ItemTable
+from crosshash.search.trained import TrainedEncoder
+from crosshash.workers.unfinished import remove
+
+
+def encode_again(project: Path, into: Path | None = None) -> Change:
+    """Make a collection anew from the run's index: with its own items, without what was taken out.
+
+    The old one serves until the new one, whole, takes its place. A call that was stopped goes on with the
+    next block of items. Where model and index are those that it was made with, nothing is done.
+
+    Raises:
+        CrosshashError: there is no collection, it was written by a version that kept less, pictures are
+            missing, the model reads other things than it has, or the run's index does not fit the model.
+    """
+    with held(project, into, settled_device("auto")) as (place, encoder):
+        index = place / INDEX
+        if not index.is_dir():
+            raise missing(index)
+        statistics = read_json(index / STATISTICS)
+        old = read_known_items(index).whole()
+        ready, gone = _own_items(old, index, remedy(statistics))
+        try:
+            check_fresh(project, index, statistics, encoder.description)
+        except StaleCollection:
+            return _made_anew(project, place, encoder, ready, gone)
+        found = read_index(project, index, encoder.description)
+        counts = {modality: len(codes) for modality, codes in found.codes.items()}
+        return Change(0, 0, len(ready), 0, (), (), counts["image"], counts["text"], str(place))
+
+
+def _made_anew(
+    project: Path, place: Path, encoder: TrainedEncoder, ready: Sequence[Ready], gone: Sequence[str]
+) -> Change:
+    before = read_index(project, run_index(project), encoder.description, mapped=False)
+    check_readable(encoder, [one.addition for one in ready], any(one.picture for one in ready))
+    lost = [
+        one.addition.id for one in ready if one.picture and not picture_path(place, one.picture).is_file()
+    ]
+    if lost:
+        raise CrosshashError(
+            f"{place}: the pictures of these items are gone:\n{listed(lost)}\nTake the items out "
+            "(`crosshash encode --remove`) under the old model, or bring the files back. Nothing has changed."
+        )
+    caption = caption_of(project)
+    state = block_folder(encoder, place, caption, "encode again")
+    codes = encode_ready(encoder, ready, place, caption, state)
+    table = before.items.whole()
+    changes = added(table, ready, codes)
+    if gone:
+        free = max(len(table), int(changes.places.max(initial=-1)) + 1)
+        changes = merged([_taken_out(table, gone, free), changes])
+    after = with_changes(before, changes) if len(changes) else before
+    write_whole(place, after)
+    remove(state)
+    counts = {modality: len(found) for modality, found in after.codes.items()}
+    return Change(0, len(ready), 0, len(gone), (), (), counts["image"], counts["text"], str(place))
+
+
+def _own_items(table: ItemTable, index: Path, remedy: str) -> tuple[list[Ready], list[str]]:
+    """Give the items of a collection's own, and the ids of those that were taken out and did not come back.
+
+    Raises:
+        CrosshashError: it was written by a version that kept neither ids of these nor all captions.
+    """
+    columns = table.table.column_names
+    if CAPTIONS not in columns or REMOVED not in columns:
+        raise CrosshashError(
+            f"{index}: was written by a version of crosshash that kept neither all captions nor the ids of "
+            f"what was taken out. {remedy}"
+        )
+    rows = table.table.select(["id", "labels", CAPTIONS, PICTURE, CONTENT, REMOVED]).to_pylist()
+    ready = [
+        Ready(
+            Addition(row["id"], None, tuple(row[CAPTIONS]), tuple(row["labels"])), row[PICTURE], row[CONTENT]
+        )
+        for row in rows
+        if row["id"] is not None and row[CONTENT]
+    ]
+    back = {one.addition.id for one in ready}
+    gone = dict.fromkeys(row[REMOVED] for row in rows if row["id"] is None and row[REMOVED])
+    return ready, [item for item in gone if item not in back]
+
+
+def _taken_out(table: ItemTable, gone: Sequence[str], behind: int) -> Changes:
+    """Describe what is taken out again; ids that the run now lacks stay known, from row `behind` on."""
+    found = [table.row_of(item) for item in gone]
+    free = itertools.count(behind)
+    rows = np.array([next(free) if row is None else row for row in found], np.int64)
+    return removed(table, rows, gone)
