@@ -67,7 +67,7 @@ def asks(items: list[dict[str, Any]], picture: bytes, rng: np.random.Generator) 
         yield Ask((200,), "GET", f"/items/{item['id']}")
         yield Ask((404,), "GET", f"/items/{item['id']}/{top}")
         yield Ask((200, 404), "GET", "/picture", {"params": {"id": item["id"]}})
-        for path in ("/", "/docs", "/openapi.json", "/page.js", "/healthz", "/metrics"):
+        for path in ("/", "/docs", "/openapi.json", "/page/main.js", "/healthz", "/metrics"):
             yield Ask((200,), "GET", path)
         yield Ask((200,), "HEAD", "/search", {"params": {"q": text}})
         yield Ask((405,), "DELETE", "/search")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -38,8 +39,11 @@ def test_it_tells_its_address_answers_there_and_ends_by_ctrl_c(trained_project: 
         "search.example.org",
         "--allow-host",
         "192.0.2.7",
+        "--access-log",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "CROSSHASH_SERVE_METRICS_PORT": "0"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         try:
@@ -47,7 +51,12 @@ def test_it_tells_its_address_answers_there_and_ends_by_ctrl_c(trained_project: 
             assert found is not None, process.stderr.read()
             for host, status in (("search.example.org", 200), ("192.0.2.7", 200), ("other.example.org", 400)):
                 assert httpx.get(f"{found[1]}healthz", headers={"Host": host}).status_code == status
-            assert httpx.get(f"{found[1]}healthz").status_code == 200
+            metrics = process.stdout.readline().strip()
+            counted = 'crosshash_requests_total{method="GET",route="/healthz",status="200"} 2.0\n'
+            assert counted in httpx.get(metrics).text
+            assert httpx.get(f"{found[1]}metrics").status_code == 404
+            lines = [json.loads(process.stdout.readline()) for _ in range(4)]
+            assert [line["status"] for line in lines] == [200, 200, 400, 404]
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0

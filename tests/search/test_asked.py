@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ import pytest
 from crosshash.artifacts import read_npz
 from crosshash.codes.hashcodes import unpack
 from crosshash.errors import CrosshashError
+from crosshash.index.code_index import CodeIndex
+from crosshash.index.structures import build_structure
 from crosshash.search import Asked, Encoded, Hit, Searcher
 from crosshash.search.asked import encode, mixed, of_items
+from crosshash.search.item_groups import NumberedItems
 from crosshash.search.page import REACH
 from tests.search.test_searcher import TEXTS, items_of, pictures_of
 
@@ -154,3 +159,24 @@ def test_items_ask_where_the_method_quantises_and_where_vectors_are_read(
     (first,) = hq.find(hq.encode_texts(TEXTS[:1]), "t2i", 80)
     (page,) = hq.find(hq.encode_texts(TEXTS[:1]), "t2i", 20, offset=40)
     assert page == first[40:60]  # 50 are ordered anew, the others follow
+
+
+@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+def test_pages_of_approximate_indexes_neither_overlap_nor_skip(searcher: Searcher, kind: Any) -> None:  # noqa: ANN401
+    """3,000 codes around 60 prototypes; the pages together are what is found in one go."""
+    random = np.random.default_rng(0)
+    packed = random.integers(0, 256, (60, 2), dtype=np.uint8)[random.integers(0, 60, 3000)]
+    packed ^= np.packbits(random.random((3000, 16)) < 0.08, axis=1)
+    rows = np.arange(3000)
+    codes = CodeIndex(packed, rows, build_structure(kind, packed, rows, 0))
+    index = replace(searcher.files, codes={"image": codes, "text": codes}, items=NumberedItems(3000))
+    many, query = replace(searcher, index=index), searcher.encode_texts(TEXTS)
+    for distance in ("hamming", "asymmetric"):
+        whole = many.find(query, "t2i", REACH, (), distance)  # type: ignore[arg-type]
+        pages = [
+            many.find(query, "t2i", 125, (), distance, start)  # type: ignore[arg-type]
+            for start in range(0, REACH, 125)
+        ]
+        for place, hits in enumerate(whole):
+            assert len({hit.id for hit in hits}) == REACH
+            assert [hit for page in pages for hit in page[place]] == hits

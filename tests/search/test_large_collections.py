@@ -92,7 +92,7 @@ def test_items_are_numbers_where_there_is_no_table(project: Path) -> None:
         remove_items(project, [hit.id])
 
 
-@pytest.mark.parametrize("item", ["", "-1", "007", "7 ", "1e1", "100", "²", "١"])
+@pytest.mark.parametrize("item", ["", "-1", "007", "7 ", "1e1", "100", "²", "١", "9" * 5000])
 def test_what_is_no_number_of_an_item(item: str) -> None:
     assert NumberedItems(100).row_of(item) is None
 

@@ -67,7 +67,7 @@ def running(
     """Serve from a thread; settings: all of them, in place of those before."""
     live = searcher if isinstance(searcher, Live) else Live(Fixed(Opened(searcher)))
     app = make_app(live, settings or Settings(upload_mb, hosts))
-    server = server_of(app)
+    server = server_of(app, settings.max_connections if settings else None)
     with bound("127.0.0.1", 0) as listener:
         listener.listen()
         thread = threading.Thread(target=server.run, args=([listener],))

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +22,7 @@ import pytest
 
 from crosshash.service import connections
 from crosshash.service.connections import FILES, Connection, Seldom, failed
+from crosshash.service.service import Settings
 from tests.service.clients import get, occupied, sent, until, until_closed, upload
 from tests.service.conftest import Running, running
 
@@ -83,6 +84,28 @@ def test_no_clock_runs_while_a_request_is_worked_on(service: Running) -> None:
         assert mine.deadline is None
 
 
+def test_a_header_without_end_is_told_so(service: Running) -> None:
+    """The last byte is the one too many, so that none is left unread, for which the answer would be lost."""
+    start = HALF + b"X-Long: "
+    with sent(service, start.ljust(connections.HEADER_BYTES, b"x")) as client:
+        client.sendall(b"x")
+        answer = until_closed(client)
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
+    assert b"64 KB at most" in answer
+
+
+def test_connections_beyond_the_number_that_is_set_end_and_the_others_go_on(service: Running) -> None:
+    limited = running(service.searcher, settings=Settings(max_connections=3))  # one is its client's
+    with limited as own, sent(own, b"") as first, sent(own, b"") as second:
+        until(lambda: len(own.server.server_state.connections) == 3)
+        with sent(own, b"") as late, suppress(ConnectionError):
+            assert until_closed(late) == b""
+        assert own.client.get("/healthz").status_code == 200
+        for client in (first, second):
+            client.sendall(get("red"))
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+
+
 @dataclass(frozen=True)
 class Process:
     """`crosshash serve` as a process whose files can be limited."""
@@ -133,7 +156,7 @@ def test_without_files_for_connections_it_writes_a_line_and_recovers(process: Pr
     assert process.answers()
     process.limit(most := 2 * idle + FILES)
     with process.clients(most):
-        while "are open, the most for the limit" not in (line := process.said.readline()):
+        while "are open, the most that are taken" not in (line := process.said.readline()):
             assert "new connections wait" in line
     until(lambda: process.process.num_fds() < idle + 8)
     assert process.answers()

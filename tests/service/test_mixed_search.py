@@ -95,6 +95,11 @@ def test_several_queries_are_answered_in_their_order_as_if_alone(service: Runnin
         ({"queries": [{"text": "red"}, {"like": "nobody"}]}, "queries.1: no item of the index has the id"),
         ({"queries": [{"text": "red"}], "task": "i2t"}, "queries.0: task: "),
         ({"queries": [{"text": "red"}], "labels": ["starr"]}, "no item has the label"),
+        ({"queries": [{"text": "red"}], "labels": ["star"] * 101}, "labels: "),
+        (b'{"queries": [{"text": "red", "weight": NaN}]}', "queries.0.weight: "),
+        (b'{"queries": [{"text": "\xff"}]}', "body: Invalid JSON"),
+        (b'{"queries": [{"text": "\\ud800"}]}', "body: Invalid JSON"),
+        (b"[" * 100_000, "body: Invalid JSON"),
     ],
 )
 def test_several_queries_are_refused_with_the_place_of_what_is_wrong(
@@ -124,6 +129,8 @@ def test_a_body_of_many_queries_has_a_kind_and_a_size(service: Running) -> None:
         (f"?like={ITEM}&q=red&weight=1.5", "weight: "),
         (f"?like={ITEM}&q=red&weight=nan", "weight: "),
         (f"?like={ITEM}&q=red&distance=hamming", "no Hamming distance"),
+        (f"?q=red{'&label=star' * 101}", "label: "),
+        ("?like=%00", "no item of the index has the id"),
         ("?q=red&offset=-1", "offset: "),
         ("?q=red&offset=1000", "offset: "),
         ("?q=red&top=10&offset=991", "offset is 991, top 10"),

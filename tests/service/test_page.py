@@ -7,11 +7,15 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from crosshash.search import Searcher
+from crosshash.search import Asked, Searcher
+from crosshash.search.asked import encode, of_items
 from tests.conftest import ROOT
 from tests.service.conftest import HOSTILE, Running, running
 
@@ -134,7 +138,10 @@ def test_a_chosen_file_is_searched_for(page: Page, service: Running, tmp_path: P
         page.click("#choose")
     chooser.value.set_files(path)
     expect(page.locator("#status")).to_contain_text("nearest to the picture chosen.jpg")
-    ask(page, "a red circle")  # a text takes its place
+    ask(page, "a red circle")  # a text stands beside it
+    expect(page.locator("#status")).to_contain_text("nearest to the picture chosen.jpg and “a red circle”")
+    page.click("#forget")
+    expect(page.locator("#status")).to_contain_text("nearest to “a red circle”")
     expect(page.locator("#named")).to_be_hidden()
 
 
@@ -220,7 +227,7 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
 
 def test_the_focus_goes_to_the_words_where_a_hit_leads_to_no_others(page: Page) -> None:
     ask(page, "a red circle")
-    page.route("**/picture?*", lambda route: route.fulfill(status=404, json={"detail": "gone"}))
+    page.route("**/search?*", lambda route: route.fulfill(status=422, json={"detail": "gone"}))
     page.locator("#hits button").nth(2).focus()
     page.keyboard.press("Enter")
     expect(page.locator("#error")).to_have_text("gone")
@@ -236,10 +243,8 @@ def test_a_hit_becomes_the_query_and_the_way_back_works(page: Page, service: Run
     expect(page.locator("#status")).to_contain_text(f"({', '.join(hit.labels)})")  # its labels are known
     expect(page.locator("#shown")).to_be_visible()
     after = page.locator("#hits .caption").all_inner_texts()
-    found = service.searcher.find(
-        service.searcher.encode_pictures([picture(service.searcher, hit.id)]), "i2i", 24
-    )
-    assert after == [one.caption for one in found[0]]
+    (found,) = service.searcher.find(of_items(service.searcher, [hit.id]), "i2i", 24)
+    assert after == [one.caption for one in found]
     page.reload()
     expect(page.locator("#status")).to_contain_text(f"the picture “{hit.caption}”")
     page.go_back()
@@ -268,8 +273,9 @@ def test_captions_are_text_whatever_they_hold(page: Page) -> None:
     hostile = page.locator("#hits .caption").filter(has_text=HOSTILE)
     expect(hostile).to_have_count(1)
     assert page.locator(".caption img").count() == 0
-    hostile.click()
+    page.get_by_role("button", name=f"More like this: {HOSTILE}").click()
     expect(page.locator("#named")).to_have_text(f"“{HOSTILE}”")
+    page.click("#forget")
     ask(page, HOSTILE)
     assert page.title() == "crosshash: scenes"
 
@@ -295,15 +301,159 @@ def test_it_fits_a_phone(chromium: Browser, service: Running, tmp_path: Path, sc
     context.close()
 
 
-def test_a_picture_of_the_page(chromium: Browser, searcher: Searcher, tmp_path: Path) -> None:
-    """Goes to docs/ when asked: CROSSHASH_SCREENSHOTS names the project to show, 1 this repository."""
+def test_words_stand_beside_a_picture_and_weigh_what_is_chosen(page: Page, service: Running) -> None:
+    """The weight is shown only where there are both; the address of the page holds all of it."""
+    ask(page, "a red circle")
+    item = service.searcher.find(service.searcher.encode_texts(["a red circle"]), "t2i", 24)[0][0]
+    page.locator("#hits button").first.click()
+    expect(page.locator("#status")).to_contain_text("the picture")
+    expect(page.locator("#mix")).to_be_hidden()
+    page.fill("#q", "a blue star")
+    expect(page.locator("#mix")).to_be_visible()
+    page.press("#q", "Enter")
+    expect(page.locator("#status")).to_contain_text(f"the picture “{item.caption}” and “a blue star”")
+    for weight in (0.5, 0.9):
+        page.locator("#weight").focus()
+        for _ in range(4 if weight == 0.9 else 0):
+            with page.expect_response(re.compile("weight=")):
+                page.keyboard.press("ArrowRight")
+        asked = Asked("a blue star", like=item.id, weight=weight)
+        (hits,) = service.searcher.find(encode(service.searcher, [asked]), "i2i", 24)
+        expect(page.locator("#hits .caption")).to_have_text([hit.caption for hit in hits])
+        score = f"distance {hits[0].distance} of 16, score {hits[0].score:.2f}"
+        expect(page.locator("#hits .figures").first).to_have_text(score)
+    expect(page.locator("#status")).to_contain_text("by asymmetric distance")
+    page.reload()
+    expect(page.locator("#hits .caption")).to_have_text([hit.caption for hit in hits])
+    assert page.input_value("#weight") == "0.9"
+
+
+def shown_ids(page: Page) -> list[str]:
+    addresses = page.locator("#hits img").evaluate_all("images => images.map(image => image.src)")
+    return [parse_qs(urlsplit(address).query)["id"][0] for address in addresses]
+
+
+def test_the_next_hits_come_as_one_scrolls_until_the_end(page: Page, service: Running) -> None:
+    ask(page, "a red circle")
+    expect(page.locator("#hits li")).to_have_count(24)
+    so_far = page.locator("#shown-so-far")
+    expect(so_far).to_have_text("24 pictures so far.")
+    for count in (48, 72, 96, 108):
+        page.mouse.wheel(0, 10_000)
+        expect(page.locator("#hits li")).to_have_count(count)
+    expect(so_far).to_have_text("These are all 108 pictures.")
+    expect(page.locator("#more")).to_be_hidden()
+    (hits,) = service.searcher.find(service.searcher.encode_texts(["a red circle"]), "t2i", 108)
+    assert shown_ids(page) == [hit.id for hit in hits]  # none twice, none left out
+    ask(page, "a blue star")
+    expect(page.locator("#hits li")).to_have_count(24)
+
+
+def test_without_an_observer_a_button_shows_more_and_keeps_the_focus(page: Page) -> None:
+    page.add_init_script("delete window.IntersectionObserver")
+    page.reload()
+    ask(page, "a red circle")
+    page.mouse.wheel(0, 10_000)
+    for count in (48, 72, 96, 108):
+        page.locator("#more").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#hits li")).to_have_count(count)
+        place = "[...document.querySelectorAll('#hits button')].indexOf(document.activeElement)"
+        assert page.evaluate(place) == (count - 24 if count < 108 else 96)
+    expect(page.locator("#more")).to_be_hidden()
+
+
+def test_pages_of_two_indexes_are_not_joined(page: Page) -> None:
+    """A newer index answers the second page: the question is asked again from its start."""
+
+    def newer(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"index": "newer"})
+
+    ask(page, "a red circle")
+    page.route("**/search?*", newer, times=1)
+    with page.expect_response(re.compile("offset=24")), page.expect_response(re.compile("offset=0")):
+        page.locator("#more").scroll_into_view_if_needed()
+    expect(page.locator("#shown-so-far")).to_contain_text("so far")
+    ids = shown_ids(page)
+    assert len(ids) == len(set(ids))
+
+
+def test_what_is_searched_is_one_click_away(page: Page, service: Running) -> None:
+    page.get_by_role("button", name="About the model").click()
+    dialog = page.get_by_role("dialog", name="What is searched")
+    card = service.client.get("card").json()
+    for said in ("twdh", "scenes", "16 bits", "Hamming distance", "108 pictures", card["model"][:12]):
+        expect(dialog).to_contain_text(said)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#about")).to_be_focused()
+    page.click("#about")
+    page.click("#close")
+    expect(dialog).to_be_hidden()
+
+
+def test_it_works_below_a_path_of_another_server(chromium: Browser, service: Running) -> None:
+    context, below = chromium.new_context(), f"{service.base}photos/"
+    context.route(f"{below}**", lambda route: route.continue_(url=route.request.url.replace("/photos/", "/")))
+    with opened(context, below) as page:
+        ask(page, "a red circle")
+        page.locator("#hits button").first.click()
+        expect(page.locator("#shown")).to_be_visible()
+        page.click("#about")
+        expect(page.locator("#facts")).to_contain_text("twdh")
+    context.close()
+
+
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_nothing(chromium: Browser, service: Running, width: int, scheme: Any) -> None:  # noqa: ANN401
+    """At each state of the page: empty, hits, words beside an item, an error, the model's card; and /docs."""
+
+    def check(page: Page, state: str) -> None:
+        found = Axe().run(page, options=AXE_RULES)
+        assert found.violations_count == 0, f"{state}: {found.generate_report()}"
+
+    size = {"width": width, "height": 844}
+    context = chromium.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    with opened(context, service.base) as page:
+        check(page, "empty")
+        page.select_option("#top", "12")
+        ask(page, "a red circle")
+        check(page, "hits")
+        page.locator("#hits button").first.click()
+        ask(page, "a blue star")
+        expect(page.locator("#mix")).to_be_visible()
+        check(page, "mixed")
+        page.click("#about")
+        expect(page.locator("#facts")).to_contain_text("twdh")
+        check(page, "card")
+        page.click("#close")
+        drop(page, "picture.jpg", b"no picture at all")
+        expect(page.locator("#error")).to_be_visible()
+        check(page, "error")
+        page.goto(f"{service.base}docs")
+        check(page, "docs")
+    context.close()
+
+
+def test_pictures_of_the_page(chromium: Browser, searcher: Searcher, tmp_path: Path) -> None:
+    """Go to docs/ when asked: CROSSHASH_SCREENSHOTS names the project to show, 1 this repository."""
     wanted = os.environ.get("CROSSHASH_SCREENSHOTS")
     shown = Searcher.open(ROOT if wanted == "1" else Path(wanted)) if wanted else searcher
-    path = (ROOT / "docs" if wanted else tmp_path) / "search-page.png"
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    with running(shown) as service, opened(context, service.base) as page:
-        ask(page, "a ring left of a triangle")
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=path)
-    context.close()
-    assert path.stat().st_size < LARGEST_SHOT
+    with running(shown) as service:
+        for name, width, height, scheme in (("", 1280, 900, "light"), ("-phone", 390, 844, "dark")):
+            path = (ROOT / "docs" if wanted else tmp_path) / f"search-page{name}.png"
+            size: Any = {"width": width, "height": height}
+            context = chromium.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+            with opened(context, service.base) as page:
+                ask(page, "a square")
+                page.locator("#hits button").first.click()
+                ask(page, "a ring")
+                page.locator("#q").blur()
+                page.wait_for_load_state("networkidle")
+                page.screenshot(path=path)
+            context.close()
+            assert path.stat().st_size < LARGEST_SHOT

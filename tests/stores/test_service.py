@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,6 +51,11 @@ def of_store(trained_project: Path, address: str) -> Iterator[Running]:
         yield started
 
 
+def told(answer: httpx.Response) -> tuple[int, str]:
+    """Status and body, without the digest of the index, which a store has none of."""
+    return answer.status_code, re.sub(r'&index=\w+|(?<="index":)("\w+"|null)', "", answer.text)
+
+
 def test_every_answer_is_that_of_the_index_of_files(of_files: Running, of_store: Running) -> None:
     """All tasks of texts, few and all items, by both distances, with labels; codes of 16 bits tie."""
     labels = of_files.searcher.labels[:2]
@@ -60,7 +66,7 @@ def test_every_answer_is_that_of_the_index_of_files(of_files: Running, of_store:
                     asked = {"q": query, "task": task, "top": top, **more}
                     answers = [one.client.get("search", params=asked) for one in (of_files, of_store)]
                     assert answers[0].status_code == 200
-                    assert answers[0].json() == answers[1].json()
+                    assert told(answers[0]) == told(answers[1])
 
 
 def test_items_ask_alone_and_beside_a_text_and_pages_follow_one_another(
@@ -71,17 +77,27 @@ def test_items_ask_alone_and_beside_a_text_and_pages_follow_one_another(
         asked = {"queries": [*queries, {"text": "a star"}], "top": 7, "offset": offset}
         mine, other = (one.client.post("search/batch", json=asked) for one in (of_store, of_files))
         assert other.status_code == 200
-        assert mine.json() == other.json()
+        assert told(mine) == told(other)
     assert [len(one["hits"]) for one in mine.json()["answers"]] == [2, 2, 3]
-    (refused,) = {one.client.get("search?like=nobody").text for one in (of_files, of_store)}
-    assert "no item of the index has the id 'nobody'" in refused
+    for item in ("nobody", "' OR ''='", "%00", "\\", "%", "%F0%9F%90%84"):
+        both = [one.client.get(f"search?like={item}") for one in (of_files, of_store)]
+        assert [answer.status_code for answer in both] == [422, 422], both[1].text
+        assert both[0].text == both[1].text
 
 
 def test_items_pictures_and_health_too(of_files: Running, of_store: Running) -> None:
     (hit,) = of_files.client.get("search", params={"q": "a circle", "top": 1}).json()["hits"]
-    for path in (f"items/{hit['id']}", hit["picture"], "items/nobody", "picture?id=nobody", "healthz", ""):
+    for path in (
+        f"items/{hit['id']}",
+        hit["picture"],
+        "items/nobody",
+        "items/%00",
+        "picture?id=nobody",
+        "healthz",
+        "",
+    ):
         mine, other = (one.client.get(path) for one in (of_store, of_files))
-        assert (mine.status_code, mine.content) == (other.status_code, other.content), path
+        assert told(mine) == told(other), path
     refused = of_store.client.get("search", params={"q": "a circle", "label": "cirkle"})
     assert refused.status_code == 422
     assert "did you mean circle" in refused.json()["detail"]

@@ -44,6 +44,22 @@ def serve(
         ),
     ] = None,
     max_upload_mb: Annotated[float, typer.Option(min=0.001, max=1000, help="Largest picture taken.")] = 10,
+    max_connections: Annotated[
+        int | None, typer.Option(min=1, help="Further ones are closed; all that open files allow without it.")
+    ] = None,
+    root_path: Annotated[
+        str, typer.Option(help="Path under which a server in front shows this one: /photos.")
+    ] = "",
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin of pages whose scripts may read answers; repeatable.", metavar="ORIGIN"),
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of /metrics alone; else it is at --port.")
+    ] = None,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Write a line of JSON for each request on standard output.")
+    ] = False,
     reload_seconds: Annotated[
         float,
         typer.Option(min=0, max=3600, help="Time between looks for a newer index or model, 0: none."),
@@ -71,7 +87,18 @@ def serve(
         of_all = token_for == "all"  # noqa: S105
         if of_all and secret is None:
             raise CrosshashError("--token-for all needs a token: set CROSSHASH_TOKEN or give --token-file.")
-        settings = Settings(max_upload_mb, allow_host or (), reload_seconds, secret, of_all)
+        settings = Settings(
+            upload_mb=max_upload_mb,
+            hosts=allow_host or (),
+            reload_seconds=reload_seconds,
+            token=secret,
+            all_by_token=of_all,
+            origins=cors_origin or (),
+            root_path=root_path,
+            metrics_port=metrics_port,
+            access_log=access_log,
+            max_connections=max_connections,
+        )
         source: Source
         if bundle is None:
             _take_all_cores()

@@ -192,6 +192,12 @@ def read_index_files(
             f"{folder}: {' and '.join(strange)} hold more codes than items.parquet has items; the files are "
             f"not of one run. {remedy(statistics)}"
         )
+    others = [name for name, index in codes.items() if _told(statistics, name, len(index)) != len(index)]
+    if others:
+        raise CrosshashError(
+            f"{folder}: {' and '.join(others)} hold another number of codes than statistics.json says; the "
+            f"files are not of one run. {remedy(statistics)}"
+        )
     found = IndexFolder(folder, _digest(folder), dataset, codes, items, quantiser, statistics)
     return found if changes is None else with_changes(found, changes)
 
@@ -296,6 +302,12 @@ def _quantiser(folder: Path, items: int, rerank: Callable[[], int | None]) -> Qu
             f"{path}: the run's plans are of another method than the index. Run `dvc repro`."
         )
     return Quantiser(arrays["codebook"], {name: arrays[name] for name in MODALITIES}, candidates)
+
+
+def _told(statistics: dict[str, Any], modality: Modality, default: int) -> int:
+    """Say how many items of a modality the statistics name."""
+    named: int = statistics.get(modality, {}).get("items", default)
+    return named
 
 
 def _digest(folder: Path) -> str:

@@ -192,8 +192,8 @@ class NumberedItems:
 
     def row_of(self, item: str) -> int | None:
         """Read an item's row number."""
-        right = item.isascii() and item.isdecimal() and int(item) < self.count and str(int(item)) == item
-        return int(item) if right else None
+        digits = item.isascii() and item.isdecimal() and len(item) <= len(str(self.count))
+        return int(item) if digits and int(item) < self.count and str(int(item)) == item else None
 
     def rows_with(self, labels: str | Sequence[str]) -> NDArray[np.int64]:
         """Refuse labels: no item has any.

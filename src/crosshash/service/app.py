@@ -18,10 +18,13 @@ from crosshash import __version__
 from crosshash.bundle.sources import ProjectSource
 from crosshash.errors import CrosshashError
 from crosshash.service import connections, pages, routes
+from crosshash.service.access.origins import let_in
+from crosshash.service.access.request_log import RequestLog
+from crosshash.service.access.root_path import UnderPath
 from crosshash.service.access.token import needs_token
 from crosshash.service.answers import Answer, answer_by
 from crosshash.service.batches import Batches, BusyError, Query
-from crosshash.service.live import health
+from crosshash.service.live import health, metrics
 from crosshash.service.live.live import Live
 from crosshash.service.live.watch import watching
 from crosshash.service.measured import Measured, Metrics
@@ -54,14 +57,14 @@ log = logging.getLogger("crosshash.service")
 
 def make_app(live: Live, settings: Settings) -> FastAPI:
     """Make the service over a model and its index, which newer ones may replace."""
-    metrics = Metrics()
-    live.counted = lambda result: metrics.reloads.labels(result).inc()
+    counted = Metrics()
+    live.counted = lambda result: counted.reloads.labels(result).inc()
 
     def answers(queries: Sequence[Query]) -> list[Answer | Exception]:
         return answer_by(live.now, queries)
 
-    batches = Batches(answers, BATCH, LONGEST_QUEUE, metrics.batch.observe)
-    metrics.queue.set_function(batches.__len__)
+    batches = Batches(answers, BATCH, LONGEST_QUEUE, counted.batch.observe)
+    counted.queue.set_function(batches.__len__)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -81,12 +84,16 @@ def make_app(live: Live, settings: Settings) -> FastAPI:
     )
     largest = int(settings.upload_mb * 1e6)
     room, decoders = Room(max(int(UPLOADS), largest)), asyncio.Semaphore(DECODERS)
-    app.state.service = Service(live, batches, room, metrics, largest, decoders, settings.token)
+    app.state.service = Service(live, batches, room, counted, largest, decoders, settings.token)
     _add_routes(app, live, settings)
+    let_in(app, settings.origins)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *settings.hosts], www_redirect=False)
     app.add_middleware(Unread, most=DISCARDED * largest)
-    app.add_middleware(Measured, metrics=metrics)
-    app.add_middleware(_head_as_get)  # the last one is the outermost
+    app.add_middleware(Measured, metrics=counted)
+    app.add_middleware(_head_as_get)
+    if settings.root_path:
+        app.add_middleware(UnderPath, path=settings.root_path)
+    app.add_middleware(RequestLog)  # the last one is the outermost
     app.add_exception_handler(405, _other_method)
     app.exception_handler(RequestValidationError)(_not_valid)
     app.add_exception_handler(CrosshashError, _unanswerable)
@@ -100,7 +107,8 @@ def _add_routes(app: FastAPI, live: Live, settings: Settings) -> None:
     """Let routes that tell of items need the token if so wished; who asks for health has none."""
     needed = [Depends(needs_token)] if settings.all_by_token else []
     refuse = refusals(401) if settings.all_by_token else None
-    for part in (single, several, routes):
+    counters = [metrics] if settings.metrics_port is None else []
+    for part in (single, several, routes, *counters):
         app.include_router(part.router, dependencies=needed, responses=refuse)
     if isinstance(live.source, ProjectSource) and live.source.grows:
         from crosshash.service import changes  # torch, which a bundle lacks

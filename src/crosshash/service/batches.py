@@ -108,20 +108,25 @@ class Batches(Generic[A]):
             self.thread.shutdown(cancel_futures=True)
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self.arrived.wait()
-            batch = self._next()
-            if not batch:
+            if not await self._work_once():
                 self.arrived.clear()
-                continue
-            queries = [query for waiting in batch for query in waiting.queries]
-            self.seen(len(queries))
-            answers = iter(await loop.run_in_executor(self.thread, self._answers, queries))
-            for waiting in batch:
-                own = list(islice(answers, len(waiting.queries)))
-                if not waiting.answers.done():  # else its client has gone meanwhile
-                    waiting.answers.set_result(own)
+
+    async def _work_once(self) -> bool:
+        """Answer a batch, of which nothing is held when this returns; gives whether there was one."""
+        batch = self._next()
+        queries = [query for waiting in batch for query in waiting.queries]
+        if not batch:
+            return False
+        self.seen(len(queries))
+        loop = asyncio.get_running_loop()
+        answers = iter(await loop.run_in_executor(self.thread, self._answers, queries))
+        for waiting in batch:
+            own = list(islice(answers, len(waiting.queries)))
+            if not waiting.answers.done():  # else its client has gone meanwhile
+                waiting.answers.set_result(own)
+        return True
 
     def _next(self) -> list[_Waiting[A]]:
         """Take the oldest request and those of its kind behind it: what has a picture goes apart."""

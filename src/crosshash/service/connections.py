@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import sys
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -14,6 +15,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 10
 """In which a request's header must have come: from the start of the connection, later from its first byte."""
+
+HEADER_BYTES = 64 * 1024
+"""Of a header that has not come to its end."""
 
 FILES = 64
 """Open files that connections leave to all else; half of them where fewer than twice that are allowed."""
@@ -31,12 +35,17 @@ class Connection(H11Protocol):
 
     deadline: asyncio.TimerHandle | None = None
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - they are uvicorn's
+        """Take over its limit of connections, beyond which it refuses the requests of all of them."""
+        super().__init__(*arguments, **named)
+        self.most, self.limit_concurrency = self.limit_concurrency, None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a client, or hang up where there are too many."""
         super().connection_made(transport)
-        most = most_connections()
+        most = min(filter(None, (self.most, most_connections())), default=None)
         if most is not None and len(self.connections) > most:
-            log.warning("%d connections are open, the most for the limit of open files: new ones end", most)
+            log.warning("%d connections are open, the most that are taken: new ones end", most)
             transport.abort()
         self._watch_header()
 
@@ -49,6 +58,21 @@ class Connection(H11Protocol):
         """Forget a client."""
         super().connection_lost(exc)
         self._stop_watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or a header without end, in plain text; then hang up."""
+        error = sys.exc_info()[1]
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        if status == 431:
+            msg = f"The header of a request may have {HEADER_BYTES // 1024} KB at most."
+        told = msg.encode()
+        kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(told))]
+        head = h11.Response(
+            status_code=status, headers=[*kind, (b"connection", b"close")], reason=HTTPStatus(status).phrase
+        )
+        for event in (head, h11.Data(data=told), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _watch_header(self) -> None:
         """Start the clock where a header is due, stop it where one has come to its end."""

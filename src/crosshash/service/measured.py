@@ -10,6 +10,8 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crosshash.service.access.request_log import id_of
+
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -90,7 +92,7 @@ class Measured:
             if not answered:
                 await _failed(counted, 503, "the service ends; try again later", (b"retry-after", b"1"))
         except Exception:
-            log.exception("%s %s", scope["method"], scope["path"])
+            log.exception("%s %s, request %s", scope["method"], scope["path"], id_of(scope))
             if not answered:
                 await _failed(counted, 500, "something went wrong inside the service; its log says what")
 

@@ -1,18 +1,22 @@
-"""The web page, its style and script, and a plain page of the HTTP interface; all from this folder."""
+"""The web page, its style and scripts, and a plain page of the HTTP interface; all from the folder `page`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from crosshash.search.page import REACH
 from crosshash.service.refusals import WHEN
 from crosshash.service.service import service_of
 
-HERE = Path(__file__).parent
+KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+HERE = Path(__file__).with_name("page")
+FILES = {path.name: KINDS[path.suffix] for path in sorted(HERE.iterdir()) if path.suffix in KINDS}
+"""Files of the page and what they are; nothing else of its folder is given out."""
 TEMPLATES = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
 
 router = APIRouter(include_in_schema=False)
@@ -22,8 +26,8 @@ router = APIRouter(include_in_schema=False)
 async def search_page(request: Request) -> HTMLResponse:
     """Show the search page."""
     service = service_of(request)
-    page = TEMPLATES.get_template("index.html").render(searcher=service.searcher, largest=service.largest)
-    return HTMLResponse(page)
+    page = TEMPLATES.get_template("index.html")
+    return HTMLResponse(page.render(searcher=service.searcher, largest=service.largest, reach=REACH))
 
 
 @router.get("/docs")
@@ -33,22 +37,12 @@ async def interface_page(request: Request) -> HTMLResponse:
     return HTMLResponse(page.render(api=request.app.openapi(), type_of=_type_of, refusals=WHEN))
 
 
-@router.get("/page.css")
-async def style() -> Response:
-    """Give the style of both pages."""
-    return Response((HERE / "page.css").read_bytes(), media_type="text/css")
-
-
-@router.get("/page.js")
-async def script() -> Response:
-    """Give the script of the search page."""
-    return Response((HERE / "page.js").read_bytes(), media_type="text/javascript")
-
-
-@router.get("/icon.svg")
-async def icon() -> Response:
-    """Give the icon of both pages."""
-    return Response((HERE / "icon.svg").read_bytes(), media_type="image/svg+xml")
+@router.get("/page/{name}")
+async def file(name: str) -> Response:
+    """Give a script, the style or the icon."""
+    if name not in FILES:
+        raise HTTPException(404, "the page has no such file")
+    return Response((HERE / name).read_bytes(), media_type=FILES[name])
 
 
 def _type_of(schema: dict[str, Any]) -> str:

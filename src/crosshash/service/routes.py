@@ -1,4 +1,4 @@
-"""The HTTP interface beside searches: single items and their pictures, metrics."""
+"""The HTTP interface beside searches: single items and their pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from crosshash.errors import CrosshashError
@@ -75,17 +74,6 @@ def picture(
     if data is None:
         raise HTTPException(404, "no item of the index has this id and a picture")
     return Response(data, media_type="image/jpeg", headers=KEPT)
-
-
-@router.get(
-    "/metrics",
-    response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}},
-    summary="Counters for Prometheus",
-)
-async def metrics(request: Request) -> Response:
-    """Requests by route and status, their times, batch sizes, the queue."""
-    return Response(generate_latest(service_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _json(value: BaseModel) -> Response:

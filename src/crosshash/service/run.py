@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import re
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import uvicorn
@@ -14,9 +14,13 @@ from fastapi import FastAPI
 
 from crosshash.bundle.sources import Source
 from crosshash.errors import CrosshashError
+from crosshash.service.access.origins import checked_origin
+from crosshash.service.access.request_log import write_to_stdout
+from crosshash.service.access.root_path import checked_root_path
 from crosshash.service.app import make_app
-from crosshash.service.connections import Connection, seldom
+from crosshash.service.connections import HEADER_BYTES, Connection, seldom
 from crosshash.service.live.live import Live
+from crosshash.service.live.metrics import at_port
 from crosshash.service.service import Settings
 
 SECONDS_TO_FINISH = 5
@@ -34,27 +38,54 @@ def serve(source: Source, host: str, port: int, settings: Settings) -> None:
         CrosshashError: the address cannot be had, what is allowed is no name of a host, or the project has no
             model and index that fit together.
     """
-    names = [host_name(one) for one in settings.hosts]
+    settings = checked(settings)
     listener = bound(host, port)  # before the model, which takes seconds
     with listener:
         live = Live(source)
-        app = make_app(live, replace(settings, hosts=[*names, own_name(listener)]))
-        listener.listen()
-        logging.basicConfig(format="%(levelname)s: %(message)s")
-        log.setLevel(logging.INFO)
-        if live.now.opened.warning:
-            log.warning("%s", live.now.opened.warning)
-        print(f"{address(listener)}  (Ctrl-C ends it)", flush=True)
-        if reaches_others(listener):
-            log.warning(
-                "other machines can reach this service, and it asks nobody who they are: "
-                "put a server in front that does. It answers to its own address and --allow-host alone"
-            )
-        server_of(app).run([listener])
+        app = make_app(live, replace(settings, hosts=[*settings.hosts, own_name(listener)]))
+        with ExitStack() as beside:
+            if settings.metrics_port is not None:
+                registry = app.state.service.metrics.registry
+                found = beside.enter_context(at_port(host, settings.metrics_port, registry))
+            listener.listen()
+            _begin_logs(settings)
+            if live.now.opened.warning:
+                log.warning("%s", live.now.opened.warning)
+            print(f"{address(listener)}  (Ctrl-C ends it)", flush=True)
+            if settings.metrics_port is not None:
+                print(f"http://{own_name(listener)}:{found}/metrics", flush=True)
+            if reaches_others(listener) and not settings.all_by_token:
+                log.warning(
+                    "other machines can reach this service, and it asks nobody who they are: "
+                    "put a server in front that does, or ask for a token (--token-for all). "
+                    "It answers to its own address and --allow-host alone"
+                )
+            server_of(app, settings.max_connections).run([listener])
 
 
-def server_of(app: FastAPI) -> uvicorn.Server:
-    """Make the HTTP server that runs an application; it writes no line per request."""
+def checked(settings: Settings) -> Settings:
+    """Check what is allowed, before anything is loaded.
+
+    Raises:
+        CrosshashError: a host, an origin or the root path is none.
+    """
+    return replace(
+        settings,
+        hosts=[host_name(one) for one in settings.hosts],
+        origins=[checked_origin(one) for one in settings.origins],
+        root_path=checked_root_path(settings.root_path),
+    )
+
+
+def _begin_logs(settings: Settings) -> None:
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    log.setLevel(logging.INFO)
+    if settings.access_log:
+        write_to_stdout()
+
+
+def server_of(app: FastAPI, most: int | None = None) -> uvicorn.Server:
+    """Make the HTTP server that runs an application; most: connections, further ones end."""
     logging.getLogger("uvicorn.error").addFilter(seldom)
     config = uvicorn.Config(
         app,
@@ -62,6 +93,8 @@ def server_of(app: FastAPI) -> uvicorn.Server:
         ws="none",
         log_level="warning",
         server_header=False,
+        limit_concurrency=most,
+        h11_max_incomplete_event_size=HEADER_BYTES,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
     return uvicorn.Server(config)

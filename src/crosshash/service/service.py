@@ -24,7 +24,10 @@ class Settings:
     upload_mb: size of the largest picture that is taken, MB. hosts: names that the service answers to beside
     those of loopback: under any name, a page from elsewhere could let its own point here and read the
     answers. reload_seconds: time between looks for newer files, 0: none. token: who brings it may change
-    items; all_by_token: whether all that tells of items needs it too.
+    items; all_by_token: whether all that tells of items needs it too. origins: of other pages whose scripts
+    may read answers. root_path: where another server shows this one. metrics_port: of /metrics alone, which
+    is not among the other addresses then. access_log: a line of JSON for each request. max_connections: as
+    many as open files allow without it.
     """
 
     upload_mb: float = 10
@@ -32,6 +35,11 @@ class Settings:
     reload_seconds: float = 0
     token: Token | None = None
     all_by_token: bool = False
+    origins: Sequence[str] = ()
+    root_path: str = ""
+    metrics_port: int | None = None
+    access_log: bool = False
+    max_connections: int | None = None
 
 
 @dataclass(frozen=True)

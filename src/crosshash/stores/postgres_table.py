@@ -142,6 +142,8 @@ class PostgresTable:
 
     def row_of(self, item: str) -> int | None:
         """Find the row of an id."""
+        if "\0" in item:  # no text of PostgreSQL holds it
+            return None
         found = self._all("SELECT row FROM {table} WHERE id = %s", item)
         return int(found[0][0]) if found else None
 

@@ -1,1 +1,1 @@
-"""What is searched now, and how newer files take its place while requests are answered."""
+"""What is searched now, how newer files take its place, and what is told of both: health, card, metrics."""

@@ -10,6 +10,9 @@ from threading import Event, Thread
 from crosshash.service.live.files import look
 from crosshash.service.live.live import Live
 
+REST = 0.5
+"""Seconds in which files that were seen to change must not change again."""
+
 PATIENCE = 5
 """Seconds that a loading may still take when the service ends; then the process goes without it."""
 
@@ -30,9 +33,10 @@ def watching(live: Live, seconds: float) -> Iterator[None]:
 
 
 def _watch(live: Live, seconds: float, end: Event) -> None:
-    """Files are at rest when two looks in turn find the same: who copies them needs longer than one look."""
+    """Files are at rest when two looks in turn, the second soon after the first, find the same."""
     settled = last = live.seen
-    while not end.wait(seconds):
+    pause = seconds
+    while not end.wait(pause):
         try:
             now = look(live.source.files())
             if now == last and now != settled:
@@ -40,6 +44,7 @@ def _watch(live: Live, seconds: float, end: Event) -> None:
                 settled = settled if result == "again" else now
                 if result == "taken":
                     gc.collect()  # the old state, whose networks refer to themselves
+            pause = seconds if now == last else min(seconds, REST)
             last = now
         except OSError:  # no file is left to be opened, or a folder may not be read just now
             continue

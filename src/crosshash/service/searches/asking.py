@@ -20,6 +20,7 @@ from crosshash.stores.contract import StoreError
 
 TOP = 10
 LONGEST_TEXT = 2000
+MOST_LABELS = 100
 
 
 def asked_of(text: str | None, picture: bytes | None, like: str | None, weight: float) -> Asked:

@@ -14,6 +14,7 @@ from crosshash.service.batches import Query
 from crosshash.service.refusals import refusals
 from crosshash.service.searches.asking import (
     LONGEST_TEXT,
+    MOST_LABELS,
     TOP,
     as_json,
     asked_of,
@@ -48,7 +49,7 @@ class Several(BaseModel):
     queries: list[Question] = Field(min_length=1, max_length=MOST_QUERIES)
     task: Literal["t2i", "t2t", "i2t", "i2i"] | None = None
     top: int = Field(TOP, ge=1, le=REACH)
-    labels: list[str] = []
+    labels: list[str] = Field([], max_length=MOST_LABELS)
     distance: Distance | None = None
     offset: int | None = Field(None, ge=0, lt=REACH)
 

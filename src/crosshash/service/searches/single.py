@@ -16,6 +16,7 @@ from crosshash.service.answers import Found
 from crosshash.service.refusals import refusals
 from crosshash.service.searches.asking import (
     LONGEST_TEXT,
+    MOST_LABELS,
     TOP,
     as_json,
     asked_of,
@@ -52,7 +53,10 @@ By = Annotated[
     Query(description="Code against code, or the query's real code against codes; without it the index's."),
 ]
 Labels = Annotated[
-    list[str] | None, Query(description="Only items with this label; may be repeated: with any of these.")
+    list[str] | None,
+    Query(
+        max_length=MOST_LABELS, description="Only items with this label; may be repeated: with any of these."
+    ),
 ]
 Offset = Annotated[
     int | None,
