@@ -23,7 +23,7 @@ from crosshash.collection.again import encode_again
 from crosshash.collection.collection import add_folder, add_items, remove_items
 from crosshash.retrieval.codefiles.segments import segment_paths
 from crosshash.search import Searcher
-from crosshash.search.index_folder import read_known_items
+from crosshash.search.grown.known_items import read_known_items
 from crosshash.search.trained import TrainedEncoder, load_encoder
 from tests.search.conftest import run_again
 

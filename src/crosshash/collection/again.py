@@ -16,6 +16,7 @@ from crosshash.collection.new_items import Ready, block_folder, encode_ready
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
 from crosshash.retrieval.codefiles.segments import Changes, merged
+from crosshash.search.grown.known_items import read_known_items
 from crosshash.search.index_folder import (
     INDEX,
     STATISTICS,
@@ -23,7 +24,6 @@ from crosshash.search.index_folder import (
     check_fresh,
     picture_path,
     read_index,
-    read_known_items,
     remedy,
     run_index,
     with_changes,

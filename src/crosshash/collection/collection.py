@@ -23,6 +23,7 @@ from crosshash.config.plans.infer import InferPlan
 from crosshash.disk import flush_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
+from crosshash.search.grown.known_items import read_picture_names
 from crosshash.search.index_folder import (
     COLLECTION,
     INDEX,
@@ -31,7 +32,6 @@ from crosshash.search.index_folder import (
     IndexFolder,
     picture_path,
     read_index,
-    read_picture_names,
     run_index,
 )
 from crosshash.search.items import CONTENT, PICTURE, ItemTable

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from crosshash.artifacts import missing, read_json, read_npz
@@ -20,13 +19,11 @@ from crosshash.config.plans.evaluate import EvaluatePlan
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.large.large_index import LargeIndex, large_folder
-from crosshash.parquet import read_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.segments import Changes, read_changes, segment_paths
 from crosshash.search.grown.grown_codes import AnyIndex, grown_codes, grown_words
 from crosshash.search.grown.grown_items import GrownItems
 from crosshash.search.item_groups import Items, NumberedItems, read_items
-from crosshash.search.items import PICTURE
 
 COLLECTION = "collection"
 INDEX = "index"
@@ -217,31 +214,6 @@ def with_changes(index: IndexFolder, changes: Changes) -> IndexFolder:
         words = {name: grown_words(one, len(items), changes, name) for name, one in quantiser.words.items()}
         quantiser = replace(quantiser, words=words)
     return replace(index, codes=codes, items=items, quantiser=quantiser)
-
-
-def read_known_items(folder: Path) -> Items:
-    """Read what is known of the items of an index alone, with the changes beside it.
-
-    Raises:
-        CrosshashError: a file is missing, cut or damaged.
-    """
-    items, changes = read_items(folder / ITEMS), read_changes(folder)
-    return items if changes is None else GrownItems(items, changes)
-
-
-def read_picture_names(folder: Path) -> set[str]:
-    """Name the own pictures of the items of an index; none where there is no table of items."""
-    if not (folder / ITEMS).is_file():
-        return set()
-    table, changes = read_parquet(folder / ITEMS), read_changes(folder)
-    if PICTURE not in table.column_names:
-        return set()
-    names = table[PICTURE]
-    if changes is not None:
-        stays = np.ones(len(table), bool)
-        stays[changes.places[changes.places < len(table)]] = False
-        names = pa.chunked_array([*names.filter(pa.array(stays)).chunks, *changes.items[PICTURE].chunks])
-    return set(names.drop_null().unique().to_pylist()) - {""}
 
 
 def read_codes(folder: Path, modality: Modality, mapped: bool) -> CodeIndex | LargeIndex:
