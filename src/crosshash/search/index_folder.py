@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -283,10 +284,9 @@ def _told(statistics: dict[str, Any], modality: Modality, default: int) -> int:
 
 
 def _digest(folder: Path) -> str:
-    try:
-        return folder_digest(folder)
-    except FileNotFoundError as error:  # another process replaces files
-        raise missing(Path(error.filename)) from None
+    while True:
+        with suppress(FileNotFoundError):  # another process deletes what no longer counts: it is listed anew
+            return folder_digest(folder)
 
 
 def _state(folder: Path) -> tuple[object, ...] | None:
