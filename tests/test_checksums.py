@@ -98,3 +98,6 @@ def test_a_folder_is_known_by_names_and_contents(tmp_path: Path) -> None:
         (folder / name).write_text(text)
         found.add(folder_digest(folder))
     assert len(found) == 4
+    (folder / ".part").mkdir()
+    (folder / ".part/new").write_text("what is being written")
+    assert folder_digest(folder) in found

@@ -1,4 +1,4 @@
-"""Changes of a collection that are killed, SIGKILL, before each step that the disk sees; run as a process.
+"""Changes of a collection that are killed, SIGKILL, before each change of a name; run as a process.
 
 A single process loads the model and forks for each try: importing torch takes longer than all of them.
 Prints JSON.
@@ -23,11 +23,12 @@ from crosshash.collection.again import encode_again
 from crosshash.collection.collection import add_folder, add_items, remove_items
 from crosshash.retrieval.codefiles.segments import segment_paths
 from crosshash.search import Searcher
-from crosshash.search.index_folder import read_known_items
+from crosshash.search.grown.known_items import read_known_items
 from crosshash.search.trained import TrainedEncoder, load_encoder
 from tests.search.conftest import run_again
 
-STEPS = ((os, "fsync"), (os, "replace"), (os, "unlink"), (crosshash.artifacts, "exchange"))
+STEPS = ((os, "replace"), (os, "unlink"), (crosshash.artifacts, "exchange"))
+"""What changes names: between two of them, whoever looks sees the same."""
 
 
 def forked(action: Callable[[], object]) -> bool:
@@ -117,13 +118,14 @@ def changes(project: Path, folder: Path) -> dict[str, dict[str, int]]:
     add_items(project, captions("blue dog"), encoder=encoder)
     index = project / "collection/index"
     assert [path.name for path in segment_paths(index)] == ["00000001-00000001.parquet"]
-    more = read_additions(folder)
+    more = read_additions(folder)[:1]
     counts = {"append": tried(project, encoder, lambda: add_items(project, more, encoder=encoder))}
     assert [path.name for path in segment_paths(index)] == ["00000001-00000002.parquet"]
-    grown_index.MOST = 0
+    grown_index.MOST = 0.0
     more = captions("green cat")
     counts["whole"] = tried(project, encoder, lambda: add_items(project, more, encoder=encoder))
     assert not segment_paths(index)
+    grown_index.MOST = 0.25
     return counts
 
 
@@ -137,7 +139,6 @@ def again(project: Path) -> dict[str, dict[str, int]]:
 
 def blocks(project: Path, folder: Path) -> dict[str, int]:
     """Kill the first run in its third block of two items; count the blocks that the next one encodes."""
-    new_items.BLOCK = 2
     whole, calls = new_items._encoded, project / "calls"
 
     def counted(*given: Any) -> Any:  # noqa: ANN401
@@ -147,15 +148,18 @@ def blocks(project: Path, folder: Path) -> dict[str, int]:
             os.kill(os.getpid(), signal.SIGKILL)
         return whole(*given)
 
-    new_items._encoded = counted
-    assert not forked(lambda: add_folder(project, folder, project / "mine"))
+    def run() -> None:
+        new_items.BLOCK, new_items._encoded = 2, counted
+        add_folder(project, folder, project / "mine")
+
+    assert not forked(run)
     killed = calls.stat().st_size
     (project / "second").touch()
     assert not (project / "mine/index").exists()
-    assert forked(lambda: add_folder(project, folder, project / "mine"))
+    assert forked(run)
     return {"killed": killed, "second": calls.stat().st_size - killed}
 
 
 if __name__ == "__main__":
-    work, *places = sys.argv[1:]
-    print(json.dumps({"changes": changes, "again": again, "blocks": blocks}[work](*map(Path, places))))
+    project, folder, other = map(Path, sys.argv[1:])
+    print(json.dumps({"blocks": blocks(project, folder), **changes(project, folder), **again(other)}))

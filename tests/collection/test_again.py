@@ -108,6 +108,7 @@ def test_what_cannot_be_encoded_again_is_told(changing: Path) -> None:
     path = changing / "collection/index/items.parquet"
     table = pq.read_table(path).drop_columns([CAPTIONS])
     write_parquet(path, table.schema, [table])
+    add_items(changing, captions("blue dog"))
     run_again(changing, seed=1)
     with pytest.raises(CrosshashError, match=r"kept neither all captions.*Delete the collection"):
         encode_again(changing)

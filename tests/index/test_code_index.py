@@ -336,3 +336,28 @@ def test_files_of_others_are_named(tmp_path: Path) -> None:
             CodeIndex.load(path)
     with pytest.raises(CrosshashError, match="cannot be read"):
         CodeIndex.load(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [None, "ivf", "hnsw", "multihash"])
+def test_a_change_is_a_removal_and_an_addition(kind: str | None) -> None:
+    """Rows that are there, at both ends and between, one that is not, and some behind the last."""
+    codes, more = clustered(0, 600), clustered(1, 4)
+    indexes = []
+    for _ in range(2):
+        index = CodeIndex.build(codes[:500], np.arange(500))
+        if kind is not None:
+            index.structure = build_structure(kind, index.packed, index.rows, seed=0)  # type: ignore[arg-type]
+        indexes.append(index)
+    one, other = indexes
+    changed = np.array([0, 7, 8, 499, 500, 503])
+    one.change(more, np.array([7, 499, 500, 503]), changed)
+    other.remove(changed[:4])
+    other.add(more, np.array([7, 499, 500, 503]))
+    assert np.array_equal(one.rows, other.rows)
+    assert np.array_equal(one.packed, other.packed)
+    for found, expected in zip(one.search(codes[500:], 20), other.search(codes[500:], 20), strict=True):
+        assert np.array_equal(found, expected)
+    one.change(more[:0], np.zeros(0, np.int64), np.array([900]))
+    assert len(one) == len(other) == 500
+    with pytest.raises(CrosshashError, match="not uint8"):
+        one.change(more[:, :1], np.arange(4), np.arange(4))

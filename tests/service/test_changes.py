@@ -167,7 +167,8 @@ def test_what_is_no_item_is_refused(client: Client, grows: Running) -> None:
     for status, told, params, content, headers in cases:
         answer = send.post("items", params=params, content=content, headers={**bearer, **headers})  # type: ignore[arg-type]
         assert (answer.status_code, told in answer.json()["detail"]) == (status, True), answer.text
-    with sent(grows, upload(11_000_000, f"Authorization: Bearer {TOKEN}", path="/items?id=x")) as one:
+    asks = (f"Authorization: Bearer {TOKEN}", "Expect: 100-continue")
+    with sent(grows, upload(11_000_000, *asks, path="/items?id=x")) as one:
         assert until_closed(one).startswith(b"HTTP/1.1 413")
     assert client.card() == before
 
@@ -193,6 +194,18 @@ def test_a_full_disk_is_told_and_the_collection_goes_on(client: Client, grows: R
     assert refused.value.status == 507
     assert client.card() == before
     assert client.add(captions=["when it was"]).change == "new"
+
+
+def test_a_model_that_was_replaced_meanwhile_takes_no_items(client: Client, grows: Running) -> None:
+    transform = project_of(grows) / "artifacts/transform.npz"
+    aside = transform.rename(transform.with_name("aside"))
+    try:
+        with pytest.raises(Refused, match="does not fit the model") as refused:
+            client.add(captions=["of another model"])
+    finally:
+        aside.rename(transform)
+    assert refused.value.status == 409
+    assert client.add(captions=["of another model"]).change == "new"
 
 
 def test_refusals_of_changes_are_described(grows: Running) -> None:

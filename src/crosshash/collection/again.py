@@ -11,11 +11,12 @@ import numpy as np
 from crosshash.artifacts import missing, read_json
 from crosshash.collection.additions import Addition
 from crosshash.collection.collection import Change, caption_of, check_readable, held
-from crosshash.collection.grown_index import added, removed, write_whole
+from crosshash.collection.grown_index import added, removed, with_own_columns, write_whole
 from crosshash.collection.new_items import Ready, block_folder, encode_ready
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
 from crosshash.retrieval.codefiles.segments import Changes, merged
+from crosshash.search.grown.known_items import read_known_items
 from crosshash.search.index_folder import (
     INDEX,
     STATISTICS,
@@ -23,7 +24,6 @@ from crosshash.search.index_folder import (
     check_fresh,
     picture_path,
     read_index,
-    read_known_items,
     remedy,
     run_index,
     with_changes,
@@ -31,6 +31,8 @@ from crosshash.search.index_folder import (
 from crosshash.search.items import CAPTIONS, CONTENT, PICTURE, REMOVED, ItemTable
 from crosshash.search.trained import TrainedEncoder
 from crosshash.workers.unfinished import remove
+
+KEPT = ["id", "labels", CAPTIONS, PICTURE, CONTENT, REMOVED]
 
 
 def encode_again(project: Path, into: Path | None = None) -> Change:
@@ -76,7 +78,7 @@ def _made_anew(
     state = block_folder(encoder, place, caption, "encode again")
     codes = encode_ready(encoder, ready, place, caption, state)
     table = before.items.whole()
-    changes = added(table, ready, codes)
+    changes = added(table, ready, table.rows_of([one.addition.id for one in ready]), codes)
     if gone:
         free = max(len(table), int(changes.places.max(initial=-1)) + 1)
         changes = merged([_taken_out(table, gone, free), changes])
@@ -93,28 +95,28 @@ def _own_items(table: ItemTable, index: Path, remedy: str) -> tuple[list[Ready],
     Raises:
         CrosshashError: it was written by a version that kept neither ids of these nor all captions.
     """
-    columns = table.table.column_names
-    if CAPTIONS not in columns or REMOVED not in columns:
+    rows = with_own_columns(table.table).select(KEPT).to_pylist()
+    own = [row for row in rows if row["id"] is not None and row[CONTENT]]
+    gone = dict.fromkeys(row[REMOVED] for row in rows if row["id"] is None)
+    if None in gone or any(row[CAPTIONS] is None for row in own):
         raise CrosshashError(
-            f"{index}: was written by a version of crosshash that kept neither all captions nor the ids of "
+            f"{index}: has items of a version of crosshash that kept neither all captions nor the ids of "
             f"what was taken out. {remedy}"
         )
-    rows = table.table.select(["id", "labels", CAPTIONS, PICTURE, CONTENT, REMOVED]).to_pylist()
     ready = [
         Ready(
             Addition(row["id"], None, tuple(row[CAPTIONS]), tuple(row["labels"])), row[PICTURE], row[CONTENT]
         )
-        for row in rows
-        if row["id"] is not None and row[CONTENT]
+        for row in own
     ]
-    back = {one.addition.id for one in ready}
-    gone = dict.fromkeys(row[REMOVED] for row in rows if row["id"] is None and row[REMOVED])
+    back = {row["id"] for row in own}
     return ready, [item for item in gone if item not in back]
 
 
 def _taken_out(table: ItemTable, gone: Sequence[str], behind: int) -> Changes:
     """Describe what is taken out again; ids that the run now lacks stay known, from row `behind` on."""
-    found = [table.row_of(item) for item in gone]
+    known = table.rows_of(gone)
+    found = [known.get(item) for item in gone]
     free = itertools.count(behind)
     rows = np.array([next(free) if row is None else row for row in found], np.int64)
     return removed(table, rows, gone)

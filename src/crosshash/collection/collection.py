@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +23,15 @@ from crosshash.config.plans.infer import InferPlan
 from crosshash.disk import flush_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
+from crosshash.search.grown.known_items import read_picture_names
 from crosshash.search.index_folder import (
     COLLECTION,
     INDEX,
-    ITEMS,
+    PICTURES,
     STATISTICS,
     IndexFolder,
     picture_path,
     read_index,
-    read_known_items,
     run_index,
 )
 from crosshash.search.items import CONTENT, PICTURE, ItemTable
@@ -104,7 +104,8 @@ def add_items(
         check_readable(encoder, additions, any(addition.picture for addition in additions))
         table = before.items.whole()
         caption = caption_of(project)
-        ready, unchanged, bad = check_additions(encoder, additions, table.own(CONTENT), place)
+        rows = table.rows_of([one.id for one in additions])
+        ready, unchanged, bad = check_additions(encoder, additions, table.own(CONTENT, rows), place)
         if bad and not skip_bad:
             count = "1 picture" if len(bad) == 1 else f"{len(bad)} pictures"
             raise CrosshashError(
@@ -112,16 +113,16 @@ def add_items(
                 "Mend or remove them, or leave them out with --skip-bad. Nothing was added."
             )
         counts = {modality: len(index) for modality, index in before.codes.items()}
-        taken = [one.addition.id for one in ready if table.row_of(one.addition.id) is not None]
+        taken = [one.addition.id for one in ready if one.addition.id in rows]
         if taken and not replace:
             raise TakenId(f"{source}: there are other items of these ids:\n{listed(taken)}")
         known = len(taken)
-        others = _repictured(table, ready)
+        others = _repictured(table, ready, rows)
         if ready:
             state = block_folder(encoder, place, caption)
             codes = encode_ready(encoder, ready, place, caption, state)
             flush_files({picture_path(place, one.picture) for one in ready if one.picture})
-            counts = write_changes(place, before, added(table, ready, codes))
+            counts = write_changes(place, before, added(table, ready, rows, codes))
             remove(state)
     new = len(ready) - known
     return Change(new, known, unchanged, 0, others, tuple(bad), counts["image"], counts["text"], str(place))
@@ -146,7 +147,8 @@ def remove_items(
     ids = list(dict.fromkeys(ids))
     with _opened(project, into, loaded=encoder, patient=patient) as (place, before, _):
         table = before.items.whole()
-        found = [table.row_of(item) for item in ids]
+        known = table.rows_of(ids)
+        found = [known.get(item) for item in ids]
         rows = np.unique(np.array([row for row in found if row is not None], np.int64))
         if None in found:
             strange = [_strange(table, item) for item, row in zip(ids, found, strict=True) if row is None]
@@ -205,9 +207,8 @@ def _opened(
         try:
             yield place, before, encoder
         finally:
-            index = place / INDEX
-            there = (index / ITEMS).is_file()
-            prune_pictures(place, set(read_known_items(index).whole().own(PICTURE).values()) if there else ())
+            if (place / PICTURES).is_dir():
+                prune_pictures(place, read_picture_names(place / INDEX))
 
 
 def caption_of(project: Path) -> Literal["first", "all"]:
@@ -227,11 +228,11 @@ def check_readable(encoder: TrainedEncoder, additions: Sequence[Addition], pictu
         encoder.check_kind("text", "captions")
 
 
-def _repictured(items: ItemTable, ready: Sequence[Ready]) -> tuple[str, ...]:
+def _repictured(items: ItemTable, ready: Sequence[Ready], rows: Mapping[str, int]) -> tuple[str, ...]:
     """List ids of items that had a picture and get another one; any picture of the run counts as another."""
-    own = items.own(PICTURE)
+    own = items.own(PICTURE, rows)
     ids = [one.addition.id for one in ready if one.picture != own.get(one.addition.id, "")]
-    return tuple(item for item in ids if items.has_image(item))
+    return tuple(item for item in ids if item in rows and items.known(rows[item])["image"])
 
 
 def _strange(table: ItemTable, item: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,9 @@ OWN = {
 }
 
 
-def added(items: ItemTable, ready: Sequence[Ready], codes: NewCodes) -> Changes:
-    """Describe new items; each takes its own row where its id was there, else the next one."""
-    found = [items.row_of(one.addition.id) for one in ready]
+def added(items: ItemTable, ready: Sequence[Ready], known: Mapping[str, int], codes: NewCodes) -> Changes:
+    """Describe new items; each takes its own row where its id is `known`, else the next one."""
+    found = [known.get(one.addition.id) for one in ready]
     rows = np.arange(len(items), len(items) + len(ready), dtype=np.int64)
     rows -= np.cumsum([row is not None for row in found])  # new items take the next places, without gaps
     rows = np.array([new if row is None else row for row, new in zip(found, rows, strict=True)], np.int64)

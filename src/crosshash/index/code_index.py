@@ -176,14 +176,26 @@ class CodeIndex:
             self.structure = self.structure.without(np.asarray(rows, np.int64), self.packed, self.rows)
 
     def change(self, packed: Codes, rows: Rows, changed: Rows) -> None:
-        """Drop what there is under the rows `changed`, then take in codes uint8[N, W] under `rows`.
+        """Drop what there is under the rows `changed`, then take in codes uint8[N, W] under some of these.
 
         Raises:
-            CrosshashError: as `add`.
+            CrosshashError: codes and rows do not fit, or the index is mapped.
         """
-        self.remove(np.intersect1d(changed, self.rows))
-        if len(rows):
-            self.add(packed, rows)
+        self._check_change()
+        check_codes(packed, rows, self.packed.shape[1], np.zeros(0, np.int64))
+        changed = np.union1d(changed, rows)
+        at = np.searchsorted(self.rows, changed)
+        inside = at < len(self)
+        gone = at[inside][self.rows[at[inside]] == changed[inside]]
+        left = np.ones(len(self), np.bool_)
+        left[gone] = False
+        stay, their_rows = self.packed[left], self.rows[left]
+        if self.structure is not None and len(gone):
+            self.structure = self.structure.without(self.rows[gone], stay, their_rows)
+        if self.structure is not None and len(rows):
+            self.structure.add(packed, rows)
+        self.packed, self.rows = _rising(np.concatenate([stay, packed]), np.concatenate([their_rows, rows]))
+        self.__dict__.pop("flat", None)
 
     def _approximate(self, structure: Structure, queries: Codes, top: int) -> Found:
         """Search the structure, and exactly for the queries for which it finds too few items."""

@@ -216,16 +216,6 @@ def with_changes(index: IndexFolder, changes: Changes) -> IndexFolder:
     return replace(index, codes=codes, items=items, quantiser=quantiser)
 
 
-def read_known_items(folder: Path) -> Items:
-    """Read what is known of the items of an index alone, with the changes beside it.
-
-    Raises:
-        CrosshashError: a file is missing, cut or damaged.
-    """
-    items, changes = read_items(folder / ITEMS), read_changes(folder)
-    return items if changes is None else GrownItems(items, changes)
-
-
 def read_codes(folder: Path, modality: Modality, mapped: bool) -> CodeIndex | LargeIndex:
     """Read the codes of a modality: a folder of mapped files where there are many, else a file of FAISS.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from crosshash.errors import CrosshashError
@@ -88,21 +89,31 @@ class ItemTable:
         row = self._rows.get(item)
         return self._rows.get(composed(item)) if row is None else row
 
-    def has_image(self, item: str) -> bool:
-        """Say whether there is such an item, and it has a picture."""
-        row = self.row_of(item)
-        return row is not None and bool(self.table["image"][row].as_py())
+    def rows_of(self, items: Sequence[str]) -> dict[str, int]:
+        """Find the row numbers of several items, of those that there are, in one pass over all ids."""
+        wanted = list(dict.fromkeys(one for item in items for one in (item, composed(item))))
+        numbers = pc.index_in(self.table["id"], value_set=pa.array(wanted, pa.string()))
+        rows = np.flatnonzero(numbers.is_valid().to_numpy())
+        known = dict(zip(numbers.drop_null().to_pylist(), rows.tolist(), strict=True))
+        found = {name: known[number] for number, name in enumerate(wanted) if number in known}
+        return {
+            item: row for item in items if (row := found.get(item, found.get(composed(item)))) is not None
+        }
 
     def ids_near(self, item: str) -> list[str]:
         """Give ids that look like one that is not there."""
         return difflib.get_close_matches(item, self._rows, n=3)
 
-    def own(self, column: str) -> dict[str, str]:
-        """Give a column that only a collection has, by id; empty for an index of the run."""
+    def own(self, column: str, rows: Mapping[str, int] | None = None) -> dict[str, str]:
+        """Give a column that only a collection has, by id; empty for an index of the run.
+
+        rows: by id, of the items that are asked for; None: all.
+        """
         if column not in self.table.column_names:
             return {}
-        values = self.table[column].to_pylist()
-        return {item: values[row] for item, row in self._rows.items() if values[row]}
+        rows = self._rows if rows is None else rows
+        values = self.table[column].take(pa.array(list(rows.values()), pa.int64())).to_pylist()
+        return {item: value for item, value in zip(rows, values, strict=True) if value}
 
     def rows_with(self, labels: str | Sequence[str]) -> NDArray[np.int64]:
         """Give the rows int64[M] of the items that have any of the labels, or the one label, rising.

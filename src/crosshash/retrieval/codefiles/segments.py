@@ -62,10 +62,13 @@ class Changes:
         for field in self.items.schema:
             if field.name not in table.column_names:
                 table = table.append_column(field.name, pa.nulls(len(table), field.type))
-        order = np.arange(max(len(table), int(self.places.max(initial=-1)) + 1))
-        order[self.places] = len(table) + np.arange(len(self))
         own = self.items.select(table.column_names).cast(table.schema)
-        return pa.concat_tables([table, own]).take(pa.array(order)).combine_chunks()
+        first = min(len(table), int(self.places.min(initial=len(table))))  # what stands before it stays
+        left = len(table) - first
+        order = np.arange(max(left, int(self.places.max(initial=-1)) + 1 - first))
+        order[self.places - first] = left + np.arange(len(self))
+        changed = pa.concat_tables([table.slice(first), own]).take(pa.array(order))
+        return pa.concat_tables([table.slice(0, first), changed]).combine_chunks()
 
     def codes(self, modality: Modality, width: int) -> tuple[Codes, Rows]:
         """Give the codes uint8[n, W] of those that have one, and their rows int64[n]."""
