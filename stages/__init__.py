@@ -7,7 +7,7 @@ OpenMP's threads sleep while they wait for one another (torch reads the setting 
 two trainings on the same cores took several times as long as one after the other.
 
 Python looks for unreachable circles of objects as seldom as suits a process that ends by itself: loading the
-libraries makes a million objects, all of which stay (plan's 1.9 s of CPU became 1.5, evaluate's 2.2 became 1.7).
+libraries makes a million objects, all of which stay (plan 1.9 s of CPU, now 1.5; evaluate 2.2, now 1.7).
 
 numpy's linear algebra has one thread: its sums depend on the number, and plans record that of torch alone.
 

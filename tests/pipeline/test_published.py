@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests.acquire.file_server import FileServer
-from tests.datasets.layouts.coco_fixture import pack_coco, write_coco
 from tests.conftest import STAGES, run_stages
+from tests.datasets.layouts.coco_fixture import pack_coco, write_coco
 from tests.projects import copy_project, run
 
 SMALL = (
@@ -45,7 +45,8 @@ def test_coco_from_a_mirror_that_is_not_asked_again(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
     with FileServer(served) as server:
         settings = ("dataset=coco2017", f"download.mirror={server.url}", "download.checksums=first", *SMALL)
-        first = run(project, ["dvc", "exp", "run", "convert", *(f"-S{setting}" for setting in settings)], tmp_path)
+        chosen = [f"-S{setting}" for setting in settings]
+        first = run(project, ["dvc", "exp", "run", "convert", *chosen], tmp_path)
         assert first.returncode == 0, first.stdout
         assert {server.count(path.name) for path in served.iterdir()} == {1}
         asked, before = len(server.requests), outputs(project, "download", "convert")
