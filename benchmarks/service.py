@@ -1,8 +1,9 @@
-"""Search service under load: `python -m benchmarks.service [PROJECT [SECONDS [RATE]]]`.
+"""Search service under load: `python -m benchmarks.service [FOLDER [SECONDS [RATE [CLIENTS]]]]`.
 
-Starts `crosshash serve` on a project's folder as a process of its own and sends text queries, no two alike,
-at a fixed rate over 100 connections. A time counts from when its request was meant to be sent, so that a
-service which falls behind cannot hide it. Client and server share the machine.
+Starts `crosshash serve` on a project's folder, or on a bundle, as a process of its own and sends text
+queries, no two alike, at a fixed rate over 100 connections, or as many as asked for. A time counts from when
+its request was meant to be sent, so that a service which falls behind cannot hide it. Client and server share
+the machine.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from crosshash.bundle.manifest import NAME as BUNDLE
 from crosshash.errors import CrosshashError, run_stage
 from crosshash.seeding import stream
 
@@ -55,27 +57,33 @@ class Server:
 
 
 @contextmanager
-def serving(project: Path) -> Iterator[Server]:
-    """Start the service on a free port; end it."""
-    command = [sys.executable, "-c", COMMAND, "serve", "--project", str(project), "--port", "0"]
+def serving(folder: Path) -> Iterator[Server]:
+    """Start the service of a project or bundle on a free port; end it."""
+    place = [str(folder)] if _is_bundle(folder) else ["--project", str(folder)]
+    command = [sys.executable, "-c", COMMAND, "serve", *place, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             found = re.search(r":(\d+)/", process.stdout.readline())
             if found is None:
-                raise CrosshashError(f"{project}: `crosshash serve` did not start; see above.")
+                raise CrosshashError(f"{folder}: `crosshash serve` did not start; see above.")
             yield Server(psutil.Process(process.pid), int(found[1]))
         finally:
             process.terminate()
 
 
-def texts(project: Path) -> Iterator[str]:
-    """Make queries out of two captions each, no two alike."""
-    captions = pq.read_table(project / "artifacts/index/items.parquet")["caption"].to_pylist()
+def _is_bundle(folder: Path) -> bool:
+    return (folder / BUNDLE).exists()
+
+
+def texts(folder: Path, count: int) -> Iterator[str]:
+    """Make that many queries out of two captions each, no two alike."""
+    index = folder / "index" if _is_bundle(folder) else folder / "artifacts/index"
+    captions = pq.read_table(index / "items.parquet")["caption"].to_pylist()
     captions = sorted({caption for caption in captions if caption})
-    if len(captions) ** 2 < 4 * RATE * (SECONDS + WARM):
+    if len(captions) ** 2 < 2 * count:
         raise CrosshashError(
-            f"{project}: {len(captions)} captions are too few for queries without repetition."
+            f"{folder}: {len(captions)} captions are too few for queries without repetition."
         )
     rng, used = stream(0, "service_load"), set()
     while True:
@@ -85,14 +93,16 @@ def texts(project: Path) -> Iterator[str]:
             yield f"{captions[first]}, {captions[second]}"
 
 
-async def load(port: int, queries: Sequence[str], rate: float) -> tuple[list[float], list[int]]:
+async def load(
+    port: int, queries: Sequence[str], rate: float, clients: int = CLIENTS
+) -> tuple[list[float], list[int]]:
     """Send queries over all connections in turn; gives the seconds and the status of each."""
     seconds, statuses = [0.0] * len(queries), [0] * len(queries)
     start = time.perf_counter() + 0.5  # when all are connected
 
     async def client(number: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for place in range(number, len(queries), CLIENTS):
+        for place in range(number, len(queries), clients):
             meant = start + place / rate
             await asyncio.sleep(max(0.0, meant - time.perf_counter()))
             writer.write(
@@ -102,7 +112,7 @@ async def load(port: int, queries: Sequence[str], rate: float) -> tuple[list[flo
             seconds[place] = time.perf_counter() - meant
         writer.close()
 
-    await asyncio.gather(*map(client, range(CLIENTS)))
+    await asyncio.gather(*map(client, range(clients)))
     return seconds, statuses
 
 
@@ -129,24 +139,22 @@ async def batch_sizes(port: int) -> tuple[float, float]:
 
 def main() -> None:
     """Print what came of it."""
-    project = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    wanted = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
-    rate = float(sys.argv[3]) if len(sys.argv) > 3 else RATE
-    source = texts(project)
-    with serving(project) as server:
-        asyncio.run(load(server.port, list(islice(source, int(WARM * rate))), rate))
+    given = dict(enumerate(sys.argv))
+    folder, wanted = Path(given.get(1, ".")), float(given.get(2, SECONDS))
+    rate, clients = float(given.get(3, RATE)), int(given.get(4, CLIENTS))
+    source = texts(folder, int((WARM + wanted) * rate))
+    with serving(folder) as server:
+        asyncio.run(load(server.port, list(islice(source, int(WARM * rate))), rate, clients))
         batches, memory, cpu = asyncio.run(batch_sizes(server.port)), server.megabytes, server.cpu_seconds
         begun = time.perf_counter()
-        seconds, statuses = asyncio.run(load(server.port, list(islice(source, int(wanted * rate))), rate))
+        queries = list(islice(source, int(wanted * rate)))
+        seconds, statuses = asyncio.run(load(server.port, queries, rate, clients))
         taken = time.perf_counter() - begun - 0.5
-        after, memory_after, cpu = (
-            asyncio.run(batch_sizes(server.port)),
-            server.megabytes,
-            server.cpu_seconds - cpu,
-        )
+        after, memory_after = asyncio.run(batch_sizes(server.port)), server.megabytes
+        cpu = server.cpu_seconds - cpu
     answered = sum(status == 200 for status in statuses)
     table = Table(
-        "measure", "value", title=f"{rate:g} text queries a second, {CLIENTS} clients, {taken:.0f} s"
+        "measure", "value", title=f"{rate:g} text queries a second, {clients} clients, {taken:.0f} s"
     )
     table.add_row("answered per second", f"{answered / taken:.1f}")
     for share in (50, 95, 99, 100):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,8 +82,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def folder_digest(folder: Path) -> str:
-    """Give the sha256 over names and digests of all files below a folder, but for hidden ones.
+def folder_digest(folder: Path, left_out: Collection[Path] = ()) -> str:
+    """Give the sha256 over names and digests of all files below a folder, but for hidden ones and some.
 
     Hidden is what is being written meanwhile (`artifacts.atomic_path`).
 
@@ -92,7 +93,8 @@ def folder_digest(folder: Path) -> str:
     digest = hashlib.sha256()
     names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     for name in names:
-        if not any(part.startswith(".") for part in name.parts):
+        hidden = any(part.startswith(".") for part in name.parts)
+        if not hidden and folder / name not in left_out:
             digest.update(name.as_posix().encode() + digest_of(folder / name).encode())
     return digest.hexdigest()
 

@@ -180,10 +180,13 @@ def test_what_a_killed_writer_left_does_not_count_and_goes(
     kept = (segments / "00000001-00000001.parquet").read_bytes()
     add_items(vectors, [item("a", "blue dog")], encoder=encoder)
     assert [path.name for path in segments.iterdir()] == ["00000001-00000002.parquet"]
+    digest = Searcher.over(encoder, vectors).files.digest
     (segments / "00000001-00000001.parquet").write_bytes(kept)
     (segments / ".00000003-00000003.parquet.part/1").mkdir(parents=True)
     (segments / ".00000003-00000003.parquet.part/1/new").write_bytes(b"PAR1")
-    found = Searcher.over(encoder, vectors).item("a")
+    searcher = Searcher.over(encoder, vectors)
+    assert searcher.files.digest == digest
+    found = searcher.item("a")
     assert found is not None
     assert found.caption == "blue dog"
     add_items(vectors, [item("c", "tree"), item("d", "tree"), item("e", "tree")], encoder=encoder)

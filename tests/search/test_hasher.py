@@ -222,7 +222,7 @@ def test_without_an_index_codes_are_given_and_a_search_is_refused(
 def test_an_index_of_other_codes_is_refused(trained_project: Path, tmp_path: Path) -> None:
     for name in ("artifacts", "plan"):
         shutil.copytree(trained_project / name, tmp_path / name)
-    other = CodeIndex.build(np.zeros((3, 8), np.uint8), np.arange(3))
+    other = CodeIndex.build(np.zeros((108, 8), np.uint8), np.arange(108))
     other.save(tmp_path / "artifacts" / "index" / "image.faiss")
     with pytest.raises(CrosshashError, match="encode the queries with the model and the bits of the index"):
         load(tmp_path).search("a red circle")

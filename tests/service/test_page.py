@@ -363,6 +363,48 @@ def test_without_an_observer_a_button_shows_more_and_keeps_the_focus(page: Page)
     expect(page.locator("#more")).to_be_hidden()
 
 
+def test_a_page_that_does_not_come_is_told_and_asked_for_again_by_the_button_alone(page: Page) -> None:
+    ask(page, "a red circle")
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=422, json={"detail": "not now"})
+
+    page.route("**/search?*", refuse)
+    page.mouse.wheel(0, 10_000)
+    expect(page.locator("#shown-so-far")).to_have_text("not now")
+    page.mouse.wheel(0, -500)
+    page.mouse.wheel(0, 10_000)
+    page.locator("#more").click()
+    expect(page.locator("#shown-so-far")).to_have_text("not now")
+    assert len(asked) == 2
+    page.unroute("**/search?*")
+    page.locator("#more").click()
+    expect(page.locator("#hits li")).to_have_count(48)
+
+
+def test_what_a_screen_reader_meets(page: Page, service: Running) -> None:
+    """Landmarks, a live region, each hit's button by its name, and where the focus goes."""
+    for role in ("banner", "main", "search"):
+        expect(page.get_by_role(role)).to_have_count(1)  # type: ignore[arg-type]
+    expect(page.get_by_role("searchbox", name="What you look for")).to_be_focused()
+    ask(page, "a red circle")
+    expect(page.get_by_role("status").first).to_contain_text("24 pictures nearest to")
+    found = page.get_by_role("region", name="What was found")
+    expect(found.get_by_role("listitem")).to_have_count(24)
+    caption = page.locator("#hits .caption").first.inner_text()
+    more = found.get_by_role("listitem").first.get_by_role("button", name=f"More like this: {caption}")
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("img", name="your picture")).to_be_visible()
+    page.fill("#q", "a star")
+    expect(page.get_by_role("slider", name="How much the words weigh")).to_be_visible()
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(page.get_by_role("status").first).to_contain_text("nearest to “a star”")
+
+
 def test_pages_of_two_indexes_are_not_joined(page: Page) -> None:
     """A newer index answers the second page: the question is asked again from its start."""
 

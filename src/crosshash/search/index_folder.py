@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
-from crosshash.retrieval.codefiles.segments import Changes, read_changes, segment_paths
+from crosshash.retrieval.codefiles.segments import SEGMENTS, Changes, read_changes, segment_paths
 from crosshash.search.grown.grown_codes import AnyIndex, grown_codes, grown_words
 from crosshash.search.grown.grown_items import GrownItems
 from crosshash.search.item_groups import Items, NumberedItems, read_items
@@ -284,9 +283,13 @@ def _told(statistics: dict[str, Any], modality: Modality, default: int) -> int:
 
 
 def _digest(folder: Path) -> str:
-    while True:
-        with suppress(FileNotFoundError):  # another process deletes what no longer counts: it is listed anew
-            return folder_digest(folder)
+    """Give the digest of the files that count: of segments, those that others hold may go at any time."""
+    try:
+        segments, counting = folder / SEGMENTS, set(segment_paths(folder))
+        others = set(segments.iterdir()) - counting if counting else ()
+        return folder_digest(folder, others)
+    except FileNotFoundError as error:  # another process replaces files
+        raise missing(Path(error.filename)) from None
 
 
 def _state(folder: Path) -> tuple[object, ...] | None:

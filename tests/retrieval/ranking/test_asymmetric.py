@@ -111,11 +111,11 @@ def test_levels_of_one_are_hamming_distance() -> None:
 
 def test_more_items_than_a_chunk_and_more_queries_than_a_block() -> None:
     generator = np.random.default_rng(1)
-    levels = generator.integers(-127, 128, (130, 16)).astype(np.int8)
+    levels = generator.integers(-127, 128, (258, 16)).astype(np.int8)
     codes = generator.choice([-1, 1], (2 * CHUNK + 5, 16))
-    real = search(levels, codes, np.ones((130, 1)), np.ones((len(codes), 1)))
+    real = search(levels, codes, np.ones((258, 1)), np.ones((len(codes), 1)))
     rows = real.blocks()
-    assert [len(one) for one in rows] == [64, 64, 2]
+    assert [len(one) for one in rows] == [128, 128, 2]
     found = np.concatenate([real.distances(one) for one in rows])
     sums = np.abs(levels.astype(int)).sum(axis=1, keepdims=True)
     assert np.array_equal(found, (sums - levels.astype(int) @ codes.T) / 2)

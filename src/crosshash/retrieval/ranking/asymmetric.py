@@ -21,8 +21,10 @@ from crosshash.retrieval.ranking.compiled import compiled
 from crosshash.retrieval.ranking.histogram import Side, popcount
 from crosshash.retrieval.ranking.tied_ranking import CELLS, Ranking, Ties
 
-QUERIES = 64  # per block at most: their counts stay in the cache
+QUERIES = 128  # per block at most: with 64 the product takes a quarter longer
 CHUNK = 2048  # items compared at once: so do their codes and distances
+BYTES = unpack(np.arange(256, dtype=np.uint8)[:, None], 8).astype(np.float32)
+"""The signs of every byte of a code, float32[256, 8]: looking them up is 15 times as fast as unpacking."""
 Levels = NDArray[np.int8]
 Labels = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
@@ -72,11 +74,14 @@ class RealSearch:
         if self.code is not None:
             return _places(self._products(rows, self.code))
         found_qN = np.empty((len(rows), len(self.packed)), np.float32)
-        halves_qK = self.levels[rows.start : rows.stop].astype(np.float32) * np.float32(-0.5)
+        halves_qK = np.zeros((len(rows), 8 * self.packed.shape[1]), np.float32)  # nothing for pad bits
+        halves_qK[:, : self.levels.shape[1]] = self.levels[rows.start : rows.stop] * np.float32(-0.5)
         sums_q1 = np.abs(halves_qK).sum(axis=1, keepdims=True)
         for start in range(0, len(self.packed), CHUNK):
-            signs_nK = unpack(self.packed[start : start + CHUNK], halves_qK.shape[1]).astype(np.float32)
-            found_qN[:, start : start + CHUNK] = halves_qK @ signs_nK.T + sums_q1
+            signs_nK = np.take(BYTES, self.packed[start : start + CHUNK], axis=0)
+            found_qn = found_qN[:, start : start + CHUNK]
+            np.matmul(halves_qK, signs_nK.reshape(-1, halves_qK.shape[1]).T, out=found_qn)
+            found_qn += sums_q1
         return found_qN
 
     def _products(self, rows: range, code: VectorCode) -> NDArray[np.float64]:

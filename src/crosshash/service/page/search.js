@@ -56,10 +56,10 @@ async function page(mine) {
     show(mine, found, size, performance.now() - start);
   } catch (error) {
     if (signal.aborted) return;
-    if (!mine.count) replaceHits();
+    if (mine.count) return foot(reasonOf(error), true, false); // where the visitor is; who presses the button tries again
+    replaceHits();
     const file = asked.options.body && !asked.parameters.has("q");
     if (file && !(error instanceof TypeError)) setPicture(null); // it is no picture: words shall not stand beside it
-    foot("", mine.count > 0);
     complain(reasonOf(error));
   } finally {
     mine.busy = false;
@@ -94,13 +94,12 @@ function summary(asked, found, cards, kind, milliseconds) {
   return sentences.join(" ");
 }
 
-// What stands below the hits; with a button where there may be more.
-function foot(text, goesOn) {
+// What stands below the hits; with a button where there may be more, pressed by itself where it comes into view.
+function foot(text, goesOn, byItself = goesOn) {
   of("shown-so-far").textContent = text;
   more.hidden = !goesOn;
-  if (!goesOn) return;
   observer?.unobserve(more); // seen anew, it is told of again if it still is in view
-  observer?.observe(more);
+  if (byItself) observer?.observe(more);
 }
 
 async function next() {
