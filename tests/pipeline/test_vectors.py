@@ -23,7 +23,7 @@ from crosshash.collection.collection import add_folder
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import TASKS, CodeSet, read_code_set
 from crosshash.retrieval.scoring.score_files import score
-from crosshash.search import Searcher
+from crosshash.search import Asked, Searcher
 from crosshash.service.answers import answer, told
 from crosshash.service.batches import Query
 from crosshash.service.live.state import State
@@ -143,9 +143,9 @@ def test_searches_find_what_a_plain_loop_finds_and_refuse_hamming_distance(
     assert searcher.find(captions, "t2i", 7, distance="asymmetric") == hits
     with pytest.raises(CrosshashError, match=rf"stores vectors \({quantiser}\), .* no Hamming distance"):
         searcher.find(captions, "t2i", distance="hamming")
-    told_hits = told(State(Opened(searcher)), Query("a large boat", "t2i", 7), hits[1])
+    told_hits = told(State(Opened(searcher)), Query(Asked("a large boat"), "t2i", 7), hits[1])
     assert (told_hits.ordered_by, told_hits.hits[0].distance) == ("asymmetric", None)
-    (refused,) = answer(searcher, [Query("a large boat", "t2i", 7, distance="hamming")])
+    (refused,) = answer(searcher, [Query(Asked("a large boat"), "t2i", 7, distance="hamming")])
     assert isinstance(refused, CrosshashError)
 
 
