@@ -15,7 +15,9 @@ from crosshash.checksums import folder_digest
 from crosshash.export.bundle import write_bundle
 from crosshash.search import Searcher
 from crosshash.service.live.live import Live
+from crosshash.service.live.watch import watching
 from tests.search.conftest import own_copy, run_again
+from tests.service.clients import until
 from tests.service.live.conftest import part_of, put
 
 
@@ -138,6 +140,20 @@ def test_what_changes_while_it_is_read_is_looked_at_again(own: Path, indexes: li
     put(indexes[1], own)
     assert [live.refresh(), live.refresh(), live.refresh()] == ["again", "taken", "same"]
     assert live.now.index == folder_digest(indexes[2])
+
+
+def test_what_changes_while_the_service_starts_is_looked_at_again(own: Path, indexes: list[Path]) -> None:
+    class Slow(ProjectSource):
+        def open(self, before):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            opened = super().open(before)
+            if before is None:
+                put(indexes[1], own)
+            return opened
+
+    live = Live(Slow(own))
+    assert live.now.card.items["image"] == 108
+    with watching(live, 0.01):
+        until(lambda: live.now.card.items["image"] == 54)
 
 
 def test_a_reason_that_may_pass_is_told_once_and_tried_again(

@@ -38,10 +38,15 @@ class Live:
         self.counted = counted
         self.lock = Lock()
         self.refused: str | None = None
-        self.seen = look(source.files())
-        self.digest = digest(source.files())
-        self.now = State(source.open(None))
-        self.now.warm()
+        try:
+            self.seen = look(source.files())
+            self.now = State(source.open(None))
+            self.now.warm()
+            self.digest = digest(source.files())
+            if look(source.files()) != self.seen:  # they are compared anew at the first look
+                self.digest = ""
+        except OSError as error:
+            raise CrosshashError(f"{error.filename}: cannot be read ({error.strerror}).") from None
 
     def refresh(self) -> Result:
         """Take up the files that are there, unless they are those that are served.
