@@ -209,12 +209,16 @@ def test_a_bundle_is_taken_up_whole_and_a_broken_one_refused(
     trained_project: Path, tmp_path: Path, indexes: list[Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     own = own_copy(trained_project, tmp_path / "own")
+    shutil.copy(trained_project / "metrics.json", own)
     bundles = [tmp_path / "first", tmp_path / "second"]
     for index, bundle in zip(indexes[:2], bundles, strict=True):
         put(index, own)
         write_bundle(own, bundle, own / "artifacts/index", None)
     served = Path(shutil.copytree(bundles[0], tmp_path / "served"))
     live = Live(BundleSource(served))
+    of_project = Live(ProjectSource(own)).now.card
+    assert live.now.card.scores == of_project.scores != {}
+    assert (live.now.card.warning, live.now.card.model) == (of_project.warning, of_project.model)
     asked = live.now.searcher.encode_texts(["a red circle"])
     wanted = live.now.searcher.find(asked, "t2i", 20)
     shutil.copy(bundles[1] / "bundle.json", served)  # the other files are still to come
