@@ -21,7 +21,7 @@ from benchmarks.service import serving
 from crosshash.artifacts import read_json, write_json
 from crosshash.pairs.table import read_columns
 from crosshash.parquet import GROUP, write_parquet
-from crosshash.search.index_folder import ITEMS, NUMBERED, STATISTICS
+from crosshash.search.folders.index_folder import ITEMS, NUMBERED, STATISTICS
 
 SETTINGS = ("scenes.count=600", "train.epochs=1")
 STAGES = ("plan", "embed", "centers", "transform", "train", "infer", "encode", "index")

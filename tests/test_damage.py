@@ -51,7 +51,7 @@ from crosshash.report.results import read_results
 from crosshash.retrieval.codefiles.codeset import read_code_set
 from crosshash.search import Searcher
 from crosshash.search.encoder import Encoder
-from crosshash.search.index_folder import run_index
+from crosshash.search.folders.made_by import run_index
 from crosshash.search.items import read_items_table
 from crosshash.search.trained import load_encoder
 from crosshash.shards.raw_pictures import spool_pictures

@@ -26,7 +26,7 @@ from crosshash.index.large.large_index import LargeIndex
 from crosshash.retrieval.codefiles.segments import segment_paths
 from crosshash.search import Searcher
 from crosshash.search.encoder import Encoded
-from crosshash.search.index_folder import read_index, read_index_files
+from crosshash.search.folders.index_folder import read_index, read_index_files
 from crosshash.search.trained import TrainedEncoder, load_encoder
 from crosshash.stores import places
 from tests.search.conftest import own_copy

@@ -20,7 +20,7 @@ from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.parquet import in_groups, write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.search import Encoded, Searcher
-from crosshash.search.index_folder import ITEMS, NUMBERED, STATISTICS
+from crosshash.search.folders.index_folder import ITEMS, NUMBERED, STATISTICS
 from crosshash.search.item_groups import GroupedItems, NumberedItems, read_items
 from crosshash.search.items import read_items_table
 from crosshash.search.nearest import by_vectors

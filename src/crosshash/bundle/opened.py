@@ -8,8 +8,8 @@ from pathlib import Path
 from crosshash.bundle.encoder import BundleEncoder, bundle_encoder
 from crosshash.bundle.manifest import NAME, REMEDY, Manifest, read_manifest
 from crosshash.errors import CrosshashError
+from crosshash.search.folders.index_folder import INDEX, read_index_files
 from crosshash.search.hasher import Hasher
-from crosshash.search.index_folder import INDEX, read_index_files
 from crosshash.search.searcher import Searcher
 from crosshash.shards.stored_pictures import ShardPictures
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from crosshash.bundle.manifest import NAME
 from crosshash.bundle.opening import Opened, of_bundle, of_project
 from crosshash.search import Searcher
-from crosshash.search.index_folder import INDEX, STATISTICS, index_folder
+from crosshash.search.folders.index_folder import INDEX, STATISTICS, index_folder
 from crosshash.stores.places import files_of
 
 MODEL = ("model", "encoders", "transform.npz", "codes/bit_index.json", "codes/bit_index.npz")

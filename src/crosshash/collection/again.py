@@ -16,18 +16,10 @@ from crosshash.collection.new_items import Ready, block_folder, encode_ready
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
 from crosshash.retrieval.codefiles.segments import Changes, merged
+from crosshash.search.folders.index_folder import INDEX, STATISTICS, read_index, with_changes
+from crosshash.search.folders.made_by import StaleCollection, check_fresh, remedy, run_index
+from crosshash.search.folders.own_picture import picture_path
 from crosshash.search.grown.known_items import read_known_items
-from crosshash.search.index_folder import (
-    INDEX,
-    STATISTICS,
-    StaleCollection,
-    check_fresh,
-    picture_path,
-    read_index,
-    remedy,
-    run_index,
-    with_changes,
-)
 from crosshash.search.items import CAPTIONS, CONTENT, PICTURE, REMOVED, ItemTable
 from crosshash.search.trained import TrainedEncoder
 from crosshash.workers.unfinished import remove

@@ -23,17 +23,10 @@ from crosshash.config.plans.infer import InferPlan
 from crosshash.disk import flush_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
+from crosshash.search.folders.index_folder import COLLECTION, INDEX, STATISTICS, IndexFolder, read_index
+from crosshash.search.folders.made_by import run_index
+from crosshash.search.folders.own_picture import PICTURES, picture_path
 from crosshash.search.grown.known_items import read_picture_names
-from crosshash.search.index_folder import (
-    COLLECTION,
-    INDEX,
-    PICTURES,
-    STATISTICS,
-    IndexFolder,
-    picture_path,
-    read_index,
-    run_index,
-)
 from crosshash.search.items import CONTENT, PICTURE, ItemTable
 from crosshash.search.trained import TrainedEncoder, load_encoder
 from crosshash.workers.lock import locked

@@ -29,9 +29,7 @@ from crosshash.retrieval.codefiles.segments import (
     read_segment,
     segment_paths,
 )
-from crosshash.search.grown.grown_codes import AnyIndex
-from crosshash.search.index_folder import (
-    BASE,
+from crosshash.search.folders.index_folder import (
     INDEX,
     ITEMS,
     QUANTISER,
@@ -39,6 +37,8 @@ from crosshash.search.index_folder import (
     IndexFolder,
     with_changes,
 )
+from crosshash.search.folders.made_by import BASE
+from crosshash.search.grown.grown_codes import AnyIndex
 from crosshash.search.items import CAPTIONS, CONTENT, PICTURE, REMOVED, ItemTable
 
 SMALL = 10_000

@@ -23,7 +23,7 @@ from crosshash.protocols import Quantising
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.search.decoding import BadPicture, read_picture
 from crosshash.search.encoder import BATCH, Encoder
-from crosshash.search.index_folder import read_own_picture
+from crosshash.search.folders.own_picture import read_own_picture
 from crosshash.search.trained import TrainedEncoder
 from crosshash.workers.progress import counted, tracked
 from crosshash.workers.threads import in_threads

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from crosshash.errors import full_disk_named
-from crosshash.search.index_folder import PICTURES, picture_path
+from crosshash.search.folders.own_picture import PICTURES, picture_path
 
 
 def store_picture(collection: Path, jpeg: bytes) -> str:

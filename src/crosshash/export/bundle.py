@@ -27,7 +27,7 @@ from crosshash.readers.described import Described, reader_of
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.segments import segment_paths
 from crosshash.search.decoding import clean_picture
-from crosshash.search.index_folder import INDEX, ITEMS, QUANTISER, STATISTICS, IndexFolder
+from crosshash.search.folders.index_folder import INDEX, ITEMS, QUANTISER, STATISTICS, IndexFolder
 from crosshash.search.items import COLUMNS, PICTURE
 from crosshash.search.searcher import Searcher
 from crosshash.search.trained import TrainedEncoder, load_encoder

@@ -15,8 +15,8 @@ from crosshash.index.reranked_search import search_two_stages
 from crosshash.index.vectors import search_vectors
 from crosshash.retrieval.codefiles.codeset import Modality
 from crosshash.search.encoder import Encoded, Encoder
+from crosshash.search.folders.index_folder import IndexFolder
 from crosshash.search.grown.grown_codes import AnyIndex
-from crosshash.search.index_folder import IndexFolder
 from crosshash.search.stored import StoredCodes, StoredIndex
 
 Rows = NDArray[np.int64]

@@ -16,8 +16,8 @@ from crosshash.retrieval.codefiles.codeset import TASKS
 from crosshash.search.asked import Asked, mixed, of_items
 from crosshash.search.decoding import BadPicture
 from crosshash.search.encoder import Encoded, Encoder
+from crosshash.search.folders.index_folder import ITEMS, index_folder
 from crosshash.search.grown.known_items import read_known_items
-from crosshash.search.index_folder import ITEMS, index_folder
 from crosshash.search.searcher import EMPTY, Searcher
 
 

@@ -14,14 +14,8 @@ from crosshash.config.plans.convert import ConvertPlan
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import TASKS, Modality
 from crosshash.search.encoder import Encoded, Encoder
-from crosshash.search.index_folder import (
-    COLLECTION,
-    IndexFolder,
-    OtherModel,
-    StaleCollection,
-    index_folder,
-    read_index,
-)
+from crosshash.search.folders.index_folder import COLLECTION, IndexFolder, index_folder, read_index
+from crosshash.search.folders.made_by import OtherModel, StaleCollection
 from crosshash.search.item_groups import Items
 from crosshash.search.items import PICTURE, Hit, Item
 from crosshash.search.nearest import nearest, own_distance

@@ -17,7 +17,8 @@ from crosshash.index.asymmetric import Reals, Scored
 from crosshash.index.exact import Codes, Found, Rows
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.item_codes import codes_of
-from crosshash.search.index_folder import SHOWN, OtherModel, read_own_picture
+from crosshash.search.folders.made_by import SHOWN, OtherModel
+from crosshash.search.folders.own_picture import read_own_picture
 from crosshash.search.items import Hit, ItemTable, wanted_labels
 from crosshash.stores import places
 from crosshash.stores.contract import Keep, Store

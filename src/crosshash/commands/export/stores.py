@@ -47,7 +47,7 @@ def _exporting(name: Name) -> Callable[..., None]:
         with told():
             import dataclasses
 
-            from crosshash.search.index_folder import index_folder
+            from crosshash.search.folders.index_folder import index_folder
             from crosshash.stores import places
 
             found = places.load(source or f"faiss:{index_folder(project)}")

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from crosshash.parquet import read_parquet
 from crosshash.retrieval.codefiles.segments import read_changes
+from crosshash.search.folders.index_folder import ITEMS
 from crosshash.search.grown.grown_items import GrownItems
-from crosshash.search.index_folder import ITEMS
 from crosshash.search.item_groups import Items, read_items
 from crosshash.search.items import PICTURE
 

@@ -1,97 +1,17 @@
-"""A client of the search service in Python, of the standard library alone.
-
-    service = Client("http://127.0.0.1:8000/")
-    for hit in service.search("a red circle", top=5).hits:
-        print(hit.distance, hit.id)
-
-Safe for several threads: each request has a connection of its own.
-"""
+"""Requests to the search service and what it says to them."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from crosshash.client.answers import Added, Card, Distance, Found, Item, Refused, Task, found, made
 from crosshash.errors import CrosshashError
-
-Task = Literal["t2i", "t2t", "i2t", "i2i"]
-Distance = Literal["hamming", "asymmetric"]
-T = TypeVar("T")
-
-
-class Refused(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
-    """The service does not answer a request.
-
-    status: of HTTP, 404 where there is no such item; reason: why; retry_after: seconds, None where coming
-    back is no use.
-    """
-
-    def __init__(self, status: int, reason: str, retry_after: int | None = None) -> None:
-        super().__init__(f"{reason} ({status})")
-        self.status, self.reason, self.retry_after = status, reason, retry_after
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A found item; distance: Hamming, None where items are stored as vectors; score: None by Hamming."""
-
-    id: str
-    distance: int | None
-    score: float | None
-    caption: str
-    labels: list[str]
-    picture: str | None
-
-
-@dataclass(frozen=True)
-class Found:
-    """Hits, nearest first; model, index: digests of what answered."""
-
-    task: Task
-    bits: int
-    ordered_by: str
-    unknown_words: list[str]
-    model: str
-    index: str | None
-    hits: list[Hit]
-
-
-@dataclass(frozen=True)
-class Item:
-    """An item; picture: address of its picture below that of the service, None where there is none."""
-
-    id: str
-    caption: str
-    labels: list[str]
-    picture: str | None
-
-
-@dataclass(frozen=True)
-class Added(Item):
-    """An item that was added; index: digest of the files in which it is searched."""
-
-    change: Literal["new", "replaced", "unchanged"]
-    index: str | None
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a service searches, as its /card tells."""
-
-    method: str
-    dataset: str
-    bits: int
-    distance: Distance | None
-    items: dict[str, int]
-    scores: dict[str, dict[str, float]]
-    warning: str | None
-    model: str
-    index: str | None
 
 
 @dataclass(frozen=True)
@@ -126,8 +46,8 @@ class Client:
         asked: dict[str, object] = {"q": text, "like": like, "weight": weight, "task": task, "top": top}
         asked |= {"offset": offset, "label": list(labels), "distance": distance}
         if picture is None:
-            return _found(self._json("GET", "search", asked))
-        return _found(self._json("POST", "search", asked, *_picture(picture)))
+            return found(self._json("GET", "search", asked))
+        return found(self._json("POST", "search", asked, *_picture(picture)))
 
     def search_several(
         self,
@@ -150,7 +70,7 @@ class Client:
         more = {"task": task, "offset": offset, "distance": distance}
         asked |= {name: value for name, value in more.items() if value is not None}
         told = self._json("POST", "search/batch", {}, json.dumps(asked).encode(), "application/json")
-        return [_found(one) for one in told["answers"]]
+        return [found(one) for one in told["answers"]]
 
     def item(self, item: str) -> Item:
         """Give what is known of an item.
@@ -159,7 +79,7 @@ class Client:
             Refused: there is none of that id (404), or the service does not answer.
             CrosshashError: it cannot be reached.
         """
-        return _made(Item, self._json("GET", _place(item)))
+        return made(Item, self._json("GET", _place(item)))
 
     def picture(self, item: str) -> bytes:
         """Give the picture of an item, JPEG.
@@ -190,7 +110,7 @@ class Client:
         """
         asked = {"id": id, "caption": list(captions), "label": list(labels), "replace": replace or None}
         content = (None, None) if picture is None else _picture(picture)
-        return _made(Added, self._json("POST", "items", asked, *content))
+        return made(Added, self._json("POST", "items", asked, *content))
 
     def remove(self, item: str) -> None:
         """Take an item out; no search finds it when this returns.
@@ -208,7 +128,7 @@ class Client:
             Refused: it does not answer.
             CrosshashError: it cannot be reached.
         """
-        return _made(Card, self._json("GET", "card"))
+        return made(Card, self._json("GET", "card"))
 
     def is_ready(self) -> bool:
         """Say whether the service can be reached and answers queries."""
@@ -283,12 +203,3 @@ def _reason(content: bytes) -> str:
         return str(json.loads(content)["detail"])
     except (ValueError, KeyError, TypeError):
         return content[:200].decode("utf-8", "replace").strip() or "no reason is given"
-
-
-def _found(told: Mapping[str, Any]) -> Found:
-    return _made(Found, {**told, "hits": [_made(Hit, hit) for hit in told["hits"]]})
-
-
-def _made(kind: type[T], told: Mapping[str, Any]) -> T:
-    """Take the fields that are known; a newer service may tell more."""
-    return kind(**{one.name: told[one.name] for one in fields(kind)})  # type: ignore[arg-type]

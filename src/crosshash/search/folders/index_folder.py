@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,43 +20,17 @@ from crosshash.index.code_index import CodeIndex
 from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.segments import SEGMENTS, Changes, read_changes, segment_paths
+from crosshash.search.folders.made_by import check_fresh, remedy, run_index
+from crosshash.search.folders.own_picture import read_own_picture
 from crosshash.search.grown.grown_codes import AnyIndex, grown_codes, grown_words
 from crosshash.search.grown.grown_items import GrownItems
 from crosshash.search.item_groups import Items, NumberedItems, read_items
 
 COLLECTION = "collection"
 INDEX = "index"
-PICTURES = "pictures"
 ITEMS, QUANTISER, STATISTICS = "items.parquet", "quantiser.npz", "statistics.json"
-BASE = "base"
-"""Key of a collection's statistics: digest of the index that it was made from."""
-
 NUMBERED = "numbered_items"
 """Key of the statistics of an index whose items are known by their numbers alone: how many there are."""
-
-SHOWN = 12
-"""Digits of a digest that messages show."""
-
-AGAIN = (
-    "Run `crosshash encode --again`: its items are encoded anew, from the pictures that it keeps, and what "
-    "was taken out stays out."
-)
-BACK = (
-    "Going back to the settings that it was made with (`git checkout params.yaml && dvc repro`) also brings "
-    "it back to use."
-)
-
-
-class OtherModel(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
-    """An index that another model made than the one that is to search it, with the finding and the remedy."""
-
-    def __init__(self, finding: str, remedy: str) -> None:
-        super().__init__(f"{finding}. {remedy}")
-        self.finding = finding
-
-
-class StaleCollection(OtherModel):
-    """A collection that the present model cannot search; its text says how to use it again."""
 
 
 @dataclass(frozen=True)
@@ -96,39 +69,12 @@ class IndexFolder:
             return None
 
 
-def picture_path(collection: Path, name: str) -> Path:
-    """Say where a collection keeps a picture of its own."""
-    return collection / PICTURES / name[:2] / f"{name}.jpg"
-
-
-def read_own_picture(collection: Path, name: str) -> bytes:
-    """Read a picture of a collection's own, which its name is the sha256 of.
-
-    Raises:
-        OSError: it cannot be read.
-        CrosshashError: it is damaged.
-    """
-    path = picture_path(collection, name)
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != name:
-        raise CrosshashError(
-            f"{path}: is damaged: its name is no longer the sha256 of its content. Delete it, and encode the "
-            "folder that it came from again, after `crosshash encode --remove` of its item."
-        )
-    return data
-
-
 def index_folder(project: Path, chosen: Path | None = None) -> Path:
     """Find the folder that holds the index's files: the chosen one, the collection's, or the run's."""
     if chosen is not None:
         return chosen / INDEX if (chosen / INDEX).is_dir() else chosen
     collection = project / COLLECTION / INDEX
     return collection if collection.is_dir() else run_index(project)
-
-
-def run_index(project: Path) -> Path:
-    """Say where the index stage writes."""
-    return project / "artifacts" / "index"
 
 
 def read_index(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool = True) -> IndexFolder:
@@ -224,40 +170,6 @@ def read_codes(folder: Path, modality: Modality, mapped: bool) -> CodeIndex | La
     """
     large = large_folder(folder, modality)
     return LargeIndex.load(large) if large.is_dir() else CodeIndex.load(folder / f"{modality}.faiss", mapped)
-
-
-def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder: dict[str, Any]) -> None:
-    """Refuse an index that the model cannot search.
-
-    Raises:
-        StaleCollection: a collection was made by another model, for other bits, or from another index.
-        OtherModel: an index was made by another model, or for other bits.
-        CrosshashError: it was by another version.
-    """
-    made_by = statistics.get("encoder")
-    if made_by is None:
-        raise CrosshashError(f"{folder}: was made by another version of crosshash. {remedy(statistics)}")
-    run = run_index(project)
-    grown = BASE in statistics
-    if made_by["bits"] != encoder["bits"]:
-        problem = f"holds codes of {made_by['bits']} bits, the model gives {encoder['bits']}"
-    elif made_by["digest"] != encoder["digest"]:
-        made, loaded = (one["digest"][:SHOWN] for one in (made_by, encoder))
-        problem = f"was made by another model ({made}) than the present one ({loaded})"
-    elif grown and run.is_dir() and statistics[BASE] != folder_digest(run):
-        problem = f"{run} has changed since this collection was made from it"
-    else:
-        return
-    if grown:
-        raise StaleCollection(f"{folder}: {problem}", f"{AGAIN} {BACK}")
-    raise OtherModel(f"{folder}: {problem}", remedy(statistics))
-
-
-def remedy(statistics: dict[str, Any]) -> str:
-    """Say how an index that does not fit is made anew."""
-    if BASE in statistics:
-        return "Delete the collection and run `crosshash encode` with its folders again."
-    return "Run `dvc repro index`."
 
 
 def _quantiser(folder: Path, items: int, rerank: Callable[[], int | None]) -> Quantiser | None:
