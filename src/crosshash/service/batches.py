@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -67,7 +66,7 @@ class Batches(Generic[A]):
         self.size = size
         self.longest_queue = longest_queue
         self.seen = seen
-        self.queue: deque[_Waiting[A]] = deque()
+        self.queue: dict[_Waiting[A], None] = {}  # in the order in which they came
         self.arrived = asyncio.Event()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="search")
 
@@ -89,7 +88,7 @@ class Batches(Generic[A]):
             raise BusyError
         waiting = _Waiting(queries, asyncio.get_running_loop().create_future())
         waiting.answers.add_done_callback(lambda _: self._forget(waiting))
-        self.queue.append(waiting)
+        self.queue[waiting] = None
         self.arrived.set()
         return waiting.answers
 
@@ -137,8 +136,8 @@ class Batches(Generic[A]):
                 continue
             batch.append(waiting)
             left -= len(waiting.queries)
-        taken = set(batch)
-        self.queue = deque(waiting for waiting in self.queue if waiting not in taken)
+        for waiting in batch:
+            del self.queue[waiting]
         return batch
 
     def _answers(self, queries: Sequence[Query]) -> Sequence[A | Exception]:
@@ -149,5 +148,4 @@ class Batches(Generic[A]):
             return [error] * len(queries)
 
     def _forget(self, waiting: _Waiting[A]) -> None:
-        with suppress(ValueError):  # it was answered, or is being worked on
-            self.queue.remove(waiting)
+        self.queue.pop(waiting, None)  # unless it was answered, or is being worked on
