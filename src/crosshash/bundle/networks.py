@@ -56,6 +56,8 @@ class Networks:
             if modality not in self.loaded:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = cores()
+                # Else its threads wait for the next query at full speed, and take the service's core.
+                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 options.log_severity_level = 3
                 self.loaded[modality] = _session(self.folder / f"{modality}.onnx", options)
             return self.loaded[modality]
