@@ -121,6 +121,15 @@ def test_more_items_than_a_chunk_and_more_queries_than_a_block() -> None:
     assert np.array_equal(found, (sums - levels.astype(int) @ codes.T) / 2)
 
 
+def test_blocks_of_many_items_keep_enough_queries_to_share_the_signs() -> None:
+    """2^21 distances of 2^18 items would be those of 8 queries, and the signs looked up for each 8 anew."""
+    many, levels = np.zeros((1 << 18, 1), np.uint8), np.ones((70, 8), np.int8)
+    side = Side.of(many[:70], np.ones((70, 1)))
+    real = RealSearch(levels, many, side, side)
+    assert [len(rows) for rows in real.blocks()] == [32, 32, 6]
+    assert {len(rows) for rows in real.blocks("by_id")[:-1]} == {8}  # sorts take more memory
+
+
 def test_partners_by_hand() -> None:
     """The first query's partner is nearest (recall@1 = 1); the second's ties with one other item: 1/2."""
     levels = np.array([[3, 1], [1, -2]], np.int8)

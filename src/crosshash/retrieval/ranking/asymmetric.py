@@ -22,6 +22,7 @@ from crosshash.retrieval.ranking.histogram import Side, popcount
 from crosshash.retrieval.ranking.tied_ranking import CELLS, Ranking, Ties
 
 QUERIES = 128  # per block at most: with 64 the product takes a quarter longer
+LEAST = 32  # per block at least, however many items: signs are looked up anew for every block
 CHUNK = 2048  # items compared at once: so do their codes and distances
 BYTES = unpack(np.arange(256, dtype=np.uint8)[:, None], 8).astype(np.float32)
 """The signs of every byte of a code, float32[256, 8]: looking them up is 15 times as fast as unpacking."""
@@ -49,10 +50,15 @@ class RealSearch:
             return len(self.packed)
         return int(np.abs(self.levels.astype(np.int32)).sum(axis=1).max(initial=0))
 
-    def blocks(self) -> list[range]:
-        """Cut the queries into blocks whose distances to all items are few enough to be held at once."""
+    def blocks(self, ties: Ties = "expected") -> list[range]:
+        """Cut the queries into blocks whose distances to all items are few enough to be held at once.
+
+        Of more than 65,536 items a block holds 128 bytes of each, unless items are sorted or decoded, which
+        takes ten times as much.
+        """
         count = len(self.levels)
-        step = min(QUERIES, max(1, 2 * CELLS // max(len(self.packed), 1)))
+        least = LEAST if self.code is None and ties != "by_id" else 1
+        step = min(QUERIES, max(least, 2 * CELLS // max(len(self.packed), 1)))
         return [range(start, min(start + step, count)) for start in range(0, count, step)]
 
     def rank(self, rows: range, ties: Ties, grades: int) -> Ranking:

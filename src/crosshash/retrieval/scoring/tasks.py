@@ -76,7 +76,7 @@ def score_task(
         by_radius = radius_sums(by_distance) if real is None else np.zeros((4, 0))
         return _Block(defined, values, pairs, chance, by_radius, rank_sums(ranking, ranks))
 
-    rows = real.blocks() if real else blocks(query, retrieval, ties, grades)
+    rows = real.blocks(ties) if real else blocks(query, retrieval, ties, grades)
     parts = over_blocks(work, rows)
     defined = np.concatenate([part.defined for part in parts])
     scored = scored_queries(defined, undefined, names)
