@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from crosshash.errors import CrosshashError
+from crosshash.workers.dealing import Dealing
 from crosshash.workers.engine import Share, in_this_process, read_share, run_units, worker_count
+from crosshash.workers.local_engine import run_local
+from crosshash.workers.processes import workers
+from crosshash.workers.units import begin
 from tests.conftest import ROOT
 from tests.workers.toys import Toy, contents, toy, units
 
@@ -57,6 +62,34 @@ def test_what_ends_every_worker_is_told_and_the_rest_is_kept(tmp_path: Path) -> 
     with pytest.raises(CrosshashError, match=r"1 unit.s. of work.*\n.*017\.npz: .*signal 9.*, 3 times"):
         run(state, work)
     assert len(contents(state)) == COUNT - 1
+
+
+def test_a_worker_that_is_killed_before_it_has_work_is_replaced(
+    tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    state, work = toy(tmp_path)
+    begin(state)
+    with workers(2) as crew:
+        for worker in crew:
+            worker.process.kill()
+            worker.process.wait()
+        run_local(work, state, Dealing(units(COUNT)), crew, lambda _: None)
+    assert contents(state) == expected
+    assert set(work.made().values()) == {1}
+
+
+class Deadly(Toy):
+    """Work that ends whatever process loads it."""
+
+    def __setstate__(self, _: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_workers_that_all_end_while_they_start_end_the_stage(tmp_path: Path) -> None:
+    state, work = toy(tmp_path)
+    with pytest.raises(CrosshashError, match=r"ended with signal 9 .*CROSSHASH_WORKERS=1\.$"):
+        run(state, Deadly(work.notes))
+    assert not contents(state)
 
 
 def test_one_damaged_among_a_hundred_is_named_and_the_next_run_does_it_alone(

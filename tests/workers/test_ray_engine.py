@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from crosshash.errors import CrosshashError
+from crosshash.workers.dealing import Dealing
 from crosshash.workers.engine import run_units
 from crosshash.workers.units import versions
 from tests.workers.toys import Toy, contents, toy, units
@@ -109,3 +110,31 @@ def test_a_worker_of_other_versions_is_refused_by_name(
     with pytest.raises(CrosshashError, match=rf"worker on Ray. has numpy {versions()['numpy']}, not 1\.26\."):
         run(state, work)
     assert not contents(state)
+
+
+def test_there_are_as_many_workers_as_cores_and_gpus_have_room_for(cluster: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    """4 cores (1 of the head) and 8 GPUs: 2 workers of 2 cores and a GPU each, 1 of 3, none of 5."""
+    node = cluster.add_node(num_cpus=3, num_gpus=8, object_store_memory=80 << 20, include_dashboard=False)
+    try:
+        room = lambda needs: ray_engine.Crew(  # noqa: E731
+            Toy(tmp_path),
+            tmp_path,
+            Dealing([]),
+            lambda _: None,
+            dict(zip(("num_cpus", "num_gpus"), needs, strict=True)),
+        ).room()
+        assert [room(needs) for needs in ((1, 0), (2, 1), (3, 1), (1, 4))] == [4, 2, 1, 2]
+        with pytest.raises(CrosshashError, match="has 4 CPU; a worker takes 5"):
+            room((5, 1))
+        with pytest.raises(CrosshashError, match="has 8 GPU; a worker takes 9"):
+            room((1, 9))
+    finally:
+        cluster.remove_node(node)
+
+
+def test_cores_of_a_worker_that_are_no_number_are_refused(
+    tmp_path: Path, run: Callable[[Path, Toy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSHASH_THREADS", "abc")
+    with pytest.raises(CrosshashError, match="CROSSHASH_THREADS is 'abc'"):
+        run(*toy(tmp_path))

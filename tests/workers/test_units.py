@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from crosshash.artifacts import write_json
 from crosshash.errors import CrosshashError
+from crosshash.workers import units as units_module
 from crosshash.workers.units import VERSIONS, UnitWorker, begin, check_versions, versions
 from tests.workers.toys import toy, units
 
@@ -58,6 +61,32 @@ def test_other_versions_than_those_of_the_first_are_refused_by_name(tmp_path: Pa
     ours = versions()["numpy"]
     with pytest.raises(CrosshashError, match=rf"heic missing, not 2, numpy {ours}, not 1\.0\."):
         begin(tmp_path)
+
+
+def test_of_machines_that_begin_at_once_only_those_of_one_version_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight at a time, each with another numpy: one writes its versions, the other seven are refused."""
+    monkeypatch.setattr(units_module, "versions", lambda: {"numpy": threading.current_thread().name})
+    for number in range(10):
+        folder, together, passed = tmp_path / str(number), threading.Barrier(8), list[str]()
+        folder.mkdir()
+
+        def start(
+            folder: Path = folder, together: threading.Barrier = together, passed: list[str] = passed
+        ) -> None:
+            together.wait()
+            with suppress(CrosshashError):
+                begin(folder)
+                passed.append(threading.current_thread().name)
+
+        machines = [threading.Thread(target=start) for _ in range(8)]
+        for machine in machines:
+            machine.start()
+        for machine in machines:
+            machine.join()
+        assert len(passed) == 1
+        assert [path.name for path in folder.iterdir()] == [VERSIONS]
 
 
 def test_equal_versions_pass() -> None:

@@ -118,6 +118,9 @@ def run_units(
             f"{label}: {len(told)} unit(s) of work failed; what is done stays, and the next run goes on from "
             f"there:\n{listed(told)}"
         )
+    if share is not None:
+        done = len(range(share.index, len(names), share.of))
+        log.info("share %d of %d: all its %d unit(s) of %d are done", share.index, share.of, done, len(names))
     return names
 
 

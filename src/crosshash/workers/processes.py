@@ -175,5 +175,5 @@ def _ended(worker: Worker) -> CrosshashError:
     how = f"signal {-status}" if status < 0 else f"status {status}"
     return CrosshashError(
         f"a worker process ended with {how} before its work was done. If memory ran out (signal 9), "
-        "use fewer of them: CROSSHASH_THREADS=1."
+        "use fewer of them: CROSSHASH_THREADS=1 CROSSHASH_WORKERS=1."
     )

@@ -20,7 +20,7 @@ from typing import Any
 
 from crosshash.checksums import is_sealed
 from crosshash.errors import CrosshashError
-from crosshash.workers.cores import cores
+from crosshash.workers.cores import asked_cores, cores_here
 from crosshash.workers.dealing import Dealing
 from crosshash.workers.units import Unit, UnitWorker, Work, check_versions, versions
 
@@ -88,8 +88,8 @@ def run_ray(
     Raises:
         CrosshashError: a node has other versions, does not see the project's folder, or there is no worker.
     """
-    threads = int(os.environ.get("CROSSHASH_THREADS") or (GPU_CORES if cuda else 1))
-    with _cluster(None if count is None else count * threads):
+    threads = asked_cores() or (GPU_CORES if cuda else 1)
+    with _cluster(max(cores_here(), threads) if count is None else count * threads):
         crew = Crew(work, folder, dealing, on_done, {"num_cpus": threads, "num_gpus": int(cuda)})
         try:
             for _ in range(count or crew.room()):
@@ -126,12 +126,14 @@ class Crew:
         Raises:
             CrosshashError: for none.
         """
-        there = ray.cluster_resources()
-        kind, each = ("GPU", 1) if self.needs["num_gpus"] else ("CPU", self.needs["num_cpus"])
-        count = int(there.get(kind, 0)) // each
-        if not count:
-            raise CrosshashError(f"the Ray cluster has {there.get(kind, 0):g} {kind}; a worker takes {each}.")
-        return count
+        there, rooms = ray.cluster_resources(), []
+        for kind, each in (("CPU", self.needs["num_cpus"]), ("GPU", self.needs["num_gpus"])):
+            if each:
+                rooms.append(int(there.get(kind, 0)) // each)
+                if not rooms[-1]:
+                    found = there.get(kind, 0)
+                    raise CrosshashError(f"the Ray cluster has {found:g} {kind}; a worker takes {each}.")
+        return min(rooms)
 
     def start(self) -> None:
         """Ask for one more actor; it works once it has told of itself."""
@@ -212,15 +214,18 @@ class Crew:
 
 
 @contextmanager
-def _cluster(cpus: int | None) -> Iterator[None]:
-    """Connect to the cluster, or start one of this machine alone, which no other machine can reach."""
+def _cluster(cpus: int) -> Iterator[None]:
+    """Connect to the cluster, or start one of this machine alone, which no other machine can reach.
+
+    cpus: of one that is started.
+    """
     if ray.is_initialized():
         yield
         return
     address = os.environ.get("RAY_ADDRESS") or LOCAL
     own: dict[str, Any] = {}
     if address == LOCAL:
-        own = {"num_cpus": cpus or cores(), "object_store_memory": STORE}
+        own = {"num_cpus": cpus, "object_store_memory": STORE}
         own["include_dashboard"] = False
     try:
         ray.init(address, logging_level=logging.ERROR, **own)

@@ -6,7 +6,9 @@ the file, of whatever engine or machine, need not make it again.
 
 from __future__ import annotations
 
+import os
 import socket
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -103,7 +105,20 @@ def begin(folder: Path) -> None:
     """
     path, ours = folder / VERSIONS, versions()
     if not path.is_file():
-        write_json(path, {"versions": ours})
+        _write_first(path, {"versions": ours})
     theirs = read_json(path)["versions"]
     remedy = f"Or delete {folder}, in which the work was begun, to begin anew."
     check_versions(ours, theirs, f"{socket.gethostname()} (this machine)", remedy)
+
+
+def _write_first(path: Path, value: object) -> None:
+    """Write a file unless another machine has meanwhile: those of an array begin at the same moment."""
+    own = path.with_name(f"{uuid.uuid4().hex[:8]}-{path.name}")
+    write_json(own, value)
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        pass
+    except OSError:  # the file system has no links
+        own.replace(path)
+    own.unlink(missing_ok=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crosshash.retrieval.ranking.histogram import CHUNK, Side, counts_by_distance, grades_by_rank
+from crosshash.retrieval.ranking.histogram import CHUNK, PART, Side, counts_by_distance, grades_by_rank
 from tests.retrieval.cases import random_codes, random_labels
 
 
@@ -42,7 +42,7 @@ def test_counts_and_ranks_equal_plain_loops(bits: int, classes: int, items: int)
         assert ranked[row].tolist() == in_order
 
 
-@pytest.mark.parametrize("items", [CHUNK - 1, CHUNK, CHUNK + 3, 2 * CHUNK + 1])
+@pytest.mark.parametrize("items", [CHUNK - 1, CHUNK, CHUNK + 3, 2 * CHUNK + 1, PART, PART + 3])
 def test_no_item_is_lost_at_the_end_of_a_chunk(items: int) -> None:
     generator = np.random.default_rng(items)
     query, retrieval = random_codes(generator, 2, 16), random_codes(generator, items, 16)

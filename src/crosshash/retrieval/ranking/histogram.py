@@ -19,6 +19,7 @@ from crosshash.codes.hamming import words
 from crosshash.retrieval.ranking.compiled import compiled
 
 CHUNK = 2048  # retrieval items handled at once: their cells stay in the fastest cache
+PART = 16 * CHUNK  # read for one query after the other: they stay in the next cache
 
 Sides = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]
 """Codes and labels of the queries, then of the retrieval items, as the compiled loops take them."""
@@ -140,20 +141,23 @@ def _count(begin: int, sides: Sides, grades: np.uint32, counts: NDArray[np.int32
     # Four histograms in turn: raising one counter twice in a row waits for the first write.
     lanes = np.empty((4, counts.shape[1]), np.int32)
     a, b, c, d = lanes[0], lanes[1], lanes[2], lanes[3]
-    for row in range(len(counts)):
-        lanes[:] = 0
-        for start in range(0, sides[2].shape[1], CHUNK):
-            cells = _cells(begin + row, start, sides, grades, cell, shared)
-            whole = len(cells) - len(cells) % 4
-            for j in range(0, whole, 4):
-                a[cells[j]] += 1
-                b[cells[j + 1]] += 1
-                c[cells[j + 2]] += 1
-                d[cells[j + 3]] += 1
-            for j in range(whole, len(cells)):
-                a[cells[j]] += 1
-        for j in range(counts.shape[1]):
-            counts[row, j] = a[j] + b[j] + c[j] + d[j]
+    counts[:] = 0
+    items = sides[2].shape[1]
+    for first in range(0, items, PART):
+        for row in range(len(counts)):
+            lanes[:] = 0
+            for start in range(first, min(first + PART, items), CHUNK):
+                cells = _cells(begin + row, start, sides, grades, cell, shared)
+                whole = len(cells) - len(cells) % 4
+                for j in range(0, whole, 4):
+                    a[cells[j]] += 1
+                    b[cells[j + 1]] += 1
+                    c[cells[j + 2]] += 1
+                    d[cells[j + 3]] += 1
+                for j in range(whole, len(cells)):
+                    a[cells[j]] += 1
+            for j in range(counts.shape[1]):
+                counts[row, j] += a[j] + b[j] + c[j] + d[j]
 
 
 @compiled
