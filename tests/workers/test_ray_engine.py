@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +18,7 @@ from crosshash.errors import CrosshashError
 from crosshash.workers.dealing import Dealing
 from crosshash.workers.engine import run_units
 from crosshash.workers.units import versions
+from tests.conftest import ROOT
 from tests.workers.toys import Toy, contents, toy, units
 
 # Nodes listen on loopback alone; read when Ray is imported, and not only for the systems it is named after.
@@ -115,6 +119,9 @@ def test_a_worker_of_other_versions_is_refused_by_name(
 def test_there_are_as_many_workers_as_cores_and_gpus_have_room_for(cluster: Any, tmp_path: Path) -> None:  # noqa: ANN401
     """4 cores (1 of the head) and 8 GPUs: 2 workers of 2 cores and a GPU each, 1 of 3, none of 5."""
     node = cluster.add_node(num_cpus=3, num_gpus=8, object_store_memory=80 << 20, include_dashboard=False)
+    end = time.monotonic() + 30
+    while ray.cluster_resources().get("CPU") != 4 and time.monotonic() < end:
+        time.sleep(0.1)  # nodes of the tests before are counted for a while
     try:
         room = lambda needs: ray_engine.Crew(  # noqa: E731
             Toy(tmp_path),
@@ -138,3 +145,23 @@ def test_cores_of_a_worker_that_are_no_number_are_refused(
     monkeypatch.setenv("CROSSHASH_THREADS", "abc")
     with pytest.raises(CrosshashError, match="CROSSHASH_THREADS is 'abc'"):
         run(*toy(tmp_path))
+
+
+def test_an_address_where_nobody_listens_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process that is connected to no cluster; Ray itself would try for minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"  # free again at the end of this block
+    state, _ = toy(tmp_path)
+    code = (
+        "from pathlib import Path\nfrom crosshash.workers.engine import run_units\n"
+        "from tests.workers.toys import Toy, units\n"
+        f"run_units(Path({str(state)!r}), Toy(Path({str(tmp_path)!r})), units(3), 3, 'made')"
+    )
+    monkeypatch.setenv("CROSSHASH_ENGINE", "ray")
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+    )
+    assert f"RAY_ADDRESS={address}: no Ray cluster answers there (" in done.stderr

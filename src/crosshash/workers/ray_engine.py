@@ -40,6 +40,7 @@ except ImportError:
 IN_FLIGHT = 2
 """Calls at an actor: the one at work and the next."""
 POLL = 2.0  # seconds
+ANSWER = 10.0  # seconds that the cluster may take to let this machine connect
 PATIENCE = 30.0  # seconds without any worker, after which that is told
 STARTS = 3
 """Workers that may end while they start, one after the other."""
@@ -228,13 +229,27 @@ def _cluster(cpus: int) -> Iterator[None]:
         own = {"num_cpus": cpus, "object_store_memory": STORE}
         own["include_dashboard"] = False
     try:
+        _check_listens(address)
         ray.init(address, logging_level=logging.ERROR, **own)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise CrosshashError(f"RAY_ADDRESS={address}: no Ray cluster answers there ({error}).") from None
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_listens(address: str) -> None:
+    """Connect to `host:port` once: Ray tries for minutes where nobody listens, and says nothing.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, colon, port = address.rpartition(":")
+    if colon and "/" not in host and port.isdecimal():
+        if host in ("127.0.0.1", "localhost", "[::1]"):
+            host = ray.util.get_node_ip_address()  # as Ray reads it, which may not listen on loopback
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
 
 
 def _environment(threads: int) -> dict[str, str]:
