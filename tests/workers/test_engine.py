@@ -108,14 +108,19 @@ def test_one_damaged_among_a_hundred_is_named_and_the_next_run_does_it_alone(
 
 
 def test_shares_are_the_whole_and_do_not_overlap(
-    tmp_path: Path, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    expected: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("CROSSHASH_WORKERS", "1")
+    caplog.set_level("INFO")
     state, work = toy(tmp_path)
     for index in range(3):
         run(state, work, share=Share(index, 3))
         assert len(contents(state)) == sum(len(range(one, COUNT, 3)) for one in range(index + 1))
     assert contents(state) == expected
+    assert "share 2 of 3: all its 33 unit(s) of 100 are done" in caplog.messages
     run(state, work)
     assert set(work.made().values()) == {1}
 
