@@ -98,7 +98,9 @@ class Measured:
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
-        method = scope["method"] if scope["method"] in ("GET", "POST") else "other"  # clients may invent some
+        method = (
+            scope["method"] if scope["method"] in ("GET", "POST", "DELETE") else "other"
+        )  # clients may invent some
         self.metrics.requests.labels(route, method, str(status)).inc()
         self.metrics.seconds.labels(route).observe(seconds)
 

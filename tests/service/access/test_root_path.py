@@ -48,6 +48,8 @@ def test_the_description_says_where_it_is(behind: Running, service: Running) -> 
 def test_paths_that_would_be_taken_for_addresses_of_the_service(service: Running) -> None:
     paths = service.client.get("/openapi.json").json()["paths"]
     assert {path.split("/")[1] for path in paths} <= set(OWN)
+    beside = {"page", "docs", "openapi.json"}  # which no description names
+    assert {path.split("/")[1] for path in paths} | beside == set(OWN)
 
 
 def test_what_a_root_path_is() -> None:
@@ -60,7 +62,7 @@ def test_what_a_root_path_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["photos", "/a b", "//a", "/a/../b", "https://a.example/b", "/search", "/items/x"]
+    "text", ["photos", "/a b", "//a", "/a/../b", "https://a.example/b", "/search", "/items/x", "/page"]
 )
 def test_what_is_none_is_refused(text: str) -> None:
     with pytest.raises(CrosshashError, match="--root-path"):

@@ -11,8 +11,8 @@ from crosshash.errors import CrosshashError
 
 OWN = (
     "search",
-    "searches",
     "items",
+    "page",
     "picture",
     "healthz",
     "readyz",
