@@ -194,7 +194,7 @@ class Client:
             headers["Authorization"] = f"Bearer {self.token}"
         secure = place.scheme == "https"
         kinds = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kinds(place.hostname, place.port, timeout=self.timeout)
+        connection = kinds(str(place.hostname), place.port, timeout=self.timeout)
         try:
             connection.request(method, address, body, headers)
             answer = connection.getresponse()

@@ -26,9 +26,7 @@ from crosshash.search.grown.grown_codes import AnyIndex, grown_codes, grown_word
 from crosshash.search.grown.grown_items import GrownItems
 from crosshash.search.item_groups import Items, NumberedItems, read_items
 
-OTHER = (
-    "Give --index the folder of an index or a collection, or leave it out: then the project's is searched."
-)
+OTHER = "Give --index the folder of an index or a collection, or leave it out: the project's is taken then."
 COLLECTION = "collection"
 INDEX = "index"
 ITEMS, QUANTISER, STATISTICS = "items.parquet", "quantiser.npz", "statistics.json"
