@@ -33,6 +33,8 @@ def test_all_that_the_page_names_lies_below_the_path(behind: Running) -> None:
 def test_the_path_itself_leads_to_the_page_below_it(behind: Running) -> None:
     answer = behind.client.get("/photos")
     assert (answer.status_code, answer.headers["location"]) == (308, "/photos/")
+    asked = behind.client.get("/photos?q=a+r%C3%B6d%20cat&like=a%2Fb")
+    assert asked.headers["location"] == "/photos/?q=a+r%C3%B6d%20cat&like=a%2Fb"
 
 
 @pytest.mark.parametrize("address", ["/photosearch?q=red", "/photos/photos/healthz", "/photos//healthz"])
