@@ -59,6 +59,8 @@ def benchmark(
         {"method": method, "bits": length, "dataset": dataset, "seed": seed, "overrides": overrides}
         for seed, length, method in product(seeds, bits, methods)
     ]
+    if not asked:
+        return Failed(message="methods, bits and seeds: name one of each at least")
     ended = list(all_of(asked, [str(one) for one in gpus] or [None] * max(1, at_once)))
     runs, left_out = collect_runs(CHECKOUT)
     if runs:

@@ -33,6 +33,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems s
 CHECKSUM = "checksum"
 """Key of a JSON file's checksum: a list of one text, since DVC makes a column of any text in metrics.json."""
 REMEDY = "Delete it and run `dvc repro`."
+RUN = "Run `dvc repro` (or `make repro`) in the project's folder first."
 NPY_HEADER = 1 << 20  # bytes before an array, at most: zipfile must know beforehand whether sizes fit 32 bits
 
 
@@ -236,8 +237,6 @@ def altered(path: Path, error: AlteredError, remedy: str = REMEDY) -> CrosshashE
     return CrosshashError(f"{path}: {error}. {remedy}")
 
 
-def missing(path: Path) -> CrosshashError:
+def missing(path: Path, remedy: str = RUN) -> CrosshashError:
     """Say that a file is not there, and which command makes it."""
-    return CrosshashError(
-        f"{path}: not found. Run `dvc repro` (or `make repro`) in the project's folder first."
-    )
+    return CrosshashError(f"{path}: not found. {remedy}")

@@ -102,7 +102,9 @@ def test_kept_pictures_are_what_is_encoded(project: Path, tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_encoded_again_is_told(changing: Path) -> None:
-    with pytest.raises(CrosshashError, match="collection/index: not found"):
+    with pytest.raises(
+        CrosshashError, match=r"collection/index: not found\. .*`crosshash encode FOLDER` begins one"
+    ):
         encode_again(changing)
     add_items(changing, captions("red cat"))
     path = changing / "collection/index/items.parquet"

@@ -178,7 +178,7 @@ def test_a_file_of_pictures_is_one_by_its_task(trained_project: Path, tmp_path: 
         (["star", "--task", "T2I"], "unknown task 'T2I'; there are i2t, t2i, i2i, t2t"),
         (["star", "--label", "stars"], "no item has the label 'stars' (did you mean star?"),
         (["--queries", "none.txt"], "none.txt: the file is missing"),
-        (["star", "--index", "none"], "none: not found"),
+        (["star", "--index", "none"], "none: not found. Give --index the folder"),
         (["--image", "x.npy"], "reads picture files"),
     ],
 )

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from crosshash.artifacts import read_json
 from crosshash.cli import app
-from crosshash.service.run import address, bound, reaches_others
+from crosshash.errors import CrosshashError
+from crosshash.service.run import address, bound, listen, reaches_others
 
 
 def refused(*arguments: str) -> str:
@@ -71,6 +72,20 @@ def test_a_port_in_use_is_named_with_the_remedy() -> None:
         message = refused("--port", str(port))
     assert f"127.0.0.1:{port}" in message
     assert "--port" in message
+
+
+def test_a_service_that_began_at_the_same_time_is_told_as_that(trained_project: Path) -> None:
+    """Both are bound before either listens, which is when one of them has the port."""
+    with bound("127.0.0.1", 0) as other:
+        port = other.getsockname()[1]
+        with bound("127.0.0.1", port) as late:
+            other.listen()
+            with pytest.raises(CrosshashError, match=f"127.0.0.1:{port} cannot be had .*--port 0"):
+                listen(late)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    message = refused("--port", str(port), "--metrics-port", str(port), "--project", str(trained_project))
+    assert f"127.0.0.1:{port} cannot be had" in message
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])

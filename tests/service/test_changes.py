@@ -6,8 +6,10 @@ import io
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -232,8 +234,39 @@ def test_the_client_says_what_went_wrong(client: Client, tmp_path: Path) -> None
         client.search(picture=tmp_path / "none.jpg")
     with pytest.raises(Refused, match=r"no item has the label 'nothing like it'\. \(422\)"):
         client.search("red", labels=["nothing like it"])
+    for none in ("http://127.0.0.1:port/", "http://127.0.0.1:99999/", "http://[::1/"):
+        with pytest.raises(CrosshashError, match="is no address"):
+            Client(none).card()
+    with pytest.raises(CrosshashError, match="the token has characters"):
+        Client(client.address, token="two\nlines").card()  # noqa: S106
+    with pytest.raises(CrosshashError, match="give one of them"):
+        client.search(picture=png(5), like="images/00007.jpg")
     first, second = (client.search("red", top=3, offset=offset).hits for offset in (0, 3))
     assert [*first, *second] == client.search("red", top=6, offset=0).hits
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"answers": 1}', b"\xff", b"{}"])
+def test_another_program_that_answers_is_told_as_that(answer: bytes) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_POST = do_GET  # noqa: N815 - the name is http.server's
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        other = Client(f"http://127.0.0.1:{server.server_port}")
+        for asks in (other.card, lambda: other.search("red"), lambda: other.search_several(["red"])):
+            with pytest.raises(CrosshashError, match="no search service of this version"):
+                asks()
+        server.shutdown()
+        thread.join()
 
 
 def test_the_client_imports_little() -> None:

@@ -138,3 +138,9 @@ def test_a_body_of_many_queries_has_a_kind_and_a_size(service: Running) -> None:
 )
 def test_what_cannot_be_mixed_or_paged_is_refused(service: Running, address: str, reason: str) -> None:
     assert reason in refusal(service.client.get(f"/search{address}"), 422, service)
+
+
+def test_a_picture_and_an_item_do_not_ask_together(service: Running) -> None:
+    asked = {"like": "images/00007.jpg", "q": "red"}
+    answer = service.client.post("/search", params=asked, content=b"no picture", headers=JPEG)
+    assert "give one of them" in refusal(answer, 422, service)

@@ -42,11 +42,11 @@ def table(postgres: str, request: pytest.FixtureRequest) -> str:
 
 
 def test_nothing_there(tmp_path: Path, postgres: str) -> None:
-    refused(f"lance:{tmp_path / 'none'}", "not found")
-    refused(f"usearch:{tmp_path / 'none'}", "not found")
+    for address in ("lance:{}/none", "usearch:{}/none", "{}/none.parquet", "{}/none.npz"):
+        refused(address.format(tmp_path), "not found. Give the address of a store that is there")
     refused(f"faiss:{tmp_path / 'none'}", "not found")
-    refused(str(tmp_path / "none.parquet"), "not found")
     refused(str(tmp_path / "none"), "is no store")
+    refused(str(tmp_path), "is no store")  # as a folder of another store without its prefix
     refused(f"{postgres}#nobody", "there is no such table")
     refused("postgresql://user:secret@127.0.0.1:1/db", r"postgresql://127.0.0.1/db#crosshash: .*not there")
 

@@ -88,6 +88,11 @@ def found(told: Mapping[str, Any]) -> Found:
     return made(Found, {**told, "hits": [made(Hit, hit) for hit in told["hits"]]})
 
 
+def all_found(told: Mapping[str, Any]) -> list[Found]:
+    """Make the answers of what several searches in one request told."""
+    return [found(one) for one in told["answers"]]
+
+
 def made(kind: type[T], told: Mapping[str, Any]) -> T:
     """Take the fields that are known; a newer service may tell more."""
     return kind(**{one.name: told[one.name] for one in fields(kind)})  # type: ignore[arg-type]

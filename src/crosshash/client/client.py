@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
-from crosshash.client.answers import Added, Card, Distance, Found, Item, Refused, Task, found, made
+from crosshash.client.answers import (
+    Added,
+    Card,
+    Distance,
+    Found,
+    Item,
+    Refused,
+    Task,
+    all_found,
+    found,
+    made,
+)
 from crosshash.errors import CrosshashError
+
+T = TypeVar("T")
+TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -41,13 +58,15 @@ class Client:
 
         Raises:
             Refused: the service does not answer.
-            CrosshashError: it cannot be reached, or the picture cannot be read.
+            CrosshashError: it cannot be reached, the picture cannot be read, or an item asks beside it.
         """
         asked: dict[str, object] = {"q": text, "like": like, "weight": weight, "task": task, "top": top}
         asked |= {"offset": offset, "label": list(labels), "distance": distance}
+        if picture is not None and like is not None:
+            raise CrosshashError("a picture and an item ask at the same time: give one of them.")
         if picture is None:
-            return found(self._json("GET", "search", asked))
-        return found(self._json("POST", "search", asked, *_picture(picture)))
+            return self._told(found, "GET", "search", asked)
+        return self._told(found, "POST", "search", asked, *_picture(picture))
 
     def search_several(
         self,
@@ -69,8 +88,8 @@ class Client:
         asked: dict[str, object] = {"queries": queries, "top": top, "labels": list(labels)}
         more = {"task": task, "offset": offset, "distance": distance}
         asked |= {name: value for name, value in more.items() if value is not None}
-        told = self._json("POST", "search/batch", {}, json.dumps(asked).encode(), "application/json")
-        return [found(one) for one in told["answers"]]
+        body = json.dumps(asked).encode()
+        return self._told(all_found, "POST", "search/batch", {}, body, "application/json")
 
     def item(self, item: str) -> Item:
         """Give what is known of an item.
@@ -79,7 +98,7 @@ class Client:
             Refused: there is none of that id (404), or the service does not answer.
             CrosshashError: it cannot be reached.
         """
-        return made(Item, self._json("GET", _place(item)))
+        return self._told(partial(made, Item), "GET", _place(item))
 
     def picture(self, item: str) -> bytes:
         """Give the picture of an item, JPEG.
@@ -110,7 +129,7 @@ class Client:
         """
         asked = {"id": id, "caption": list(captions), "label": list(labels), "replace": replace or None}
         content = (None, None) if picture is None else _picture(picture)
-        return made(Added, self._json("POST", "items", asked, *content))
+        return self._told(partial(made, Added), "POST", "items", asked, *content)
 
     def remove(self, item: str) -> None:
         """Take an item out; no search finds it when this returns.
@@ -128,7 +147,7 @@ class Client:
             Refused: it does not answer.
             CrosshashError: it cannot be reached.
         """
-        return made(Card, self._json("GET", "card"))
+        return self._told(partial(made, Card), "GET", "card")
 
     def is_ready(self) -> bool:
         """Say whether the service can be reached and answers queries."""
@@ -138,15 +157,23 @@ class Client:
             return False
         return True
 
-    def _json(
+    def _told(
         self,
+        read: Callable[[Any], T],
         method: str,
         path: str,
         asked: Mapping[str, object] | None = None,
         body: bytes | None = None,
         kind: str | None = None,
-    ) -> Any:  # noqa: ANN401 - JSON is what it is
-        return json.loads(self._sent(method, path, asked, body, kind))
+    ) -> T:
+        """Send a request and read the JSON of its answer."""
+        content = self._sent(method, path, asked, body, kind)
+        try:
+            return read(json.loads(content))
+        except (ValueError, KeyError, TypeError):
+            raise CrosshashError(
+                f"{self.address}: what answers there is no search service of this version of crosshash."
+            ) from None
 
     def _sent(
         self,
@@ -157,17 +184,17 @@ class Client:
         kind: str | None = None,
     ) -> bytes:
         """Send a request on a connection of its own; gives the body of the answer."""
-        place = urlsplit(self.address)
-        if place.scheme not in ("http", "https") or not place.hostname:
-            raise CrosshashError(f"{self.address}: is no address of a service; write http://HOST:PORT/.")
+        place = _taken_apart(self.address)
         words = urlencode({name: one for name, one in (asked or {}).items() if one is not None}, doseq=True)
         address = f"{place.path.rstrip('/')}/{path}{'?' if words else ''}{words}"
         headers = {} if kind is None else {"Content-Type": kind}
         if self.token is not None:
+            if not TOKEN.fullmatch(self.token):
+                raise CrosshashError("the token has characters that no token of a service has.")
             headers["Authorization"] = f"Bearer {self.token}"
         secure = place.scheme == "https"
         kinds = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kinds(place.hostname, place.port, timeout=self.timeout)
+        connection = kinds(str(place.hostname), place.port, timeout=self.timeout)
         try:
             connection.request(method, address, body, headers)
             answer = connection.getresponse()
@@ -182,6 +209,19 @@ class Client:
             after = answer.getheader("Retry-After", "")
             raise Refused(answer.status, _reason(content), int(after) if after.isdecimal() else None)
         return content
+
+
+def _taken_apart(address: str) -> SplitResult:
+    """Take the address of a service apart.
+
+    Raises:
+        CrosshashError: it is none.
+    """
+    with suppress(ValueError):  # a port that is no number, or too large a one, brackets without end
+        place = urlsplit(address)
+        if place.scheme in ("http", "https") and place.hostname and place.port != 0:
+            return place
+    raise CrosshashError(f"{address}: is no address of a service; write http://HOST:PORT/.")
 
 
 def _place(item: str) -> str:

@@ -40,7 +40,7 @@ def encode_again(project: Path, into: Path | None = None) -> Change:
     with held(project, into, settled_device("auto")) as (place, encoder):
         index = place / INDEX
         if not index.is_dir():
-            raise missing(index)
+            raise missing(index, "There is no collection yet: `crosshash encode FOLDER` begins one.")
         statistics = read_json(index / STATISTICS)
         old = read_known_items(index).whole()
         ready, gone = _own_items(old, index, remedy(statistics))

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crosshash.service.access.request_log import id_of
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+COUNTED = ("GET", "POST", "DELETE")
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 # The page lives on its own files alone; no other page may frame it or read pictures through it.
@@ -98,7 +99,7 @@ class Measured:
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
-        method = scope["method"] if scope["method"] in ("GET", "POST") else "other"  # clients may invent some
+        method = scope["method"] if scope["method"] in COUNTED else "other"  # clients may invent some
         self.metrics.requests.labels(route, method, str(status)).inc()
         self.metrics.seconds.labels(route).observe(seconds)
 

@@ -47,7 +47,7 @@ def serve(source: Source, host: str, port: int, settings: Settings) -> None:
             if settings.metrics_port is not None:
                 registry = app.state.service.metrics.registry
                 found = beside.enter_context(at_port(host, settings.metrics_port, registry))
-            listener.listen()
+            listen(listener)
             _begin_logs(settings)
             if live.now.opened.warning:
                 log.warning("%s", live.now.opened.warning)
@@ -116,11 +116,27 @@ def bound(host: str, port: int) -> socket.socket:
         listener.bind(place)
     except OSError as error:
         listener.close()
-        raise CrosshashError(
-            f"{host}:{port} cannot be had ({error.strerror}). Give a --host of this machine and a free "
-            "--port; --port 0 takes any."
-        ) from None
+        raise _taken(f"{host}:{port}", error) from None
     return listener
+
+
+def listen(listener: socket.socket) -> None:
+    """Take connections; two services that start at once, or its metrics, may have been bound to one port.
+
+    Raises:
+        CrosshashError: the other was first.
+    """
+    try:
+        listener.listen()
+    except OSError as error:
+        raise _taken(f"{own_name(listener)}:{listener.getsockname()[1]}", error) from None
+
+
+def _taken(place: str, error: OSError) -> CrosshashError:
+    return CrosshashError(
+        f"{place} cannot be had ({error.strerror}). Give a --host of this machine and a free --port, of "
+        "which --metrics-port is another; --port 0 takes any."
+    )
 
 
 def reaches_others(listener: socket.socket) -> bool:

@@ -18,6 +18,9 @@ Keep = Rows | tuple[str, ...]
 """What may be found: rows int64[M], or items that have any of some labels."""
 
 
+EXPORT = "Give the address of a store that is there; `crosshash export` writes one (docs/stores.md)."
+
+
 class StoreError(CrosshashError):
     """A store does not answer, or no longer as it did when it was opened; nothing is wrong with the query."""
 

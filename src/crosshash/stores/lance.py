@@ -25,6 +25,7 @@ from crosshash.index.exact import Codes, Found, Rows, nearest
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.item_codes import REMEDY, Head, check_items, codes_of, items_schema
 from crosshash.stores.contract import (
+    EXPORT,
     Keep,
     StoreError,
     check_count,
@@ -69,7 +70,7 @@ def load(place: str) -> LanceStore:
     """Open a table; see `Backend`."""
     folder = Path(place)
     if not (folder / f"{TABLE}.lance").is_dir():
-        raise missing(folder / f"{TABLE}.lance")
+        raise missing(folder / f"{TABLE}.lance", EXPORT)
     with _named(place):
         table = _connected(folder).open_table(TABLE)
         head, count = _head(folder), table.count_rows()

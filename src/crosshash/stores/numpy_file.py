@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from crosshash.artifacts import read_npz, write_npz
+from crosshash.artifacts import missing, read_npz, write_npz
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import read_code_set
 from crosshash.retrieval.codefiles.item_codes import Head, code_sets, items_of
-from crosshash.stores.contract import check_count, check_free, check_kind
+from crosshash.stores.contract import EXPORT, check_count, check_free, check_kind
 from crosshash.stores.in_memory import InMemory, in_memory
 
 KINDS = ("flat",)
@@ -26,6 +26,8 @@ def build(place: str, items: pa.Table, head: Head, over: bool = False) -> InMemo
 
 def load(place: str) -> InMemory:
     """Read a file, also one of the encode stage, whose rows are its order; see `Backend`."""
+    if not Path(place).is_file():
+        raise missing(Path(place), EXPORT)
     arrays = read_npz(Path(place))
     codes = read_code_set(Path(place))
     try:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from crosshash.artifacts import missing
 from crosshash.retrieval.codefiles.item_codes import Head, read_items, write_items
-from crosshash.stores.contract import check_free, check_kind
+from crosshash.stores.contract import EXPORT, check_free, check_kind
 from crosshash.stores.in_memory import InMemory, in_memory
 
 KINDS = ("flat",)
@@ -24,7 +24,7 @@ def build(place: str, items: pa.Table, head: Head, over: bool = False) -> InMemo
 def load(place: str) -> InMemory:
     """Read a file; see `Backend`."""
     if not Path(place).is_file():
-        raise missing(Path(place))
+        raise missing(Path(place), EXPORT)
     return in_memory(place, *read_items(Path(place)), _write)
 
 

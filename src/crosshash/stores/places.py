@@ -12,6 +12,7 @@ import pyarrow as pa
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.item_codes import Head
 from crosshash.stores.contract import Backend, Store
+from crosshash.stores.faiss_folder import STATISTICS
 
 Name = Literal["parquet", "numpy", "faiss", "usearch", "lancedb", "pgvector"]
 MODULES: dict[Name, str] = {
@@ -67,7 +68,7 @@ def named(address: str) -> tuple[Name, str]:
     path = Path(address)
     if path.suffix in SUFFIXES:
         return SUFFIXES[path.suffix], address
-    if path.is_dir():
+    if (path / STATISTICS).is_file():
         return "faiss", address
     raise CrosshashError(
         f"{address}: is no store. Give postgresql://USER@HOST/DATABASE, lance:FOLDER, usearch:FOLDER, a "
@@ -76,12 +77,11 @@ def named(address: str) -> tuple[Name, str]:
 
 
 def files_of(address: str) -> list[Path]:
-    """List what a store is read from as a whole when it is opened; nothing of databases, which are asked.
-
-    Raises:
-        CrosshashError: as `named`.
-    """
-    name, place = named(address)
+    """List what a store is read from as a whole when it is opened; nothing of databases, which are asked."""
+    try:
+        name, place = named(address)
+    except CrosshashError:  # a folder that is away, perhaps for a moment: who opens it says so
+        return [Path(address)]
     return [] if name in ASKED else [Path(place)]
 
 

@@ -16,7 +16,7 @@ from crosshash.index.checks import check_queries, check_top
 from crosshash.index.exact import Codes, Found, Rows, nearest
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.retrieval.codefiles.item_codes import REMEDY, Head, read_items, write_items
-from crosshash.stores.contract import check_free, check_kind
+from crosshash.stores.contract import EXPORT, check_free, check_kind
 from crosshash.stores.in_memory import InMemory, in_memory
 
 KINDS = ("flat", "hnsw")
@@ -36,7 +36,7 @@ def load(place: str) -> InMemory:
     """Read a folder; see `Backend`."""
     folder = Path(place)
     if not folder.is_dir():
-        raise missing(folder)
+        raise missing(folder, EXPORT)
     items, head = read_items(folder / ITEMS)
     store = in_memory(place, items, head, _write)
     for modality in MODALITIES:

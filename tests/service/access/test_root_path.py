@@ -33,6 +33,8 @@ def test_all_that_the_page_names_lies_below_the_path(behind: Running) -> None:
 def test_the_path_itself_leads_to_the_page_below_it(behind: Running) -> None:
     answer = behind.client.get("/photos")
     assert (answer.status_code, answer.headers["location"]) == (308, "/photos/")
+    asked = behind.client.get("/photos?q=a+r%C3%B6d%20cat&like=a%2Fb")
+    assert asked.headers["location"] == "/photos/?q=a+r%C3%B6d%20cat&like=a%2Fb"
 
 
 @pytest.mark.parametrize("address", ["/photosearch?q=red", "/photos/photos/healthz", "/photos//healthz"])
@@ -48,6 +50,8 @@ def test_the_description_says_where_it_is(behind: Running, service: Running) -> 
 def test_paths_that_would_be_taken_for_addresses_of_the_service(service: Running) -> None:
     paths = service.client.get("/openapi.json").json()["paths"]
     assert {path.split("/")[1] for path in paths} <= set(OWN)
+    beside = {"page", "docs", "openapi.json"}  # which no description names
+    assert {path.split("/")[1] for path in paths} | beside == set(OWN)
 
 
 def test_what_a_root_path_is() -> None:
@@ -60,7 +64,7 @@ def test_what_a_root_path_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["photos", "/a b", "//a", "/a/../b", "https://a.example/b", "/search", "/items/x"]
+    "text", ["photos", "/a b", "//a", "/a/../b", "https://a.example/b", "/search", "/items/x", "/page"]
 )
 def test_what_is_none_is_refused(text: str) -> None:
     with pytest.raises(CrosshashError, match="--root-path"):

@@ -147,6 +147,18 @@ def test_files_are_taken_up_once_they_rest(live: Live, own: Path, indexes: list[
     assert live.now.card.items["image"] == 54
 
 
+def test_a_store_whose_folder_is_away_for_a_while_is_taken_up_when_it_is_back(
+    own: Path, indexes: list[Path], tmp_path: Path
+) -> None:
+    store = Path(shutil.copytree(indexes[0], tmp_path / "store"))
+    live = Live(ProjectSource(own, store=str(store)))
+    with watching(live, SECONDS):
+        shutil.rmtree(store)
+        until(lambda: "is no store" in (live.refused or ""))
+        shutil.copytree(indexes[1], store)
+        until(lambda: live.now.card.items["image"] == 54)
+
+
 def test_the_end_waits_for_no_loading(
     live: Live, own: Path, indexes: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

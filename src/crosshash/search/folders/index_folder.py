@@ -26,6 +26,7 @@ from crosshash.search.grown.grown_codes import AnyIndex, grown_codes, grown_word
 from crosshash.search.grown.grown_items import GrownItems
 from crosshash.search.item_groups import Items, NumberedItems, read_items
 
+OTHER = "Give --index the folder of an index or a collection, or leave it out: the project's is taken then."
 COLLECTION = "collection"
 INDEX = "index"
 ITEMS, QUANTISER, STATISTICS = "items.parquet", "quantiser.npz", "statistics.json"
@@ -100,7 +101,7 @@ def read_index(project: Path, folder: Path, encoder: dict[str, Any], mapped: boo
 
 def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) -> IndexFolder:
     if not folder.is_dir():
-        raise missing(folder)
+        raise missing(folder) if folder == run_index(project) else missing(folder, OTHER)
     statistics = read_json(folder / STATISTICS)
     check_fresh(project, folder, statistics, encoder)
     dataset = read_plan("convert", ConvertPlan, project / "plan").dataset

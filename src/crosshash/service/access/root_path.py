@@ -11,8 +11,8 @@ from crosshash.errors import CrosshashError
 
 OWN = (
     "search",
-    "searches",
     "items",
+    "page",
     "picture",
     "healthz",
     "readyz",
@@ -53,7 +53,9 @@ class UnderPath:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == self.path:
-            await RedirectResponse(f"{self.path}/", 308)(scope, receive, send)
+            asked = scope["query_string"].decode("latin-1")  # words and items stand there
+            place = f"{self.path}/?{asked}" if asked else f"{self.path}/"
+            await RedirectResponse(place, 308)(scope, receive, send)
         else:
             below = scope["path"].startswith(f"{self.path}/")
             path = scope["path"] if below else self.path + scope["path"]

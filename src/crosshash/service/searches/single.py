@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
@@ -120,6 +120,8 @@ async def by_picture(
     A text beside it: by asymmetric distance, the score the weighted mean of both.
     """
     service = service_of(request)
+    if "like" in request.query_params:
+        raise HTTPException(422, "like: a picture asks already, and an item asks by GET: give one of them")
     check_type(
         request, "image/", "the bytes of a picture file as the body, with its Content-Type, as image/jpeg"
     )
