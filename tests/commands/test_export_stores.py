@@ -82,6 +82,14 @@ def test_what_stands_there_stays_unless_it_is_to_be_replaced(codes: Path, tmp_pa
     run(*arguments, "--replace")
 
 
+def test_files_of_the_run_are_not_written_over(trained_project: Path) -> None:
+    index = trained_project / "artifacts" / "index"
+    before = {path.name: path.read_bytes() for path in index.iterdir()}
+    here = ("--project", trained_project, "--replace")
+    assert "belongs to the run" in refused("export", "faiss", index, *here)
+    assert {path.name: path.read_bytes() for path in index.iterdir()} == before
+
+
 def test_messages(trained_project: Path, codes: Path, tmp_path: Path) -> None:
     assert "has no kind 'ivf'" in refused(
         "export", "parquet", tmp_path / "a", "--source", codes / "query.npz", "--kind", "ivf"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from crosshash.bundle.opening import Opened
 from crosshash.bundle.sources import ProjectSource
 from crosshash.client import Client, Refused
 from crosshash.collection import grown_index
@@ -50,6 +51,13 @@ def grows(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def client(grows: Running) -> Client:
     return Client(grows.base, TOKEN)
+
+
+class Cut(ProjectSource):
+    """A project whose newer files cannot be loaded."""
+
+    def open(self, before: Searcher | None) -> Opened:
+        raise CrosshashError("the index is cut")
 
 
 def project_of(service: Running) -> Path:
@@ -98,6 +106,32 @@ def test_what_was_added_is_found_when_the_answer_comes_and_gone_when_it_was_remo
     own = client.search("anything", task="t2i", top=1).hits[0].id
     client.remove(own)
     assert own not in {hit.id for hit in client.search("anything", top=500).hits}
+
+
+def test_an_id_is_found_however_its_letters_are_written(client: Client) -> None:
+    composed, decomposed = "caf\u00e9 1", "cafe\u0301 1"
+    assert client.add(png(903), id=decomposed).id == composed
+    assert client.item(decomposed).id == composed
+    assert client.picture(decomposed) == client.picture(composed)
+    client.remove(decomposed)
+    with pytest.raises(Refused, match="404"):
+        client.item(composed)
+
+
+def test_a_change_whose_files_cannot_be_loaded_is_told_as_made_and_not_searched(
+    client: Client, grows: Running
+) -> None:
+    live = grows.service.live
+    source = live.source
+    live.source = Cut(project_of(grows))
+    try:
+        with pytest.raises(Refused, match="made, and not searched yet") as refused:
+            client.add(captions=["seen later"], id="later")
+    finally:
+        live.source = source
+    assert (refused.value.status, refused.value.retry_after) == (503, 5)
+    assert client.add(captions=["seen later"], id="later").change == "unchanged"
+    assert client.item("later").caption == "seen later"
 
 
 def test_items_without_a_name_are_named_by_what_they_are(client: Client) -> None:

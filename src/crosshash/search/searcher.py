@@ -230,13 +230,13 @@ class Searcher:
         return self._in_shards or self._items.keeps_pictures
 
     def item(self, item: str) -> Item | None:
-        """Give what is known of an item; None where there is no such id."""
+        """Give what is known of an item, its id as the index writes it; None where there is no such id."""
         row = self._items.row_of(item)
         if row is None:
             return None
         known = self._items.known(row)
         has_picture = bool(known.get(PICTURE)) or (known["row"] >= 0 and self._in_shards)
-        return Item(item, known["caption"], tuple(known["labels"]), has_picture)
+        return Item(known["id"], known["caption"], tuple(known["labels"]), has_picture)
 
     def picture(self, item: str) -> bytes | None:
         """Give the JPEG of an item; None where there is no such id or no picture of it."""

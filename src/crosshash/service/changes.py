@@ -109,7 +109,7 @@ async def add(
     state = service.live.now
     found = state.searcher.item(name)
     if found is None:
-        raise HTTPException(503, "the item was added, and is not searched yet: /readyz says why")
+        raise HTTPException(503, "the item was added, and taken out again by another client")
     told = "unchanged" if change.unchanged else "replaced" if change.replaced else "new"
     item = item_told(state, found)
     answer = AddedItem(change=told, index=state.index, **item.model_dump())
@@ -170,10 +170,25 @@ async def _changed(service: Service, change: Callable[[], Awaitable[A]]) -> A:
             raise HTTPException(
                 409, "the collection does not fit the model that is served, or cannot be read: see the log"
             ) from None
-        for _ in range(TRIES):
-            if await asyncio.to_thread(service.live.refresh) != "again":
-                break
+        await _taken_up(service)
     return done
+
+
+async def _taken_up(service: Service) -> None:
+    """Search the collection as it is now.
+
+    Raises:
+        HTTPException: its files cannot be loaded, or go on changing; the change itself is made (503).
+    """
+    for again in range(TRIES):
+        result = await asyncio.to_thread(service.live.refresh)
+        if result in ("taken", "same"):
+            return
+        if result == "refused":
+            break
+        await asyncio.sleep(0.02 * again)
+    told = "the change is made, and not searched yet: /readyz says why"
+    raise HTTPException(503, told, {"Retry-After": "5"})
 
 
 def _project_of(live: Live) -> ProjectSource:

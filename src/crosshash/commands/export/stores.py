@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crosshash.commands.options import Project, told
+from crosshash.errors import CrosshashError
 
 if TYPE_CHECKING:
     from crosshash.stores.places import Name
@@ -50,6 +51,8 @@ def _exporting(name: Name) -> Callable[..., None]:
             from crosshash.search.folders.index_folder import index_folder
             from crosshash.stores import places
 
+            if (project / "artifacts").resolve() in Path(target).resolve().parents:
+                raise CrosshashError(f"{target}: belongs to the run, and DVC keeps it; choose another place.")
             found = places.load(source or f"faiss:{index_folder(project)}")
             head = dataclasses.replace(found.head, kind=kind)
             store = places.build(name, target, found.items(), head, replace)
