@@ -17,6 +17,8 @@ from crosshash.retrieval.codefiles.item_codes import REMEDY, Head
 Keep = Rows | tuple[str, ...]
 """What may be found: rows int64[M], or items that have any of some labels."""
 
+STATISTICS = "statistics.json"
+"""The file by which a folder of FAISS indexes is known."""
 
 EXPORT = "Give the address of a store that is there; `crosshash export` writes one (docs/stores.md)."
 

@@ -18,11 +18,11 @@ from crosshash.parquet import read_parquet, write_parquet
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.retrieval.codefiles.item_codes import Head, code_column, items_schema
 from crosshash.retrieval.codefiles.segments import read_changes
-from crosshash.stores.contract import check_count, check_free, check_kind
+from crosshash.stores.contract import STATISTICS, check_count, check_free, check_kind
 from crosshash.stores.in_memory import InMemory, in_memory
 
 KINDS = ("flat", *APPROXIMATE)
-ITEMS, STATISTICS = "items.parquet", "statistics.json"
+ITEMS = "items.parquet"
 
 
 def build(place: str, items: pa.Table, head: Head, over: bool = False) -> InMemory:

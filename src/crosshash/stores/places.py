@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.item_codes import Head
-from crosshash.stores.contract import Backend, Store
-from crosshash.stores.faiss_folder import STATISTICS
+from crosshash.stores.contract import STATISTICS, Backend, Store
 
 Name = Literal["parquet", "numpy", "faiss", "usearch", "lancedb", "pgvector"]
 MODULES: dict[Name, str] = {
