@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 from urllib.parse import quote
 
+from fastapi import Response
 from pydantic import BaseModel
 
 from crosshash.errors import CrosshashError
@@ -139,3 +140,8 @@ def _order(searcher: Searcher, query: Query) -> Literal["hamming", "asymmetric",
         return "asymmetric"
     both = query.distance or searcher.distance
     return both or ("two stages" if query.asked.like is None else "hamming")
+
+
+def as_json(value: BaseModel, status: int = 200) -> Response:
+    """Write an answer; it is what its model says, so that the framework need not check it once more."""
+    return Response(value.model_dump_json(), status, media_type="application/json")

@@ -20,6 +20,7 @@ from crosshash.errors import CrosshashError
 from crosshash.formats.spelling import as_seen, composed
 from crosshash.search.decoding import BadPicture
 from crosshash.service.access.token import needs_token
+from crosshash.service.answers import as_json
 from crosshash.service.live.live import Live
 from crosshash.service.refusals import refusals
 from crosshash.service.routes import ItemTold, item_told
@@ -113,7 +114,7 @@ async def add(
     told = "unchanged" if change.unchanged else "replaced" if change.replaced else "new"
     item = item_told(state, found)
     answer = AddedItem(change=told, index=state.index, **item.model_dump())
-    return Response(answer.model_dump_json(), 201 if change.new else 200, media_type="application/json")
+    return as_json(answer, 201 if change.new else 200)
 
 
 @router.delete(

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from crosshash.errors import CrosshashError
 from crosshash.search import Item
-from crosshash.service.answers import picture_address
+from crosshash.service.answers import as_json, picture_address
 from crosshash.service.live.state import State
 from crosshash.service.refusals import refusals
 from crosshash.service.service import service_of
@@ -43,7 +43,7 @@ def item(request: Request, id: str) -> Response:  # noqa: A002 - the name in the
     found = state.searcher.item(id)
     if found is None:
         raise HTTPException(404, "no item of the index has this id")
-    return _json(item_told(state, found))
+    return as_json(item_told(state, found))
 
 
 def item_told(state: State, found: Item) -> ItemTold:
@@ -74,7 +74,3 @@ def picture(
     if data is None:
         raise HTTPException(404, "no item of the index has this id and a picture")
     return Response(data, media_type="image/jpeg", headers=KEPT)
-
-
-def _json(value: BaseModel) -> Response:
-    return Response(value.model_dump_json(), media_type="application/json")

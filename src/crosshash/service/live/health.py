@@ -7,6 +7,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
+from crosshash.service.answers import as_json
 from crosshash.service.batches import BusyError
 from crosshash.service.live.card import Card
 from crosshash.service.refusals import refusals
@@ -34,7 +35,7 @@ class Ready(Card):
 @router.get("/healthz", response_model=Health, summary="Whether the service lives, and what it searches")
 async def health(request: Request) -> Response:
     """Told from memory, while searches run; who gets no answer may start it again."""
-    return _json(Health(**service_of(request).live.now.card.model_dump()))
+    return as_json(Health(**service_of(request).live.now.card.model_dump()))
 
 
 @router.get("/readyz", response_model=Ready, summary="Whether queries can be answered")
@@ -46,14 +47,10 @@ async def ready(request: Request) -> Response:
     state = service.live.now
     await asyncio.to_thread(state.searcher.item, "")
     newer: Literal["refused"] | None = None if service.live.refused is None else "refused"
-    return _json(Ready(newer=newer, **state.card.model_dump()))
+    return as_json(Ready(newer=newer, **state.card.model_dump()))
 
 
 @router.get("/card", response_model=Card, summary="What is searched")
 async def card(request: Request) -> Response:
     """Method, data set, scores with intervals, digests: told from memory."""
-    return _json(service_of(request).live.now.card)
-
-
-def _json(value: Card) -> Response:
-    return Response(value.model_dump_json(), media_type="application/json")
+    return as_json(service_of(request).live.now.card)

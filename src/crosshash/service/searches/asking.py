@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from fastapi import HTTPException, Request, Response
-from pydantic import BaseModel
+from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
 from crosshash.errors import CrosshashError
@@ -105,8 +104,3 @@ def named(query: str) -> Iterator[None]:
         raise HTTPException(error.status_code, f"{query}{error.detail}") from None
     except CrosshashError as error:
         raise HTTPException(422, f"{query}{error}") from None
-
-
-def as_json(value: BaseModel) -> Response:
-    """Write an answer."""
-    return Response(value.model_dump_json(), media_type="application/json")

@@ -9,14 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crosshash.codes.real_codes import Distance
 from crosshash.search.page import REACH
-from crosshash.service.answers import Found
+from crosshash.service.answers import Found, as_json
 from crosshash.service.batches import Query
 from crosshash.service.refusals import refusals
 from crosshash.service.searches.asking import (
     LONGEST_TEXT,
     MOST_LABELS,
     TOP,
-    as_json,
     asked_of,
     check_type,
     found_for,

@@ -12,13 +12,12 @@ from pydantic_core import PydanticCustomError
 from crosshash.codes.real_codes import Distance
 from crosshash.search.page import REACH
 from crosshash.service import batches
-from crosshash.service.answers import Found
+from crosshash.service.answers import Found, as_json
 from crosshash.service.refusals import refusals
 from crosshash.service.searches.asking import (
     LONGEST_TEXT,
     MOST_LABELS,
     TOP,
-    as_json,
     asked_of,
     check_type,
     found_for,
