@@ -14,6 +14,6 @@ def byte_tables(queries: NDArray[np.float32]) -> NDArray[np.float64]:
 
     Pad bits of the codes count nothing where the queries are 0 there.
     """
-    groups = queries.reshape(len(queries), -1, 8).astype(np.float64)
+    groups = queries.reshape(len(queries), queries.shape[1] // 8, 8).astype(np.float64)
     tables: NDArray[np.float64] = groups @ SIGNS.T
     return tables

@@ -1,105 +1,62 @@
-"""Flat search by 4-bit fast scan: a hash code is a product-quantised vector whose dictionaries are known.
-
-Four bits are a group, their 16 +-1 patterns its words. FAISS looks the distances of a query to 16 words up in
-registers, 32 codes at a time (André et al., VLDB 2015; `IndexPQFastScan`), which is faster than counting bits
-of short codes, and takes queries of real values as well.
-
-Tables are rounded to 8 bits, by one scale for all: 255 / the widest span of a table. Distances of +-1 queries
-span 16, which would round. One group more makes them exact: its word 0, that of all codes, is 0, its others
-lie sqrt(17) away from the query's 0. So the span is 17, the scale 15, every entry a whole number, and equal
-distances are equal scores. It costs a byte a code.
-"""
+"""Flat search: all codes are gone through, by the way that is fastest here; answers do not depend on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-import faiss
-import numpy as np
-from numpy.typing import NDArray
+from crosshash.index.asymmetric import Reals, Scored
+from crosshash.index.exact import Codes, Found
+from crosshash.index.fast_scan import FastScan
 
-from crosshash.index.asymmetric import Reals, Scored, best, rescored
-from crosshash.index.exact import Codes, Found, one_thread, scan
+if TYPE_CHECKING:
+    from crosshash.index.lookup.looked_up import LookedUp
 
-GROUP, WORDS = 4, 16
-SPAN = 17.0  # 255 / 17 is a whole number; the next one below, 15, is less than the distances span
-LONGEST = 128  # bytes: 257 groups, whose sums still fit the 16 bits that FAISS adds in
-COUNTED = 8  # bytes of the longest code whose Hamming distances are looked up; beyond, bits are counted
-HEAP = 12  # FAISS's `implem` that keeps the best in a heap, of equal ones the first
-ALONE, SHORT = 14, 2  # the one for a single query of so few bytes: a tenth less time, the same answers
-AT_ONCE = 0x2222  # FAISS's `qbs`: 8 queries a pass, two by two; its own 3, 3, 3, 2 takes a third longer
+LEAST = 200_000  # codes: of fewer, thousands of searches do not save what loading the compiled scan takes
+FEW = 1 / 8  # of the codes are wanted at most; of more, little is ruled out
 
 
 @dataclass(frozen=True)
 class Flat:
-    """Codes uint8[N, W], searched by the scan up to 1,024 bits, and beyond by going through them."""
+    """Codes uint8[N, W]; many are looked up compiled, where processor and installed packages allow it."""
 
     packed: Codes
-
-    @cached_property
-    def blocks(self) -> Any:  # noqa: ANN401 - FAISS has no types
-        """The codes as the scan reads them, laid out when first asked for; None where it cannot take them.
-
-        A million of 64 bits take some hundredths of a second.
-        """
-        width = self.packed.shape[1]
-        if width > LONGEST or not len(self.packed):
-            return None
-        groups = 2 * width + 1
-        by_rows: Any = faiss.IndexPQ(GROUP * groups, groups, WORDS.bit_length() - 1, faiss.METRIC_L2)
-        faiss.copy_array_to_vector(_words(groups).ravel(), by_rows.pq.centroids)
-        by_rows.is_trained = True
-        by_rows.add_sa_codes(np.pad(self.packed, ((0, 0), (0, 1))))
-        blocks: Any = faiss.IndexPQFastScan(by_rows)
-        blocks.qbs = AT_ONCE
-        return blocks
 
     def nearest(self, queries: Codes, top: int) -> Found:
         """Find places int64[Q, top] and distances int32[Q, top], by distance, then place, on one thread.
 
         queries: packed uint8[Q, W]; top: at most N.
         """
-        if self.packed.shape[1] > COUNTED or self.blocks is None:
-            return scan(queries, self.packed, top)
-        signs = 2 * np.unpackbits(queries, axis=1).astype(np.float32) - 1
-        squares, places = self._search(signs, top)
-        return places, np.rint(squares / 4).astype(np.int32)  # bits that differ are 2 apart
+        return self._way(top).nearest(queries, top)
 
     def best(self, queries: Reals, top: int) -> Scored:
         """Find places int64[Q, top] and scores float64[Q, top], by falling score, then place, on one thread.
 
-        queries: float32[Q, 8 W], none all zeros. The scan finds some more than `top`, which are scored
-        exactly: what its rounding confuses is nearly always among them.
+        queries: float32[Q, 8 W], none all zeros. Exact where codes are looked up compiled; by FAISS's scan
+        nearly always (see there).
         """
-        if self.blocks is None:
-            return best(queries, self.packed, np.arange(len(self.packed)), top)
-        # As long as +-1 values: the widest table of the query spans 16 of the 17 that all are rounded by.
-        wide = queries.astype(np.float64)
-        longest = np.abs(wide).reshape(len(queries), -1, GROUP).sum(axis=2).max(axis=1, keepdims=True)
-        _, places = self._search((wide * (GROUP / longest)).astype(np.float32), self._candidates(top))
-        return rescored(queries, self.packed, places, top)
+        return self._way(top).best(queries, top)
 
-    def _search(self, queries: Reals, top: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scan for queries float32[Q, 8 W] whose values are in the order of the bits."""
-        # FAISS takes the low half of a byte for the first group, and in it the lowest bit for the first.
-        laid = np.zeros((len(queries), self.blocks.d), np.float32)
-        laid[:, :-GROUP] = queries.reshape(len(queries), -1, 8)[:, :, ::-1].reshape(len(queries), -1)
-        # Where another thread changes it at the same time, no answer does.
-        self.blocks.implem = ALONE if len(queries) == 1 and self.packed.shape[1] <= SHORT else HEAP
-        with one_thread():  # for a top of 1 FAISS keeps signed numbers of 16 bits, which long codes exceed
-            squares, places = self.blocks.search(laid, max(top, 2))
-        return squares[:, :top], places[:, :top]
+    def lay_out(self) -> None:
+        """Lay the codes out now, which the first search does otherwise."""
+        _ = self._way(1).blocks
 
-    def _candidates(self, top: int) -> int:
-        return min(len(self.packed), top + 32 + top // 16)
+    def _way(self, top: int) -> FastScan | LookedUp:
+        if self._looked_up is not None and top <= FEW * len(self.packed):
+            return self._looked_up
+        return self._fast_scan
 
+    @cached_property
+    def _fast_scan(self) -> FastScan:
+        return FastScan(self.packed)
 
-def _words(groups: int) -> NDArray[np.float32]:
-    """Give the words of all groups float32[M, 16, 4]: the signs of each number's bits, lowest first."""
-    words = np.empty((groups, WORDS, GROUP), np.float32)
-    words[:] = 2.0 * ((np.arange(WORDS)[:, None] >> np.arange(GROUP)) & 1) - 1
-    words[-1] = 0
-    words[-1, 1:, 0] = np.sqrt(SPAN)
-    return words
+    @cached_property
+    def _looked_up(self) -> LookedUp | None:
+        """The compiled look-up, where there is numba and the instruction for it."""
+        if len(self.packed) < LEAST or find_spec("numba") is None:
+            return None
+        from crosshash.index.lookup.looked_up import LookedUp, can_look_up
+
+        return LookedUp(self.packed) if can_look_up(self.packed.shape[1]) else None

@@ -28,7 +28,7 @@ class Scan:
         """The blocks, laid out when first asked for: 2 W bytes / 2 and one more for each code."""
         flats = [Flat(self.packed[start : start + BLOCK]) for start in range(0, len(self.packed), BLOCK)]
         for flat in flats:
-            _ = flat.blocks
+            flat.lay_out()
         return flats
 
     def nearest(self, queries: Codes, top: int) -> Found:

@@ -1,11 +1,11 @@
 """Loops compiled to machine code by numba and kept between processes: compiling takes longer than most runs.
 
-They are kept in the user's cache folder, or $NUMBA_CACHE_DIR, under a digest of all code of this room and of
-the versions that made them: other copies of the same code, such as an experiment's, find them there. numba's
-own caching trusts each file, looks at one source file and not at those of the functions that are called, and
-stops where it cannot write; so this one checks more. Like Python's own compiled files they are code (numba
-pickles them), as much to be trusted as the folder they stand in: it must be the user's, and nobody else's to
-write to.
+They are kept in the user's cache folder, or $NUMBA_CACHE_DIR, under a digest of all code of their rooms and
+of the versions that made them: other copies of the same code, such as an experiment's, find them there.
+numba's own caching trusts each file, looks at one source file and not at those of the functions that are
+called, and stops where it cannot write; so this one checks more. Like Python's own compiled files they are
+code (numba pickles them), as much to be trusted as the folder they stand in: it must be the user's, and
+nobody else's to write to.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ import numpy as np
 from numba.core import caching, config
 from platformdirs import user_cache_path
 
-KEPT = 16  # versions of this room whose machine code stays
-ROOM = Path(__file__).resolve().parent.parent
+KEPT = 16  # versions of these rooms whose machine code stays
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("retrieval", "index/lookup")  # all that compiled code stands in
 DIGEST = hashlib.sha256().digest_size
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,16 +42,16 @@ def compiled(function: Function) -> Function:
 
 @cache
 def _folder() -> Path:
-    """Name the folder of this room's code, whatever place that stands in."""
+    """Name the folder of these rooms' code, whatever place that stands in."""
     told = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {np.__version__}".encode())
-    for path in sorted(ROOM.rglob("*.py")):
+    for path in sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
         told.update(hashlib.sha256(path.read_bytes()).digest())
     base = Path(config.CACHE_DIR) / "crosshash" if config.CACHE_DIR else user_cache_path("crosshash")
     return base / "compiled" / told.hexdigest()[:32]
 
 
 def _make_folder() -> None:
-    """Make the folder of this room's code, and remove those of long ago."""
+    """Make the folder of these rooms' code, and remove those of long ago."""
     if not (folder := _folder()).exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         others = sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crosshash.index.asymmetric import best
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.distinct import MIXED, Distinct, flat_or_distinct
-from crosshash.index.flat import LONGEST, Flat
+from crosshash.index.fast_scan import LONGEST, FastScan
 from tests.index.codes import clustered
 
 
@@ -55,7 +55,7 @@ def test_equal_codes_met_once_are_found_as_if_met_each(seed: int, bits: int, ite
     """The same answers as of the scan over all; signs and few values as real queries, which tie often."""
     codes, top = drawn(seed, items, bits, 12), min(top, items)
     queries = drawn(seed + 1, 5, bits, 12)
-    every, once = Flat(codes), flat_or_distinct(codes)
+    every, once = FastScan(codes), flat_or_distinct(codes)
     assert isinstance(once, Distinct) == (len(np.unique(codes, axis=0)) <= 0.75 * items)
     reals = np.random.default_rng(seed).choice([-2, -1, 1], (5, 8 * codes.shape[1])).astype(np.float32)
     for a, b in zip(
@@ -97,7 +97,7 @@ def test_many_codes_with_ties_whatever_the_threads(
     queries[80:] &= np.packbits(np.ones(bits, np.uint8))
     index = CodeIndex.build(codes, np.arange(items) * 3)
     flat = index.flat.flat if isinstance(index.flat, Distinct) else index.flat
-    assert (flat.blocks is None) == (codes.shape[1] > LONGEST)
+    assert (flat._fast_scan.blocks is None) == (codes.shape[1] > LONGEST)
     assert (flat is index.flat) == (different and bits > 16)
     found, distances = index.search(queries, 500)
     for query, rows, near in zip(queries, found, distances, strict=True):
@@ -110,7 +110,7 @@ def test_many_codes_with_ties_whatever_the_threads(
 @pytest.mark.parametrize("bits", [512, 1_024])
 def test_distances_of_long_codes_are_right_also_where_one_item_is_wanted(bits: int) -> None:
     """The complement of the query is all bits away."""
-    flat = Flat(np.full((40, bits // 8), 255, np.uint8))
+    flat = FastScan(np.full((40, bits // 8), 255, np.uint8))
     for top in (1, 2, 40):
         places, distances = flat.nearest(np.zeros((1, bits // 8), np.uint8), top)
         assert places.tolist() == [[*range(top)]]
@@ -131,7 +131,7 @@ def test_a_query_is_answered_the_same_alone_and_among_others() -> None:
 
 def test_threads_of_faiss_change_nothing() -> None:
     codes, queries = clustered(0, 3_000), clustered(1, 70)
-    flat = Flat(codes)
+    flat = FastScan(codes)
     plain = flat.nearest(queries, 500)
     faiss.omp_set_num_threads(4)
     try:
@@ -145,7 +145,7 @@ def test_threads_of_faiss_change_nothing() -> None:
 @pytest.mark.parametrize("width", [1, 2, 8, 128])
 def test_a_code_takes_a_byte_more_than_its_bits(width: int) -> None:
     """A block has 32 codes; the last one may be padded."""
-    flat = Flat(np.zeros((3_200, width), np.uint8))
+    flat = FastScan(np.zeros((3_200, width), np.uint8))
     assert flat.blocks.codes.size() == 3_200 * (width + 1)
 
 
@@ -155,6 +155,6 @@ def test_a_single_short_query_equals_sorting_all_pairs(seed: int, bits: int, ite
     """It goes through FAISS by a way of its own; most distances tie."""
     codes = drawn(seed, items, bits, 300)
     query = drawn(seed + 1, 1, bits, 1)
-    places, distances = Flat(codes).nearest(query, min(top, items))
+    places, distances = FastScan(codes).nearest(query, min(top, items))
     found = [list(zip(*one, strict=True)) for one in zip(distances.tolist(), places.tolist(), strict=True)]
     assert found == by_loops(query, codes, np.arange(items), top)

@@ -1,0 +1,146 @@
+"""The compiled look-up against sorting all pairs: rows, ties, distances and scores."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosshash.index import flat
+from crosshash.index.asymmetric import best
+from crosshash.index.lookup import looked_up, short_sums
+from crosshash.index.lookup.looked_up import LONGEST, LookedUp
+from crosshash.index.lookup.scan import EVERY, LANES
+from tests.index.codes import clustered
+from tests.index.test_fast_scan import by_loops, drawn
+
+pytestmark = pytest.mark.skipif("+avx2" not in short_sums.FEATURES, reason="wants a processor with AVX2")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 10_000), st.integers(1, 8 * LONGEST), st.integers(1, 200), st.integers(1, 200),
+    st.integers(1, 100), st.integers(0, 9),
+)  # fmt: skip
+def test_equals_sorting_all_pairs(
+    seed: int, bits: int, items: int, distinct: int, top: int, asked: int
+) -> None:
+    """Any length and number of queries, equal codes, all distances from 0 to `bits`."""
+    codes, top = drawn(seed, items, bits, distinct), min(top, items)
+    queries = np.resize(codes, (asked, codes.shape[1]))
+    queries[1::2] ^= np.packbits(np.ones(bits, np.uint8))
+    places, distances = LookedUp(codes).nearest(queries, top)
+    assert (places.dtype, distances.dtype) == (np.int64, np.int32)
+    pairs = [[*zip(*one, strict=True)] for one in zip(distances.tolist(), places.tolist(), strict=True)]
+    assert pairs == by_loops(queries, codes, np.arange(items), top)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 10_000), st.integers(1, LONGEST), st.integers(1, 200), st.integers(1, 100),
+    st.integers(1, 9), st.sampled_from(["normal", "few", "wide", "one"]),
+)  # fmt: skip
+def test_real_queries_find_what_scoring_all_codes_finds(
+    seed: int, width: int, items: int, top: int, asked: int, kind: str
+) -> None:
+    """Bit for bit: values that tie, of four orders of magnitude, and all zeros but one."""
+    generator = np.random.default_rng(seed)
+    codes, top = drawn(seed, items, 8 * width, 50), min(top, items)
+    values = generator.standard_normal((asked, 8 * width))
+    if kind == "few":
+        values = generator.choice([-2.0, -1.0, 0.0, 1.0], values.shape)
+        values[:, 0] = 1
+    elif kind == "wide":
+        values *= 10.0 ** generator.integers(-2, 3, values.shape)
+    elif kind == "one":
+        values[:, 1:] = 0
+    queries = values.astype(np.float32)
+    places, scores = LookedUp(codes).best(queries, top)
+    wanted = best(queries, codes, np.arange(items), top)
+    assert np.array_equal(places, wanted[0])
+    assert np.array_equal(scores, wanted[1])
+
+
+@pytest.mark.parametrize("top", [1, 20, 300])
+@pytest.mark.parametrize("bits", [16, 64, 128])
+def test_of_many_codes_a_sample_says_what_is_likely(bits: int, top: int) -> None:
+    """So many codes that one block in 16 is looked at first; 40 queries, ties at every distance."""
+    codes, queries = clustered(0, 60_000, bits=bits), clustered(1, 40, bits=bits)
+    places, distances = LookedUp(codes).nearest(queries, top)
+    reals = np.random.default_rng(0).standard_normal((40, bits)).astype(np.float32)
+    of_reals = LookedUp(codes).best(reals, top)
+    wanted = best(reals, codes, np.arange(len(codes)), top)
+    assert np.array_equal(of_reals[0], wanted[0])
+    assert np.array_equal(of_reals[1], wanted[1])
+    for query, rows, near in zip(queries, places, distances, strict=True):
+        differing = np.bitwise_count(codes ^ query).sum(axis=1, dtype=np.int64)
+        order = np.argsort(differing, kind="stable")[:top]
+        assert np.array_equal(rows, order)
+        assert np.array_equal(near, differing[order])
+
+
+def test_a_sample_that_promises_too_much_is_made_good() -> None:
+    """The only near codes stand in a block of the sample, whose 12th tells of 12 near ones for 20 wanted.
+
+    20 // 16 = 1 and 3 isqrt(1) + 8 = 11, so the floor is the 12th of the sample. 25 codes are 0 to 24 bits
+    away, all others 64: above the floor are 12 items, and the query is asked again without one. The second
+    query is answered at once.
+    """
+    assert LANES * EVERY * 2 < 40_000
+    codes = np.full((40_000, 8), 255, np.uint8)
+    far = np.unpackbits(codes[:25], axis=1)
+    far[:] = np.arange(64) < np.arange(25)[:, None]
+    codes[LANES * EVERY : LANES * EVERY + 25] = np.packbits(far, axis=1)
+    queries = np.stack([np.zeros(8, np.uint8), np.full(8, 255, np.uint8)])
+    places, distances = LookedUp(codes).nearest(queries, 20)
+    assert places[0].tolist() == [*range(LANES * EVERY, LANES * EVERY + 20)]
+    assert distances[0].tolist() == [*range(20)]
+    assert places[1].tolist() == [*range(20)]
+    assert distances[1].tolist() == [0] * 20
+
+
+def test_from_some_hundred_thousand_codes_on_flat_search_looks_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it gives is what FAISS's scan gives; where most codes are wanted, that is what searches."""
+    monkeypatch.setattr(flat, "LEAST", 1_000)
+    codes, queries = clustered(0, 3_000), clustered(1, 20)
+    index = flat.Flat(codes)
+    index.lay_out()
+    assert isinstance(index._looked_up, LookedUp)
+    assert "_fast_scan" not in index.__dict__
+    found = index.nearest(queries, 100)
+    assert "_fast_scan" not in index.__dict__
+    most = index.nearest(queries, 3_000)
+    assert "_fast_scan" in index.__dict__
+    assert np.array_equal(found[0], most[0][:, :100])
+    assert flat.Flat(codes[:999])._looked_up is None
+    assert flat.Flat(np.zeros((2_000, LONGEST + 1), np.uint8))._looked_up is None
+    monkeypatch.setattr(looked_up, "FEATURES", ["+sse4.2"])
+    assert flat.Flat(codes)._looked_up is None
+
+
+SCRIPT = """
+import numpy as np
+from crosshash.index.asymmetric import best
+from crosshash.index.lookup.looked_up import LookedUp, can_look_up
+from crosshash.index.lookup.scan import LANES
+codes = np.random.default_rng(0).integers(0, 256, (70_000, 4), np.uint8)
+reals = np.random.default_rng(1).standard_normal((5, 32)).astype(np.float32)
+found, wanted = LookedUp(codes).best(reals, 20), best(reals, codes, np.arange(70_000), 20)
+print(can_look_up(4), LANES, all(map(np.array_equal, found, wanted)))
+"""
+
+
+def test_a_processor_without_the_wider_instruction_finds_the_same(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+popcnt,+bmi",
+             "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["True", "32", "True"]
