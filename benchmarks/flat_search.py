@@ -37,6 +37,7 @@ Medians = Callable[..., dict[str, float]]
 
 def compare_flat(items: int, medians: Medians, clock: Callable[[], float]) -> bool:
     """Print a table per length; say whether what is required at 1,000,000 codes was reached."""
+    faiss.omp_set_num_threads(1)
     print(f"{items} codes, top {TOP}, one thread, processor time per query as a share of {FAISS}'s\n")
     print("| bits | search | 1 query | 16 queries | 256 queries | of the exact first 100 | required |")
     print("|---|---|---|---|---|---|---|")
@@ -47,7 +48,7 @@ def compare_flat(items: int, medians: Medians, clock: Callable[[], float]) -> bo
         found: dict[str, list[float]] = {}
         for count in BATCHES:
             asked = {name: partial(way, count) for name, way in ways.items() if _asked(name, count)}
-            times = medians(asked, count, repeats=25 if count == 1 else 5, clock=clock)
+            times = medians(asked, count, repeats=25 if count == 1 else 5, clock=clock, warm=True)
             found.setdefault("ms", []).append(times[FAISS])
             for name in asked:
                 found.setdefault(name, []).append(times[name] / times[FAISS])

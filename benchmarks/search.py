@@ -54,11 +54,17 @@ def medians(
     queries: int,
     repeats: int = REPEATS,
     clock: Callable[[], float] = time.perf_counter,
+    warm: bool = False,
 ) -> dict[str, float]:
-    """Time each way in turn, so that other work slows all alike; milliseconds per query."""
+    """Time each way in turn, so that other work slows all alike; milliseconds per query.
+
+    warm: each way runs once more right before, so that the caches hold its own codes, not another way's.
+    """
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, way in ways.items():
+            if warm:
+                way()
             start = clock()
             way()
             if turn:  # the first turn warms up
