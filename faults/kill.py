@@ -1,6 +1,6 @@
 """Stages are killed: `python -m faults.kill [FOLDER [KIND|SIGNAL...]]`. Does `dvc repro` then heal it?
 
-Each of the ten stages, over pictures and over vectors: SIGKILL for the process group, for DVC alone and for
+Each of the twelve stages, over pictures and over vectors: SIGKILL for the process group, DVC alone and
 the stage alone, early, in the middle and while it writes; SIGINT as from Ctrl-C; SIGTERM for DVC alone.
 """
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,9 +112,10 @@ def strike(kill: Kill, project: Project, places: list[Path], cpu: float) -> tupl
         else:
             due = found is not None and cpu_seconds(found) >= SHARES[kill.moment] * cpu
             time.sleep(0.01)
-    family = [found, *found.children(recursive=True)] if found is not None and found.is_running() else []
-    with suppress(ProcessLookupError, psutil.Error):
-        send(kill, process, found)
+    with held(process):  # to list the family takes longer than some files take to be written
+        family = [found, *found.children(recursive=True)] if found is not None and found.is_running() else []
+        with suppress(ProcessLookupError, psutil.Error):
+            send(kill, process, found)
     try:
         status: int | None = process.wait(60)
     except subprocess.TimeoutExpired:
@@ -127,6 +128,16 @@ def strike(kill: Kill, project: Project, places: list[Path], cpu: float) -> tupl
         said += f"\nleft at work: {' '.join(one.cmdline())}"
         one.kill()
     return due and bool(family), Said(None if alive else status, said)
+
+
+@contextmanager
+def held(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Stop all that DVC has started for a while; signals that come meanwhile are met on the way on."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGSTOP)
+    yield
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGCONT)
 
 
 def send(kill: Kill, process: subprocess.Popen[str], stage: psutil.Process | None) -> None:
@@ -147,6 +158,7 @@ def attempt(kill: Kill, whole: Whole, folder: Path) -> tuple[str, str]:
         places = [project.tree / one.relative_to(whole.after.tree) for one in outs]
         places = [one.with_name(f".{one.name}.part") for one in places]
         places += [project.folder / "raw/scenes"] if kill.stage == "download" else []
+        places += [project.tree / "report/.index.html.part"] if kill.stage == "report" else []
         hit, said = strike(kill, project, places, whole.cpu[kill.stage] * SOONER**turn)
         if hit:
             return healed(project, whole.after, kill.stage, said)
