@@ -97,7 +97,7 @@ def test_many_codes_with_ties_whatever_the_threads(
     queries[80:] &= np.packbits(np.ones(bits, np.uint8))
     index = CodeIndex.build(codes, np.arange(items) * 3)
     flat = index.flat.flat if isinstance(index.flat, Distinct) else index.flat
-    assert (flat._fast_scan.blocks is None) == (codes.shape[1] > LONGEST)
+    assert (flat._way.blocks is None) == (codes.shape[1] > LONGEST)
     assert (flat is index.flat) == (different and bits > 16)
     found, distances = index.search(queries, 500)
     for query, rows, near in zip(queries, found, distances, strict=True):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crosshash.index import flat
 from crosshash.index.asymmetric import best
+from crosshash.index.fast_scan import FastScan
 from crosshash.index.lookup import looked_up, short_sums
 from crosshash.index.lookup.looked_up import LONGEST, LookedUp
 from crosshash.index.lookup.scan import EVERY, LANES
@@ -67,7 +68,7 @@ def test_real_queries_find_what_scoring_all_codes_finds(
     assert np.array_equal(scores, wanted[1])
 
 
-@pytest.mark.parametrize("top", [1, 20, 300])
+@pytest.mark.parametrize("top", [1, 20, 300, 20_000])
 @pytest.mark.parametrize("bits", [16, 64, 128])
 def test_of_many_codes_a_sample_says_what_is_likely(bits: int, top: int) -> None:
     """So many codes that one block in 16 is looked at first; 40 queries, ties at every distance."""
@@ -106,27 +107,39 @@ def test_a_sample_that_promises_too_much_is_made_good() -> None:
 
 
 def test_from_some_hundred_thousand_codes_on_flat_search_looks_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it gives is what FAISS's scan gives; where most codes are wanted, that is what searches."""
+    """Fewer codes, longer ones and other processors take FAISS's scan, which finds the same."""
     monkeypatch.setattr(flat, "LEAST", 1_000)
     codes, queries = clustered(0, 3_000), clustered(1, 20)
     index = flat.Flat(codes)
     index.lay_out()
-    assert isinstance(index._looked_up, LookedUp)
-    assert "_fast_scan" not in index.__dict__
-    found = index.nearest(queries, 100)
-    assert "_fast_scan" not in index.__dict__
-    most = index.nearest(queries, 3_000)
-    assert "_fast_scan" in index.__dict__
-    assert np.array_equal(found[0], most[0][:, :100])
-    assert flat.Flat(codes[:999])._looked_up is None
-    assert flat.Flat(np.zeros((2_000, LONGEST + 1), np.uint8))._looked_up is None
+    assert isinstance(index._way, LookedUp)
+    assert isinstance(flat.Flat(codes[:999])._way, FastScan)
+    assert isinstance(flat.Flat(np.zeros((2_000, LONGEST + 1), np.uint8))._way, FastScan)
     monkeypatch.setattr(looked_up, "FEATURES", ["+sse4.2"])
-    assert flat.Flat(codes)._looked_up is None
+    other = flat.Flat(codes)
+    assert isinstance(other._way, FastScan)
+    for top in (100, 3_000):
+        assert all(map(np.array_equal, index.nearest(queries, top), other.nearest(queries, top)))
+
+
+@pytest.mark.parametrize("top", [300, 1_000, 3_000])
+def test_real_queries_find_the_exact_answer_however_many_are_wanted(
+    monkeypatch: pytest.MonkeyPatch, top: int
+) -> None:
+    """Values of ten orders of magnitude, of which tables of 8 bits for all groups alike keep the largest."""
+    monkeypatch.setattr(flat, "LEAST", 1_000)
+    generator = np.random.default_rng(0)
+    codes = clustered(0, 3_000)
+    values = generator.standard_normal((5, 64)) * 10.0 ** generator.integers(-5, 6, (5, 64))
+    queries = values.astype(np.float32)
+    wanted = best(queries, codes, np.arange(len(codes)), top)
+    assert all(map(np.array_equal, flat.Flat(codes).best(queries, top), wanted))
 
 
 SCRIPT = """
 import numpy as np
 from crosshash.index.asymmetric import best
+from crosshash.index.fast_scan import FastScan
 from crosshash.index.lookup.looked_up import LookedUp, can_look_up
 from crosshash.index.lookup.scan import LANES
 codes = np.random.default_rng(0).integers(0, 256, (70_000, 4), np.uint8)
@@ -144,3 +157,29 @@ def test_a_processor_without_the_wider_instruction_finds_the_same(tmp_path: Path
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["True", "32", "True"]
+
+
+WITHOUT = """
+import numpy as np
+from crosshash.index import flat
+flat.LEAST = 10
+codes = np.random.default_rng(0).integers(0, 256, (100, 4), np.uint8)
+index = flat.Flat(codes)
+places, distances = index.nearest(codes[:1], 1)
+print(type(index._way).__name__, places[0, 0], distances[0, 0])
+"""
+
+
+@pytest.mark.parametrize("told", ["not to compile", "not to be there"])
+def test_where_numba_does_not_work_faiss_searches(told: str, tmp_path: Path) -> None:
+    """It says so by an ImportError where numpy beside it is too new; NUMBA_DISABLE_JIT is for debuggers."""
+    if told == "not to be there":
+        (tmp_path / "numba.py").write_text("raise ImportError('Numba needs NumPy 2.2 or less')")
+    paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT],
+        env={**os.environ, "NUMBA_DISABLE_JIT": str(int(told == "not to compile")),
+             "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["FastScan", "0", "0"]

@@ -24,7 +24,7 @@ from crosshash.index.lookup.short_sums import (
 from crosshash.retrieval.ranking.compiled import compiled
 
 STEPS, ENOUGH = 250, 180  # that the worst kept item loses, when steps are chosen and when they are anew
-EVERY, RARE = 16, 64  # a sample of one block in so many tells what is likely to be among the best of all
+EVERY = 16  # a sample of one block in so many tells what is likely to be among the best of all
 CHUNK = 1 << 15  # bytes of codes that all queries look at in turn
 ROUNDED = 1e-13  # of what a query can lose at all: more than the rounding of sums
 
@@ -58,7 +58,7 @@ def best_of_all(
     anything = np.full(len(queries), -np.inf)
     rank = top // EVERY + 3 * math.isqrt(top // EVERY) + 8
     floors = anything
-    if len(blocks) * LANES > RARE * EVERY * rank:
+    if len(blocks) // EVERY * LANES >= rank:  # the sample has as many
         likely = _search(blocks, items, asked, rank, anything, EVERY)[1][:, -1]
         floors = likely - np.maximum(2 * least_step, most * ROUNDED)
     places, scores, kept = _search(blocks, items, asked, top, floors)

@@ -12,11 +12,12 @@ from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-FEATURES = cpu_target.target_context.codegen().magic_tuple()[2].split(",")  # that numba compiles for
+FEATURES = [] if config.DISABLE_JIT else cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+"""Of the processor that numba compiles for; none where it is told not to compile."""
 WIDE = "+avx512bw" in FEATURES
 LANES = 64 if WIDE else 32  # codes of a block
 LOOK_UP = f"llvm.x86.avx{'512.pshuf.b.512' if WIDE else '2.pshuf.b'}"
