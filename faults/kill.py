@@ -135,9 +135,11 @@ def held(process: subprocess.Popen[str]) -> Iterator[None]:
     """Stop all that DVC has started for a while; signals that come meanwhile are met on the way on."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGSTOP)
-    yield
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGCONT)
 
 
 def send(kill: Kill, process: subprocess.Popen[str], stage: psutil.Process | None) -> None:

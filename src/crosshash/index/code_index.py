@@ -113,9 +113,10 @@ class CodeIndex:
         """Find the `top` items whose +-1 codes have the highest inner product with each real-valued query.
 
         queries: float[Q, K], the outputs before the sign, as long as the codes; keep: as of `search`. Gives
-        rows int64[Q, T] and scores float64[Q, T], ordered by falling score, then row. Exact with `keep`; else
-        candidates are found by tables rounded to 8 bits, or in the lists of ivf, and scored exactly. Graphs
-        and tables of hnsw and multihash know Hamming distance alone: there all codes are gone through.
+        rows int64[Q, T] and scores float64[Q, T], ordered by falling score, then row. Exact with `keep` and
+        where many codes are looked up compiled (`Flat`); else candidates are found by tables rounded to 8
+        bits, or in the lists of ivf, and scored exactly. Graphs and tables of hnsw and multihash know Hamming
+        distance alone: there all codes are gone through.
 
         Raises:
             CrosshashError: as `search`, or a query is all zeros or not finite.

@@ -1,4 +1,4 @@
-"""Flat search: all codes are gone through, by the way that is fastest here; answers do not depend on it."""
+"""Flat search: all codes are gone through, by the way that is fastest here; by distance it changes no answer."""
 
 from __future__ import annotations
 
