@@ -1,4 +1,4 @@
-"""Flat search: all codes are gone through, by the way that is fastest here; by distance it changes no answer."""
+"""Flat search: all codes are gone through, by the way that is fastest here, which changes no distance."""
 
 from __future__ import annotations
 
