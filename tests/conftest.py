@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from tests.browser import MISSING, chromium, chromium_path
+from tests.forked import forked_python, serving
 
 __all__ = ["chromium"]
 
@@ -29,6 +31,9 @@ os.environ.setdefault("CROSSHASH_THREADS", "1")
 os.environ.setdefault("CROSSHASH_STATE", str(ROOT / ".pytest_cache/state"))
 # A worker ends up with millions of objects that stay: going through all of them takes a second each time.
 gc.set_threshold(50_000, 20, 50)
+# Containers often keep Python from storing compiled code: each of a thousand processes would compile anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Compiled loops are kept for all processes of all tests, beside pytest's own files.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache"))
 # No test asserts how long something takes, and neither does Hypothesis: the first example may load a library.
@@ -82,7 +87,7 @@ def small_project(folder: Path) -> Path:
 def run_stages(project: Path, *stages: str, dataset: str = "scenes") -> subprocess.CompletedProcess[str]:
     """Run stages as scripts, one after the other; the first that fails ends it."""
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, dataset, *stages],
+        [forked_python(), "-c", SCRIPT, dataset, *stages],
         cwd=project,
         env={
             **os.environ,
@@ -108,6 +113,14 @@ def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert done.returncode == 0, done.stderr
             ready.touch()
     return project
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a server fork stages, one for all workers."""
+    if sys.platform == "linux" and not hasattr(config, "workerinput"):
+        served = ExitStack()
+        served.enter_context(serving())
+        config.add_cleanup(served.close)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
