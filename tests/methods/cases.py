@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,14 @@ def batch(items: int, seed: int = 0) -> PairBatch:
 # Any method, by its own section of params.yaml
 
 
-def plans(name: str) -> dict[str, Any]:
+@cache
+def plans(name: str) -> Mapping[str, Any]:
     """Resolve params.yaml for a method, all that is large made small."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw |= {"method": name, "bits": BITS, "device": "cpu"}
     raw[name] |= {key: value for key, value in SMALL.items() if key in raw[name]}
     with chdir(ROOT):
-        return dict(resolve(Params.model_validate(raw)))
+        return resolve(Params.model_validate(raw))
 
 
 def card(name: str, kind: str = "vectors") -> ModelCard:
