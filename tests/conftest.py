@@ -123,6 +123,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(served.close)
 
 
+def pytest_collection_finish() -> None:
+    """Hide what is loaded from garbage collection: a service that asks for one waited a second each time."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the folders whose files take minutes: at the end one worker would run them alone."""
     items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] not in LONG)

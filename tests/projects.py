@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.forked import forked_python
+
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = {"dvc.lock", "metrics.json", "plots"}
 
@@ -36,13 +38,15 @@ def commit(project: Path, message: str) -> None:
     _run(["git", *author, "commit", "--quiet", "--no-verify", "-m", message], project)
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Raw files and checkpoints under `folder`; this interpreter's programs first on the path."""
+def environment(folder: Path, python: str = sys.executable) -> dict[str, str]:
+    """Raw files and checkpoints under `folder`; stages are run by `python`, all else by this interpreter."""
     inherited = {
         key: value for key, value in os.environ.items() if not key.startswith(("DVC", "PREFECT", "GIT_"))
     }
     return inherited | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join(
+            [*(str(Path(one).parent) for one in (python, sys.executable)), os.environ["PATH"]]
+        ),
         "CROSSHASH_RAW": str(folder / "raw"),
         "CROSSHASH_STATE": str(folder / "state"),
         "GIT_AUTHOR_NAME": "test",
@@ -54,12 +58,17 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def run(project: Path, command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in a project; output and errors come back as one text."""
+def run(
+    project: Path, command: Sequence[str], folder: Path, *, real: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project; output and errors come back as one text.
+
+    real: DVC starts stages as it does for users; else they are forked, which costs less.
+    """
     return subprocess.run(
         command,
         cwd=project,
-        env=environment(folder),
+        env=environment(folder, sys.executable if real else forked_python()),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

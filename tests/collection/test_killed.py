@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from crosshash.collection.collection import add_folder
 from crosshash.index.code_index import CodeIndex
 from tests.conftest import ROOT
 from tests.datasets.folders import picture
+from tests.forked import forked_python
 from tests.search.conftest import own_copy
 
 
@@ -39,7 +39,7 @@ def tried(trained_project: Path, of_vectors: Path, tmp_path_factory: pytest.Temp
         picture(number, (40, 30)).save(folder / f"{number}.png")
     other = shutil.copytree(of_vectors, place / "vectors")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.collection.killed", project, folder, other],
+        [forked_python(), "-m", "tests.collection.killed", project, folder, other],
         cwd=ROOT,
         env={**os.environ, "CROSSHASH_STATE": str(place / "state")},
         capture_output=True,

@@ -1,7 +1,7 @@
 """Stages run by processes that are forked off one which has loaded torch and its like: 5 s of CPU less each.
 
-`server.py` loads the libraries, not crosshash, and forks a child per request; `client.py` is what tests start in
-place of `python`: the child has its arguments, folder, environment and files, and it ends as the child does.
+`server.py` loads the libraries, not crosshash, and forks a child per request. `client.py` is what tests start
+in place of `python`: the child has its arguments, folder, environment and files, and it ends as the child.
 What is about starting itself, kills, Ctrl-C, or equal bytes of two processes starts `sys.executable`.
 """
 

@@ -1,6 +1,6 @@
-"""Stands in for `python -m stages.<name>` and `python -c`: a server forks what runs, signals are handed on.
+"""Stands in for `python -m stages.<name>`, `-m tests.<name>` and `-c`: has a server fork it.
 
-Anything else is run by Python itself. Starts with -I -S, at once.
+Signals are sent on. Anything else is run by Python itself. Starts with -I -S, at once.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 
 def main() -> None:
     arguments, address = sys.argv[1:], os.environ.get("FORKED_SERVER", "")
-    ours = arguments[0] == "-c" or (arguments[0] == "-m" and arguments[1].startswith("stages."))
+    ours = arguments[0] == "-c" or (arguments[0] == "-m" and arguments[1].startswith(("stages.", "tests.")))
     if not ours or not os.path.exists(address):
         os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:

@@ -38,7 +38,7 @@ def project(folder: Path) -> Path:
     """A project in which the pipeline has run once and was committed."""
     project = copy_project(folder / "project")
     override(project, *SMALL, *SMALL_CODES)
-    done = run(project, ["dvc", "repro"], folder)
+    done = run(project, ["dvc", "repro"], folder, real=True)
     assert done.returncode == 0, done.stdout
     commit(project, "first run")
     return project
@@ -193,7 +193,7 @@ def test_temporary_experiment_uses_its_own_code(project: Path, folder: Path) -> 
             '"index": _own_code_was_used()',
         )
     )
-    failed = run(project, ["dvc", "exp", "run", "--temp", "-S", "bits=12"], folder)
+    failed = run(project, ["dvc", "exp", "run", "--temp", "-S", "bits=12"], folder, real=True)
     errors.write_text(text)
     assert failed.returncode != 0
     assert "_own_code_was_used" in failed.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import yaml
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
 from crosshash.training.fabric import open_fabric
+from tests.forked import forked_python
 from tests.training.in_ranks import BY_FOUR, BY_TWO, EPOCHS, JOBS, ROOT
 
 TOLERANCE = 1e-5
@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What all the processes left behind."""
     folder = tmp_path_factory.mktemp("ranks")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.in_ranks", str(folder)],
+        [forked_python(), "-m", "tests.training.in_ranks", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
         capture_output=True,

@@ -68,12 +68,16 @@ class Code:
     def __init__(self, root: Path, chosen: Mapping[str, str]) -> None:
         self.root, self.chosen = root, chosen
         self.reached: dict[str, set[str]] = {}
+        self.modules: dict[str, Module | None] = {}
+        self.used: set[tuple[str, Names]] = set()
         self.waiting: list[tuple[str, str]] = []
 
     def parsed(self, module: str) -> Module | None:
         """Give a module of the package; None for any other name."""
-        file = module_file(self.root, module)
-        return parse(file) if file else None
+        if module not in self.modules:
+            file = module_file(self.root, module)
+            self.modules[module] = parse(file) if file else None
+        return self.modules[module]
 
     def settle(self) -> None:
         """Follow all that waits, and what it names in turn."""
@@ -121,6 +125,10 @@ class Code:
 
     def use(self, names: Names, name: str, module: Module) -> None:
         """Resolve what is read in a module; what is no name of the package is left alone."""
+        if (name, names) in self.used:
+            return
+        if name in self.reached:  # else it has to be counted once more when it is
+            self.used.add((name, names))
         for statement in module.bound.get(names[0], ()):
             if not (imported := _imported(statement)):
                 self.waiting.append((name, names[0]))
@@ -162,8 +170,13 @@ class Code:
 @cache
 def parse(path: Path) -> Module:
     """Read a file of code and sort its statements; texts that stand alone (docstrings) are left out."""
+    return _sorted(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _sorted(code: str) -> Module:
     module = Module()
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+    for statement in ast.parse(code).body:
         if _is_text(statement) or _for_type_checkers(statement):
             continue
         for single in _singly(statement):
