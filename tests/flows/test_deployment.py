@@ -27,6 +27,8 @@ from tests.flows.repositories import copy_of_checkout, git, state, toy
 PREFECT = (sys.executable, "-m", "prefect")
 SMALL = ["train.epochs=1", "train.batch=16", "model.hidden=32", "scahn.train_bits=64"]
 SMALL += ["evaluate.bootstrap=50", "report.queries=1"]
+UNUSED = ("SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "FOREMAN", "TRIGGERS")
+"""What the server does besides: for schedules, automations and its pages."""
 LIMIT = 240
 """Seconds after which a command counts as hung."""
 
@@ -156,6 +158,8 @@ def own_environment(folder: Path, port: int) -> dict[str, str]:
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_UI_ENABLED": "false",
+        **{f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in UNUSED},
         "DO_NOT_TRACK": "1",
         "OMP_NUM_THREADS": "1",  # threads that wait for work are slow beside other tests
         "CROSSHASH_RAW": str(folder / "raw"),
