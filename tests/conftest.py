@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
 from hypothesis import settings
 
 from tests.browser import MISSING, chromium, chromium_path
 from tests.forked import forked_python, serving
+from tests.shared import made_once
 
 __all__ = ["chromium"]
 
@@ -102,17 +102,13 @@ def run_stages(project: Path, *stages: str, dataset: str = "scenes") -> subproce
 
 @pytest.fixture(scope="session")
 def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's folder; workers of one test run share it."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    project, ready = folder / "trained", folder / "trained.ready"
-    with FileLock(folder / "trained.lock"):
-        if not ready.exists():
-            done = run_stages(small_project(project), *STAGES)
-            assert done.returncode == 0, done.stderr
-            ready.touch()
-    return project
+    """The project's folder."""
+
+    def make(folder: Path) -> None:
+        done = run_stages(small_project(folder), *STAGES)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "trained", make)
 
 
 def pytest_configure(config: pytest.Config) -> None:

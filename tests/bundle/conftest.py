@@ -9,6 +9,7 @@ import pytest
 
 from crosshash.export.bundle import write_bundle
 from tests.search.conftest import of_vectors, quantising
+from tests.shared import made_once
 
 __all__ = ["of_vectors", "quantising"]
 SIDE = 32
@@ -17,9 +18,10 @@ SIDE = 32
 @pytest.fixture(scope="package")
 def bundle(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of the run's index, with small pictures; away from the project."""
-    folder = tmp_path_factory.mktemp("bundle") / "scenes"
-    write_bundle(trained_project, folder, trained_project / "artifacts" / "index", SIDE)
-    return folder
+    index = trained_project / "artifacts" / "index"
+    return made_once(
+        tmp_path_factory, "scenes", lambda folder: write_bundle(trained_project, folder, index, SIDE)
+    )
 
 
 @pytest.fixture
