@@ -40,13 +40,15 @@ from crosshash.errors import CrosshashError
 from flows.dvc_tasks import run_stages
 
 @flow
-def toy():
+def toy(project: Path):
     try:
-        run_stages(Path(sys.argv[1]), {"WORD": "given"}, waits=(0.1, 0.1))
+        run_stages(project, {"WORD": "given"}, waits=(0.1, 0.1))
     except CrosshashError as error:
         print(str(error).partition(":")[0])
 
-toy()
+for project in sys.argv[1:]:
+    print(Path(project).name)
+    toy(project)
 """
 
 TOY_BENCHMARK = """
@@ -275,7 +277,7 @@ def test_a_failed_stage_stops_those_that_need_it_and_no_other(deployed: Deployed
         timeout=LIMIT,
         check=False,
     )
-    assert done.stdout == "stage right failed (status 255)\n", done.stdout + done.stderr
+    assert done.stdout == "toy\nstage right failed (status 255)\n", done.stdout + done.stderr
     assert {path.name for path in project.glob("*.txt")} == {"plan.txt", "left.txt"}
     assert "left:" in (project / "dvc.lock").read_text(encoding="utf-8")
 
@@ -286,21 +288,23 @@ def test_a_download_that_fails_twice_is_tried_again_and_no_other_failure_is(
     """The first two tries end as a transfer does that broke off; the third one works, with WORD at hand."""
     tries = 'echo >> tries; test $(wc -l < tries) -gt 2 || {{ echo "{said}" >&2; exit 1; }}; '
     tries += "echo $WORD > right.txt"
-    for said, count, ended in (
-        (f"cut, 4 times; {LATER}", 3, ""),
-        ("damaged", 1, "stage download"),
-    ):
-        project = toy(tmp_path / str(count), right=tries.format(said=said))
+    projects = [
+        toy(tmp_path / name, right=tries.format(said=said))
+        for name, said in (("cut", f"cut, 4 times; {LATER}"), ("damaged", "damaged"))
+    ]
+    for project in projects:
         graph = (project / "dvc.yaml").read_text(encoding="utf-8").replace("  right:", "  download:")
         (project / "dvc.yaml").write_text(graph, encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "-c", TOY_FLOW, str(project)],
-            cwd=deployed.checkout, env=deployed.environment, capture_output=True, text=True,
-            timeout=LIMIT, check=False,
-        )  # fmt: skip
-        assert done.stdout.startswith(ended), done.stdout + done.stderr
-        assert len((project / "tries").read_text(encoding="utf-8")) == count
-        assert ended or (project / "right.txt").read_text(encoding="utf-8") == "given\n"
+    done = subprocess.run(
+        [sys.executable, "-c", TOY_FLOW, *projects],
+        cwd=deployed.checkout, env=deployed.environment, capture_output=True, text=True,
+        timeout=LIMIT, check=False,
+    )  # fmt: skip
+    told = done.stdout.splitlines()
+    assert told[:2] == ["cut", "damaged"], done.stdout + done.stderr
+    assert told[2].startswith("stage download"), done.stdout + done.stderr
+    assert [len((one / "tries").read_text(encoding="utf-8")) for one in projects] == [3, 1]
+    assert (projects[0] / "right.txt").read_text(encoding="utf-8") == "given\n"
 
 
 def test_a_benchmark_runs_all_and_shows_them_in_one_table(deployed: Deployed, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from crosshash.models.encoders.levels import Encoder, Widths
 from crosshash.models.encoders.multiscale import MultiscaleBag
 from crosshash.models.encoders.vectors import VectorEncoder
 from crosshash.models.tower_specs import MULTISCALE, TowerSpec
+from crosshash.models.weights.unset import UnsetWeights
 from crosshash.protocols import Prepare
 from crosshash.readers.pictures import image_reader
 from crosshash.readers.words import bag_reader, vector_reader
@@ -48,8 +50,8 @@ def build_towers(
     """Build both networks, with fresh weights or published ones.
 
     pretrained: weights of the image network alone where it is one for images alone (the text network starts
-    fresh), else of every open_clip model. empty: leave out the weights that networks bring along, for those
-    of a trained model come next.
+    fresh), else of every open_clip model. empty: set no weights, neither random ones nor those that networks
+    bring along, for those of a trained model come next.
 
     Raises:
         CrosshashError: weights that are not there or do not fit.
@@ -66,6 +68,13 @@ def build_each(
     Raises:
         CrosshashError: weights that are not there or do not fit.
     """
+    with UnsetWeights() if empty else nullcontext():
+        return _build_each(specs, pretrained, empty)
+
+
+def _build_each(
+    specs: Mapping[Modality, TowerSpec], pretrained: str | None, empty: bool
+) -> dict[Modality, Tower]:
     for_both = None if any(spec.kind == "image" for spec in specs.values()) else pretrained
     names = {spec.name: spec for spec in specs.values() if spec.kind == "clip"}
     clip = {name: _build_clip(spec, for_both, empty) for name, spec in names.items()}
