@@ -21,9 +21,10 @@ import types
 from contextlib import suppress
 from typing import Any, NoReturn
 
-LIBRARIES = ("torch", "torch._dynamo", "lightning_fabric", "dvclive.live", "numba", "pandas")
+LIBRARIES = ("torch", "torch._dynamo", "lightning_fabric", "dvclive.live", "numba", "pandas", "scipy.sparse")
 LIBRARIES += ("pyarrow.parquet", "pyarrow.compute", "PIL.Image", "pydantic", "ruamel.yaml", "webdataset")
-"""What training loads. None may start a thread of Python: a child has the one that forked and no other."""
+LIBRARIES += ("faiss", "matplotlib.figure", "matplotlib.backends.backend_svg", "jinja2", "rich.progress")
+"""What stages load. None may start a thread of Python: a child has the one that forked and no other."""
 
 
 def main(address: str) -> None:
