@@ -12,7 +12,8 @@ import sys
 
 def main() -> None:
     arguments, address = sys.argv[1:], os.environ.get("FORKED_SERVER", "")
-    ours = arguments[0] == "-c" or (arguments[0] == "-m" and arguments[1].startswith(("stages.", "tests.")))
+    kind, what = [*arguments, "", ""][:2]
+    ours = kind == "-c" or (kind == "-m" and what.startswith(("stages.", "tests.")))
     if not ours or not os.path.exists(address):
         os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:

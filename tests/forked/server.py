@@ -76,7 +76,8 @@ def keep(client: socket.socket) -> NoReturn:
     if client in select.select([client, ended], [], [])[0]:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    client.send(b"%d" % status)
+    with suppress(BrokenPipeError):
+        client.send(b"%d" % status)
     os._exit(0)
 
 
@@ -92,8 +93,9 @@ def become(files: list[int], arguments: list[str], folder: str, environment: dic
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.path[:0] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     kind, what, *rest = arguments
+    first = "" if kind == "-c" else folder
+    sys.path[:0] = [first, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = [kind, *rest]
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     random.seed()
