@@ -33,8 +33,14 @@ def code_digest(stage: str, stages: Path, root: Path, chosen: Mapping[str, str])
 
 def _text(module: Module, names: Iterable[str]) -> bytes:
     """Write down a module's loose statements and those that bind some names."""
-    bound = [[name, *map(written, module.bound[name])] for name in names]
-    return repr([[written(one) for one in module.loose], bound]).encode()
+    loose = ", ".join(map(_quoted, module.loose))
+    bound = ", ".join(f"[{', '.join([repr(name), *map(_quoted, module.bound[name])])}]" for name in names)
+    return f"[[{loose}], [{bound}]]".encode()
+
+
+@cache
+def _quoted(statement: ast.stmt) -> str:
+    return repr(written(statement))
 
 
 @cache

@@ -23,10 +23,13 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Module:
-    """A file of code: statements by the name they bind, and those that run on import and bind none."""
+    """A file of code: statements by the name they bind, those that run on import and bind none, and imports,
+    which are among the former.
+    """
 
     bound: dict[str, list[ast.stmt]] = field(default_factory=dict)
     loose: list[ast.stmt] = field(default_factory=list)
+    imports: list[ast.stmt] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,8 @@ class Code:
         self.import_module(name.rpartition(".")[0])
         for statement in module.loose:
             self.follow(statement, name, module)
-        for statement in chain.from_iterable(module.bound.values()):
-            if _imported(statement):
-                self.follow(statement, name, module)
+        for statement in module.imports:
+            self.follow(statement, name, module)
 
     def follow(self, statement: ast.stmt, name: str, module: Module) -> None:
         """Put everything that a statement names on the list; an import by itself only runs the module."""
@@ -185,6 +187,8 @@ def _sorted(code: str) -> Module:
                 module.bound.setdefault(name, []).append(single)
             if not names:
                 module.loose.append(single)
+            if _imported(single):
+                module.imports.append(single)
     return module
 
 
