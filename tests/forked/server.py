@@ -21,6 +21,7 @@ import types
 from contextlib import suppress
 from typing import Any, NoReturn
 
+LIBRARIES: tuple[str, ...]
 LIBRARIES = ("torch", "torch._dynamo", "lightning_fabric", "dvclive.live", "numba", "pandas", "scipy.sparse")
 LIBRARIES += ("pyarrow.parquet", "pyarrow.compute", "PIL.Image", "pydantic", "ruamel.yaml", "webdataset")
 LIBRARIES += ("faiss", "matplotlib.figure", "matplotlib.backends.backend_svg", "jinja2", "rich.progress")
@@ -73,7 +74,7 @@ def keep(client: socket.socket) -> NoReturn:
         become(files, **json.loads(wanted))
     ended = os.pidfd_open(child)
     client.send(b"%d" % child)
-    if client in select.select([client, ended], [], [])[0]:
+    if client.fileno() in select.select([client.fileno(), ended], [], [])[0]:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with suppress(BrokenPipeError):
