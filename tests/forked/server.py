@@ -73,7 +73,8 @@ def keep(client: socket.socket) -> NoReturn:
         client.close()
         become(files, **json.loads(wanted))
     ended = os.pidfd_open(child)
-    client.send(b"%d" % child)
+    with suppress(BrokenPipeError):
+        client.send(b"%d" % child)
     if client.fileno() in select.select([client.fileno(), ended], [], [])[0]:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
