@@ -66,6 +66,7 @@ def called(stage: str) -> set[tuple[Path, str]]:
     }
 
 
+@pytest.mark.usefixtures("trained_project")  # loops are compiled by then, which takes long with a profiler
 @pytest.mark.parametrize("method", ["twdh", "hq"])
 def test_no_function_runs_that_the_digest_does_not_know(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
