@@ -57,10 +57,10 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """Start the service of a project or bundle on a free port; end it."""
+def serving(folder: Path, *options: str) -> Iterator[Server]:
+    """Start the service of a project or bundle on a free port, with more options; end it."""
     place = [str(folder)] if _is_bundle(folder) else ["--project", str(folder)]
-    command = [sys.executable, "-c", COMMAND, "serve", *place, "--port", "0"]
+    command = [sys.executable, "-c", COMMAND, "serve", *place, "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

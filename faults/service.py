@@ -1,7 +1,8 @@
 """The search service under fire: `python -m faults.service [FOLDER [CASES [SECONDS]]]`.
 
-schemathesis makes requests of what /openapi.json describes, right ones and wrong ones; benchmarks.soak sends
-mixed ones for some time, loads the pages again and again, and hangs up on some.
+schemathesis makes requests of what /openapi.json describes, right ones and wrong ones, with the token that
+lets it put items in and take them out; benchmarks.soak sends mixed ones for some time, loads the pages again
+and again, and hangs up on some.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tests.projects import ROOT
 from tests.service.test_schema import CONFIG
 
 CASES, SECONDS = 2000, 600
+TOKEN = "of-the-campaign"
 PER_OPERATION = 400
 MADE = re.compile(r"(\d+) generated")
 
@@ -39,8 +41,9 @@ def tries(folder: Path) -> Iterator[Try]:
 def described(project: Project, folder: Path, cases: int) -> Iterator[Try]:
     """Ask for what is described, until so many requests were made; each round with a seed of its own."""
     st = [str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIG), "run", "--no-color"]
+    st += ["--header", f"Authorization: Bearer {TOKEN}"]
     made = 0
-    with serving(project.tree) as server:
+    with serving(project.tree, "--token", TOKEN) as server:
         url = f"http://127.0.0.1:{server.port}/openapi.json"
         for seed in range(50):
             command = [*st, "--max-examples", str(PER_OPERATION), "--seed", str(seed), url]
