@@ -147,13 +147,14 @@ def _look(
     width, last = blocks.shape[1], min(first + TOGETHER, len(places))
     stride = short.shape[1] * short.shape[2]
     tables_at = short.ctypes.data + np.uintp(first * stride)
-    limits_at = limits.ctypes.data + np.uintp(first)
+    limits_at, masks_at = limits.ctypes.data + np.uintp(first), masks.ctypes.data
+    blocks_at, size = blocks.ctypes.data, width * LANES
     for number in range(begin, end, every):
-        block_at = blocks.ctypes.data + np.uintp(number * width * LANES)
+        block_at = blocks_at + np.uintp(number * size)
         if first + 1 == last:
-            some = below_limit(block_at, width, tables_at, stride, limits_at, masks.ctypes.data)
+            some = below_limit(block_at, width, tables_at, stride, limits_at, masks_at)
         else:
-            some = below_limits(block_at, width, tables_at, stride, limits_at, masks.ctypes.data)
+            some = below_limits(block_at, width, tables_at, stride, limits_at, masks_at)
         if some:
             for query in range(first, last):
                 mask = masks[query - first]
