@@ -8,6 +8,7 @@ and again, and hangs up on some.
 from __future__ import annotations
 
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,6 @@ from tests.projects import ROOT
 from tests.service.test_schema import CONFIG
 
 CASES, SECONDS = 2000, 600
-TOKEN = "of-the-campaign"  # noqa: S105 - opens nothing but the service that it starts
 PER_OPERATION = 400
 MADE = re.compile(r"(\d+) generated")
 
@@ -41,9 +41,9 @@ def tries(folder: Path) -> Iterator[Try]:
 def described(project: Project, folder: Path, cases: int) -> Iterator[Try]:
     """Ask for what is described, until so many requests were made; each round with a seed of its own."""
     st = [str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIG), "run", "--no-color"]
-    st += ["--header", f"Authorization: Bearer {TOKEN}"]
-    made = 0
-    with serving(project.tree, "--token", TOKEN) as server:
+    made, token = 0, secrets.token_urlsafe(32)
+    st += ["--header", f"Authorization: Bearer {token}"]
+    with serving(project.tree, f"--token={token}") as server:  # it may begin with a hyphen
         url = f"http://127.0.0.1:{server.port}/openapi.json"
         for seed in range(50):
             command = [*st, "--max-examples", str(PER_OPERATION), "--seed", str(seed), url]
