@@ -9,11 +9,9 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 
 import pytest
-import typer.testing
 import yaml
 from hypothesis import settings
 
@@ -41,8 +39,6 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache"))
 # No test asserts how long something takes, and neither does Hypothesis: the first example may load a library.
 settings.register_profile("crosshash", deadline=None)
 settings.load_profile("crosshash")
-# The command line is put together once, not for each of a hundred commands.
-typer.testing._get_command = cache(typer.testing._get_command)
 LONG = ("pipeline", "flows")
 STAGES = (
     "plan",
