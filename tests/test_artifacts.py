@@ -218,6 +218,42 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path
     assert names(tmp_path) == ["taken"]
 
 
+FEW_FILES = """
+import os, resource, sys
+from pathlib import Path
+from crosshash.artifacts import write_json
+from crosshash.errors import CrosshashError
+folder, end = Path(sys.argv[1]), int(sys.argv[2])
+write_json(folder / "before.json", {})  # loads all that a write needs
+used = len(os.listdir("/proc/self/fd")) - 1
+resource.setrlimit(resource.RLIMIT_NOFILE, (used + end, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+try:
+    write_json(folder / "a.json", {"a": 1})
+except CrosshashError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts its open files as Linux does")
+def test_with_hardly_a_file_left_to_open_a_write_is_whole_or_refused_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    """Its lock and the file itself are two; a third is wanted by whoever goes through a folder."""
+    outcomes = set()
+    for end in range(6):
+        folder = tmp_path / str(end)
+        done = subprocess.run(
+            [sys.executable, "-c", FEW_FILES, str(folder), str(end)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        refused = "Too many open files" in done.stdout
+        assert names(folder) == (["before.json"] if refused else ["a.json", "before.json"]), end
+        outcomes.add(refused)
+    assert outcomes == {True, False}
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -108,13 +108,14 @@ else:
 
 
 def test_too_little_memory_is_told_whoever_says_so() -> None:
-    """What numpy, Linux, torch's allocator, oneDNN and the loader of libraries raise."""
+    """What numpy, Linux, torch's allocator, oneDNN, the loader of libraries and threads raise."""
     refusals = [
         MemoryError(),
         OSError(errno.ENOMEM, "Cannot allocate memory"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory"),
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("could not create a primitive"),
+        RuntimeError("can't start new thread"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
     ]
     for error in refusals:

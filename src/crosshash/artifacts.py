@@ -94,6 +94,7 @@ def _workplace(target: Path) -> Iterator[Path]:
                 _sweep(left, FileLock(left / LOCK), target)
         yield place
     finally:
+        _unlink(place)
         _clear(place, lock)
         with suppress(OSError):  # another writer is still at work
             shared.rmdir()
@@ -122,6 +123,19 @@ def _sweep(left: Path, lock: FileLock, target: Path) -> None:
         if (left / "new").exists() and (left / "old").exists() and not os.path.lexists(target):
             os.replace(left / "old", target)
         _clear(left, lock)
+
+
+def _unlink(place: Path) -> None:
+    """Remove a writer's own folder by the names of the files that are in it after most writes.
+
+    To go through a folder takes open files, of which there may be no more; what stays inside an output of a
+    stage would count as part of it.
+    """
+    for one in (place / LOCK, place / "new"):
+        with suppress(OSError):
+            one.unlink()
+    with suppress(OSError):  # an old folder is left, which goes next
+        place.rmdir()
 
 
 def _clear(place: Path, lock: FileLock) -> None:

@@ -14,8 +14,9 @@ SHOWN = 20
 NO_MEMORY = (
     *("allocate memory", "out of memory", "bad_alloc"),
     *("could not create a primitive", "failed to map segment"),
+    "can't start new thread",
 )
-"""What torch, oneDNN and Linux say."""
+"""What torch, oneDNN, Linux and Python say; a thread needs room for its stack."""
 PIPELINE = 'pip install "crosshash[pipeline]"'
 """What brings all that the core leaves out."""
 
