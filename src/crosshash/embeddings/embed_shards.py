@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_npz, write_npz
-from crosshash.embeddings.frozen_encoders import BATCH, FrozenEncoder
+from crosshash.embeddings.frozen_encoders import FrozenEncoder
 from crosshash.embeddings.vectors import Array, Block
 from crosshash.pairs.table import PARTS, read_columns
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
@@ -22,6 +22,7 @@ from crosshash.workers.cores import cores
 from crosshash.workers.threads import in_threads
 from crosshash.workers.units import Advance, Make, Unit
 
+CHUNK = 64  # items that a thread takes at a time
 NEUTRAL = "a photo"
 """Where no item has a text, this one's vector is the middle that text queries are centred by."""
 
@@ -51,7 +52,7 @@ def embedder(data: Path, encoders: Encoders, device: torch.device) -> Make:
 
     def embed(name: str, path: Path, advance: Advance) -> None:
         items, rows = read_shard(data, name), []
-        chunks = iter(lambda: list(islice(items, BATCH)), [])
+        chunks = iter(lambda: list(islice(items, CHUNK)), [])
         embed, blocks = partial(_with_rows, encoders, device), []
         for part, block in in_threads(embed, chunks, cores(), 2 * cores()):
             rows.append(part)

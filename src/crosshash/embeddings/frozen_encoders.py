@@ -26,8 +26,11 @@ from crosshash.models.weights.tensors import read_stored, write_tensors
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 
 REMEDY = "Run `dvc repro embed`."
-BATCH = 64
-"""Raw values that pass through a network at once; another number would round differently."""
+BATCH = {"cpu": 16, "cuda": 64}
+"""Raw values that pass through a network at once; another number would round differently.
+
+On a CPU more at once are no faster, and take more memory.
+"""
 
 Vectors = NDArray[np.float16]
 
@@ -54,8 +57,9 @@ class FrozenEncoder:
         """
         parts = [np.empty((0, self.dim), np.float16)]
         half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-        for start in range(0, len(raw), BATCH):
-            ready = np.stack([self.tower.prepare(one) for one in raw[start : start + BATCH]])
+        batch = BATCH[device.type]
+        for start in range(0, len(raw), batch):
+            ready = np.stack([self.tower.prepare(one) for one in raw[start : start + batch]])
             with torch.inference_mode(), half:
                 vectors = self.tower.network(torch.from_numpy(ready).to(device))
             parts.append(to_half(vectors.float().cpu().numpy()))

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from crosshash.errors import CrosshashError
+from crosshash.workers.kept_memory import keep_freed_memory
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -33,11 +34,13 @@ def settled_half(device: Literal["cpu", "cuda"], precision: Precision) -> bool:
     return precision == "bf16" or (precision == "auto" and device == "cuda")
 
 
-def make_deterministic(threads: int | None) -> None:
+def set_torch_up(threads: int | None) -> None:
     """Ask torch for the same bytes on every run on the same processor with the same number of threads.
 
-    threads: of operations on the CPU; None leaves torch's own number, for CUDA.
+    threads: of operations on the CPU; None leaves torch's own number, for CUDA. What layers free stays with
+    the process.
     """
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     os.environ.setdefault(

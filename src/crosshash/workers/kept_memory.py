@@ -1,0 +1,22 @@
+"""Memory that stays with a process when it is freed, as long as the process runs networks."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
+ROOM = 1 << 30  # bytes: what is larger still goes back to the system at once
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to keep what is freed, for all threads together, as each layer asks for as much again.
+
+    By itself it gives blocks of 32 MB and more back, in threads all blocks of 64 MB, and Linux clears every
+    page of the next one: half of the processor time of a convolutional network on pictures of 224 pixels
+    (glibc 2.36). Other C libraries, and other systems, are left as they are.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(M_ARENA_MAX, 1)  # the heaps of other arenas end at 64 MB
+        mallopt(M_MMAP_THRESHOLD, ROOM)
+        mallopt(M_TRIM_THRESHOLD, ROOM)
