@@ -13,7 +13,7 @@ from crosshash.centers.statistics import describe
 from crosshash.centers.training_labels import check_any_label, check_training_items, read_training_labels
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.centers import CentersPlan
-from crosshash.errors import run_stage
+from stages import run
 
 FOLDER = Path("artifacts/centers")
 
@@ -47,4 +47,4 @@ def make(plan: CentersPlan, dataset: str) -> dict[str, tuple[CenterBook, str]]:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run(main)

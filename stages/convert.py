@@ -18,7 +18,7 @@ from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.convert import ConvertPlan
 from crosshash.config.plans.download import DownloadPlan
 from crosshash.config.user_files import check_content
-from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.errors import CrosshashError, listed
 from crosshash.formats.image_names import PICTURES
 from crosshash.formats.picture_column import PictureColumn
 from crosshash.formats.pieces import Pieces
@@ -41,6 +41,7 @@ from crosshash.shards.tar_files import write_shards
 from crosshash.workers.engine import Share, read_share
 from crosshash.workers.processes import workers
 from crosshash.workers.unfinished import remove, shared, work_folder
+from stages import run
 
 log = logging.getLogger(__name__)
 
@@ -196,4 +197,4 @@ def log_counts(info: DatasetInfo) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(lambda: main(*read_share(sys.argv[1:])))
+    run(lambda: main(*read_share(sys.argv[1:])))

@@ -9,9 +9,9 @@ from typing import cast
 
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.download import DownloadPlan
-from crosshash.errors import run_stage
 from crosshash.pairs.raw_record import write_raw
 from crosshash.pairs.source import Dataset, raw_folder
+from stages import run
 
 
 def main() -> None:
@@ -30,4 +30,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(main, "what has come so far is kept: the next run goes on from there")
+    run(main, "what has come so far is kept: the next run goes on from there")

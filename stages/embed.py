@@ -15,11 +15,11 @@ from crosshash.config.plans.embed import EmbedPlan
 from crosshash.config.user_files import check_content
 from crosshash.embeddings.encoders_card import write_none
 from crosshash.embeddings.vectors import write_embeddings
-from crosshash.errors import run_stage
 from crosshash.pairs.info import DatasetInfo, read_info
 from crosshash.pairs.table import PARTS
 from crosshash.workers.engine import Share, in_this_process, read_share, run_units
 from crosshash.workers.unfinished import remove, shared, work_folder
+from stages import run
 
 if TYPE_CHECKING:
     import torch
@@ -115,4 +115,4 @@ def frozen_specs(plan: EmbedPlan, info: DatasetInfo) -> dict[Modality, TowerSpec
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(lambda: main(*read_share(sys.argv[1:])))
+    run(lambda: main(*read_share(sys.argv[1:])))

@@ -23,7 +23,7 @@ from crosshash.codes.vector_code import VectorCode
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.encode import EncodePlan
 from crosshash.config.plans.infer import InferPlan
-from crosshash.errors import CrosshashError, run_stage
+from crosshash.errors import CrosshashError
 from crosshash.formats.matlab.mat import write_mat
 from crosshash.formats.matlab.mat_pieces import LARGEST
 from crosshash.inference.bit_choice import choose_bits
@@ -33,6 +33,7 @@ from crosshash.pairs.labelled_items import LabelledItems, read_labelled_items
 from crosshash.retrieval.codefiles.codeset import MODALITIES, CodeSet, Modality
 from crosshash.retrieval.codefiles.foreign_files import VECTORS
 from crosshash.retrieval.codefiles.real_queries import NAME as REAL_QUERIES
+from stages import run
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
@@ -256,4 +257,4 @@ def matlab_arrays(sides: dict[str, CodeSet]) -> Arrays:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(lambda: main(sys.argv[1]))
+    run(lambda: main(sys.argv[1]))

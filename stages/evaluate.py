@@ -13,7 +13,7 @@ from crosshash.artifacts import atomic_path, read_npz, write_json
 from crosshash.codes.bit_index import BitIndex, read_bit_index
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.evaluate import EvaluatePlan
-from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.errors import CrosshashError, listed
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, CodeSet, check_fit, read_code_set
 from crosshash.retrieval.codefiles.real_queries import NAME as REAL_QUERIES
 from crosshash.retrieval.codefiles.real_queries import read_real_queries
@@ -40,6 +40,7 @@ from crosshash.retrieval.scoring.two_stage_scores import (
     two_stage_section,
     two_stage_table,
 )
+from stages import run
 
 CODES = Path("artifacts/codes")
 PER_QUERY = Path("artifacts/per_query.parquet")
@@ -183,4 +184,4 @@ def _write(
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(main)
+    run(main)

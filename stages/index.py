@@ -19,7 +19,7 @@ from crosshash.codes.encoder_digest import NAME
 from crosshash.codes.hashcodes import unpack
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.index import IndexPlan
-from crosshash.errors import CrosshashError, listed, run_stage
+from crosshash.errors import CrosshashError, listed
 from crosshash.index.code_index import AUTO_IVF, CodeIndex
 from crosshash.index.comparison import compare_kinds
 from crosshash.index.large.build import build as build_large
@@ -32,6 +32,7 @@ from crosshash.parquet import in_groups, write_parquet
 from crosshash.retrieval.codefiles.codeset import CodeSet, Modality, read_code_set
 from crosshash.retrieval.rerank.quantised import QuantisedSet, read_quantised
 from crosshash.seeding import stream_seed
+from stages import run
 
 CODES = Path("artifacts/codes/retrieval.npz")
 QUANTISED = Path("artifacts/codes/quantised.npz")
@@ -222,4 +223,4 @@ def _statistics(index: CodeIndex, codes: CodeSet, size: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(main)
+    run(main)

@@ -13,7 +13,6 @@ from crosshash.codes.trained_codes import Block, write_trained_codes
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.infer import InferPlan
 from crosshash.embeddings.vectors import read_embeddings
-from crosshash.errors import run_stage
 from crosshash.inference.device import set_torch_up
 from crosshash.inference.model_folder import Model, load_model, model_facts
 from crosshash.inference.shard_work import Inference, inference_units, inferred_blocks, inferrer
@@ -21,6 +20,7 @@ from crosshash.pairs.info import read_info
 from crosshash.pairs.table import PARTS
 from crosshash.workers.engine import Share, in_this_process, read_share, run_units
 from crosshash.workers.unfinished import remove, shared, work_folder
+from stages import run
 
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
 EMBEDDINGS = Path("artifacts/embeddings")
@@ -72,4 +72,4 @@ def write_outputs(model: Model, items: int, blocks: Iterable[Block] | None) -> N
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(lambda: main(*read_share(sys.argv[1:])))
+    run(lambda: main(*read_share(sys.argv[1:])))

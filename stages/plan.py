@@ -15,7 +15,8 @@ from crosshash.config.outlook import warnings_of
 from crosshash.config.params import AUTO, CommonParams, fitting_method, load_params
 from crosshash.config.plans.base import FOLDER, write_plan
 from crosshash.config.resolve import dataset_settings, resolve
-from crosshash.errors import CrosshashError, run_stage
+from crosshash.errors import CrosshashError
+from stages import run
 
 PARAMS = Path("params.yaml")
 PACKAGE = Path(crosshash.__file__).parent
@@ -74,4 +75,4 @@ def let_git_see() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(main)
+    run(main)

@@ -8,9 +8,9 @@ from pathlib import Path
 from crosshash.artifacts import write_text
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.report import ReportPlan
-from crosshash.errors import run_stage
 from crosshash.report.page import render_page
 from crosshash.report.results import read_results
+from stages import run
 
 PAGE = Path("report/index.html")
 
@@ -24,4 +24,4 @@ def main(dataset: str) -> None:
 
 
 if __name__ == "__main__":
-    run_stage(lambda: main(sys.argv[1]))
+    run(lambda: main(sys.argv[1]))

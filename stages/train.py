@@ -24,7 +24,6 @@ from crosshash.config.user_files import check_content
 from crosshash.embeddings.embedded_items import embedded_reader, open_embedded
 from crosshash.embeddings.frozen_encoders import read_card
 from crosshash.embeddings.vectors import Embeddings, read_embeddings
-from crosshash.errors import run_stage
 from crosshash.inference.device import set_torch_up, settled_device, settled_half
 from crosshash.inference.model_folder import CARD, ModelCard, build_method, save_model
 from crosshash.models.closed_form import ClosedFormMethod
@@ -42,6 +41,7 @@ from crosshash.training.inputs import check_texts, read_inputs, settle_specs
 from crosshash.training.learning_curves import Curves
 from crosshash.training.optimizers import Rates
 from crosshash.workers.unfinished import remove, work_folder
+from stages import run
 
 CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")
@@ -235,4 +235,4 @@ def save(card: ModelCard, state: Tensors) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_stage(lambda: main(sys.argv[1]))
+    run(lambda: main(sys.argv[1]))

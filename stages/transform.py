@@ -16,7 +16,7 @@ from crosshash.centers.training_labels import read_training_labels
 from crosshash.centers.transform import Matrix, identity_transform, ridge_transform, write_transform
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.transform import TransformPlan
-from crosshash.errors import run_stage
+from stages import run
 
 FOLDER = Path("artifacts")
 COMPARED = 1 << 18
@@ -64,4 +64,4 @@ def fit(
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run(main)

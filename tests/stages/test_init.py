@@ -46,10 +46,36 @@ def test_ctrl_c_while_libraries_are_loaded_ends_it_without_a_traceback() -> None
 
 
 def test_ctrl_c_at_work_is_told() -> None:
-    work = "import signal\nfrom crosshash.errors import run_stage\nrun_stage(lambda: signal.raise_signal(2))"
+    work = "import signal\nstages.run(lambda: signal.raise_signal(2))"
     command = [sys.executable, "-c", f"{STAGE}{work}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "stopped by Ctrl-C; nothing half-written was left\n")
+
+
+LAST_WORDS = """
+import atexit, threading, time
+class Built:
+    def __del__(self):
+        print('taken apart')
+built = Built()
+atexit.register(print, 'last words')
+threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()
+stages.run({})
+"""
+
+
+@pytest.mark.parametrize(
+    ("main", "status", "end"),
+    [("lambda: print('done')", 0, ""), ("lambda: 1 / 0", 1, "taken apart\n")],
+    ids=["well", "by an error"],
+)
+def test_a_stage_waits_for_threads_and_last_words_and_takes_nothing_apart_if_all_went_well(
+    main: str, status: int, end: str
+) -> None:
+    command = [sys.executable, "-c", f"{STAGE}{LAST_WORDS.format(main)}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    begin = "" if status else "done\n"
+    assert (done.returncode, done.stdout) == (status, f"{begin}thread\nlast words\n{end}")
 
 
 def test_a_defect_keeps_its_traceback() -> None:
