@@ -47,7 +47,7 @@ STARTS = 3
 GPU_CORES = 4
 """Cores beside each GPU: pictures are decoded while the network runs."""
 STORE = 256 << 20  # bytes; units are small, Ray's own choice is a third of the memory
-PASSED_ON = ("CROSSHASH_", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS")
+PASSED_ON = ("CROSSHASH_", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OPENBLAS_NUM_THREADS")
 log = logging.getLogger(__name__)
 
 
