@@ -12,6 +12,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 INK = "#010101"
@@ -62,6 +63,14 @@ def canvas(size: tuple[float, float] = SIZE) -> Iterator[tuple[Figure, Axes]]:
         yield figure, figure.subplots()
 
 
+def _lay_out(figure: Figure) -> None:
+    """Place what is in it, as `savefig` would, which draws everything once more for that."""
+    FigureCanvasSVG(figure)  # its letters are as wide as those that are written
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+
+
 def svg(figure: Figure, name: str, title: str) -> Markup:
     """Write a figure for the inside of an HTML page, which gives it its size, font and colours.
 
@@ -71,6 +80,7 @@ def svg(figure: Figure, name: str, title: str) -> Markup:
     buffer = io.StringIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with mpl.rc_context({"svg.hashsalt": f"crosshash {name}"}):
+        _lay_out(figure)
         figure.savefig(buffer, format="svg", metadata=metadata, transparent=True)
     text = buffer.getvalue()
     view = re.search(r'viewBox="[^"]*"', text)
