@@ -26,6 +26,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -48,11 +49,15 @@ def run(main: Callable[[], None], *left: str) -> None:
 
 
 def _leave() -> None:
-    """End the process here: threads have been waited for, and the libraries have said their last words."""
+    """End the process here: threads have been waited for, and the libraries have said their last words.
+
+    Where these cannot be written, on a full disk or into a closed pipe, Python says so, with status 120.
+    """
     if _ended_well:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        with suppress(OSError, ValueError):  # closed by somebody
+            for stream in filter(None, (sys.stdout, sys.stderr)):  # none if it was closed from the start
+                stream.flush()
+            os._exit(0)
 
 
 def _unhandled(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -78,6 +78,35 @@ def test_a_stage_waits_for_threads_and_last_words_and_takes_nothing_apart_if_all
     assert (done.returncode, done.stdout) == (status, f"{begin}thread\nlast words\n{end}")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk as Linux has it")
+@pytest.mark.parametrize(
+    ("streams", "status", "said"),
+    [
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        (">/dev/full", 120, "No space left on device"),
+        ("| true", 120, "Broken pipe"),
+    ],
+    ids=["no output", "no errors", "full disk", "closed pipe"],
+)
+def test_output_that_cannot_be_written_is_told_and_none_is_no_fault(
+    streams: str, status: int, said: str
+) -> None:
+    work = "import time\nstages.run(lambda: print('done', file=sys.stdout) or time.sleep(0.3))"
+    command = f'set -o pipefail; "$0" -c "$1" {streams}'
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable, f"{STAGE}{work}"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_defect_keeps_its_traceback() -> None:
     command = [sys.executable, "-c", f"{STAGE}raise ValueError('odd')"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
