@@ -122,6 +122,12 @@ def test_too_little_memory_is_told_whoever_says_so() -> None:
         assert "not enough memory" in (shortage(error) or ""), error
 
 
+def test_a_thread_that_is_refused_may_be_one_too_many() -> None:
+    """Python says the same where memory is short and where processes are limited."""
+    assert "ulimit -u" in (shortage(RuntimeError("can't start new thread")) or "")
+    assert "ulimit -u" not in (shortage(MemoryError()) or "")
+
+
 def test_too_few_open_files_are_told() -> None:
     assert "ulimit -n" in (shortage(OSError(errno.EMFILE, "Too many open files", "x.tar")) or "")
 

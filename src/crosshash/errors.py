@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 SHOWN = 20
+NO_THREAD = "can't start new thread"
 NO_MEMORY = (
     *("allocate memory", "out of memory", "bad_alloc"),
     *("could not create a primitive", "failed to map segment"),
-    "can't start new thread",
+    NO_THREAD,
 )
-"""What torch, oneDNN, Linux and Python say; a thread needs room for its stack."""
+"""What torch, oneDNN, Linux and Python say; a thread needs room for its stack, and to be allowed."""
 PIPELINE = 'pip install "crosshash[pipeline]"'
 """What brings all that the core leaves out."""
 
@@ -69,9 +70,15 @@ def shortage(error: BaseException) -> str | None:
     number = error.errno if isinstance(error, OSError) else None
     words = str(error) if isinstance(error, RuntimeError | ImportError) else ""
     if isinstance(error, MemoryError) or number == errno.ENOMEM or any(one in words for one in NO_MEMORY):
+        limited = (
+            " Or raise the limit of processes (`ulimit -u`, pids of a container)."
+            if NO_THREAD in words
+            else ""
+        )
         return (
             f"there is not enough memory ({str(error) or type(error).__name__}). Lower train.batch, "
             "encode.batch or train.memory_mb, or take a machine with more; nothing that was finished is lost."
+            f"{limited}"
         )
     if number in (errno.EMFILE, errno.ENFILE):
         return f"no more files can be opened ({error}). Raise the limit (`ulimit -n 1024`) and run again."
