@@ -51,10 +51,10 @@ def embed(plan: EmbedPlan, device_name: str, data: Path, share: Share | None) ->
 
     from crosshash.embeddings.embed_shards import embedded_blocks, first_texts, neutral_text
     from crosshash.embeddings.frozen_encoders import build_encoders, save_encoders
-    from crosshash.inference.device import set_torch_up
+    from crosshash.inference.device import set_up_inference
 
     check_content(plan.pretrained, plan.pretrained_sha256)
-    set_torch_up(threads=1)
+    set_up_inference(threads=1)
     info, device = read_info(data), torch.device(device_name)
     encoders = build_encoders(frozen_specs(plan, info), plan.pretrained)
     for modality, encoder in encoders.items():

@@ -85,12 +85,12 @@ def real_codes(outputs: TrainedCodes, data: Path) -> Iterator[Block]:
     if outputs.kept:
         return outputs.blocks()
     from crosshash.embeddings.vectors import read_embeddings
-    from crosshash.inference.device import set_torch_up
+    from crosshash.inference.device import set_up_inference
     from crosshash.inference.encoding import run_networks
     from crosshash.inference.model_folder import load_model
 
     plan = read_plan("infer", InferPlan)
-    set_torch_up(plan.threads)
+    set_up_inference(plan.threads)
     model = load_model(MODEL)
     if model.digest != outputs.facts.digest:
         raise CrosshashError(f"{OUTPUTS}: is of another model than {MODEL}. Run `dvc repro infer`.")

@@ -13,7 +13,7 @@ from crosshash.codes.trained_codes import Block, write_trained_codes
 from crosshash.config.plans.base import FOLDER, read_plan
 from crosshash.config.plans.infer import InferPlan
 from crosshash.embeddings.vectors import read_embeddings
-from crosshash.inference.device import set_torch_up
+from crosshash.inference.device import set_up_inference
 from crosshash.inference.model_folder import Model, load_model, model_facts
 from crosshash.inference.shard_work import Inference, inference_units, inferred_blocks, inferrer
 from crosshash.pairs.info import read_info
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 def main(dataset: str, share: Share | None = None) -> None:
     """Write artifacts/outputs, all files or none; with a share, do that part of the work alone."""
     plan = read_plan("infer", InferPlan)
-    set_torch_up(plan.threads)
+    set_up_inference(plan.threads)
     data, model = Path("data") / dataset, load_model(MODEL)
     counts = read_info(data).counts
     items = sum(counts[part] for part in PARTS)

@@ -24,7 +24,7 @@ from crosshash.config.user_files import check_content
 from crosshash.embeddings.embedded_items import embedded_reader, open_embedded
 from crosshash.embeddings.frozen_encoders import read_card
 from crosshash.embeddings.vectors import Embeddings, read_embeddings
-from crosshash.inference.device import set_torch_up, settled_device, settled_half
+from crosshash.inference.device import make_deterministic, settled_device, settled_half
 from crosshash.inference.model_folder import CARD, ModelCard, build_method, save_model
 from crosshash.models.closed_form import ClosedFormMethod
 from crosshash.models.method import TrainedMethod
@@ -56,7 +56,7 @@ FINE_TUNING = 1e-5
 def main(dataset: str) -> None:
     """Write artifacts/model and dvclive."""
     plan = read_plan("train", TrainPlan)
-    set_torch_up(plan.threads)
+    make_deterministic(plan.threads)
     check_content(plan.model.pretrained, plan.model.pretrained_sha256)
     settled_device(plan.device)  # refused before anything is read
     data = Path("data") / dataset
@@ -106,7 +106,7 @@ def train_model(
     from crosshash.training.selection import validation
 
     fabric = launched(open_fabric(plan.device, plan.precision, plan.devices, plan.nodes))
-    set_torch_up(plan.threads)  # Lightning sets a number of its own
+    make_deterministic(plan.threads)  # Lightning sets a number of its own
     networks = json.dumps([card.image.as_json(), card.text.as_json()], sort_keys=True)
     work = work_folder(files, torch.__version__, networks)
     with lost_processes_named(fabric):

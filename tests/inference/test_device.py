@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from crosshash.errors import CrosshashError
-from crosshash.inference.device import set_torch_up, settled_device
+from crosshash.inference.device import make_deterministic, settled_device
 from crosshash.training.fabric import open_fabric
 
 CUDA = torch.cuda.is_available()
@@ -66,7 +66,7 @@ def test_the_cpu_computes_in_float32_unless_told_otherwise(precision: str, dtype
 
 
 def test_determinism_is_asked_for() -> None:
-    set_torch_up(None)
+    make_deterministic(None)
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.is_deterministic_algorithms_warn_only_enabled()
     assert not torch.backends.cudnn.benchmark
@@ -77,7 +77,7 @@ def test_the_threads_are_those_asked_for_or_stay() -> None:
     before = torch.get_num_threads()
     try:
         for asked, there in ((3, 3), (None, 3), (1, 1)):
-            set_torch_up(asked)
+            make_deterministic(asked)
             assert torch.get_num_threads() == there
     finally:
         torch.set_num_threads(before)

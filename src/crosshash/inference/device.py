@@ -34,13 +34,20 @@ def settled_half(device: Literal["cpu", "cuda"], precision: Precision) -> bool:
     return precision == "bf16" or (precision == "auto" and device == "cuda")
 
 
-def set_torch_up(threads: int | None) -> None:
+def set_up_inference(threads: int | None) -> None:
+    """Set up a process that runs networks without training them: equal bytes, and freed memory stays with it.
+
+    threads: see `make_deterministic`. Training holds what all layers give, and would take more memory.
+    """
+    make_deterministic(threads)
+    keep_freed_memory()
+
+
+def make_deterministic(threads: int | None) -> None:
     """Ask torch for the same bytes on every run on the same processor with the same number of threads.
 
-    threads: of operations on the CPU; None leaves torch's own number, for CUDA. What layers free stays with
-    the process.
+    threads: of operations on the CPU; None leaves torch's own number, for CUDA.
     """
-    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     os.environ.setdefault(

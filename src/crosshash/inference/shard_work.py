@@ -16,7 +16,7 @@ from crosshash.embeddings.embed_shards import embedder
 from crosshash.embeddings.frozen_encoders import load_encoders
 from crosshash.embeddings.vectors import Embeddings, read_embeddings
 from crosshash.errors import CrosshashError
-from crosshash.inference.device import set_torch_up
+from crosshash.inference.device import set_up_inference
 from crosshash.inference.encoding import shard_encoder
 from crosshash.inference.model_folder import Model, load_model
 from crosshash.pairs.table import PARTS
@@ -35,7 +35,7 @@ class Embedding:
 
     def ready(self) -> Make:
         """Load the networks."""
-        set_torch_up(threads=1)
+        set_up_inference(threads=1)
         return embedder(self.data, load_encoders(self.folder, self.digest), torch.device(self.device))
 
 
@@ -55,7 +55,7 @@ class Inference:
         Raises:
             CrosshashError: another one stands there by now.
         """
-        set_torch_up(self.plan.threads)
+        set_up_inference(self.plan.threads)
         model = load_model(self.model)
         if model.digest != self.digest:
             raise CrosshashError(f"{self.model}: holds another model than when this work began. Run again.")
