@@ -66,11 +66,14 @@ def checked_reals(queries: Reals, width: int) -> Reals:
             f"the real-valued queries are {queries.dtype}{list(queries.shape)}, the index holds codes of "
             f"{most - 7} to {most} bits; give float[Q, bits] of the model and the bits of the index."
         )
-    padded = np.zeros((len(queries), most), np.float32)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
-        padded[:, : queries.shape[1]] = queries
-    problems = [f"query {row} is not finite" for row in np.flatnonzero(~np.isfinite(padded).all(axis=1))]
-    problems += [f"query {row} is all zeros" for row in np.flatnonzero(~padded.any(axis=1))]
-    if problems:
+    padded = np.ascontiguousarray(queries)
+    if queries.dtype != np.float32 or queries.shape[1] != most:
+        padded = np.zeros((len(queries), most), np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
+            padded[:, : queries.shape[1]] = queries
+    largest = np.abs(padded).max(axis=1)
+    if not ((largest > 0) & (largest < np.inf)).all():
+        problems = [f"query {row} is not finite" for row in np.flatnonzero(~np.isfinite(largest))]
+        problems += [f"query {row} is all zeros" for row in np.flatnonzero(largest == 0)]
         raise CrosshashError(f"these queries cannot be compared with codes:\n{listed(problems)}")
     return padded

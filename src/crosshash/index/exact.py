@@ -45,6 +45,8 @@ def over_queries(
 
     values: dtype of what is found beside the rows.
     """
+    if 0 < len(queries) <= QUERIES:  # a thread more would take longer than the search
+        return search(queries)
     starts = range(0, len(queries), QUERIES)
     blocks = [range(start, min(start + QUERIES, len(queries))) for start in starts]
     found = (np.empty((len(queries), top), np.int64), np.empty((len(queries), top), values))
@@ -53,10 +55,7 @@ def over_queries(
         chosen = slice(block.start, block.stop)
         found[0][chosen], found[1][chosen] = search(queries[chosen])
 
-    if len(blocks) == 1:  # a thread more would take longer than the search
-        work(blocks[0])
-    else:
-        over_blocks(work, blocks)
+    over_blocks(work, blocks)
     return found
 
 

@@ -87,11 +87,11 @@ def test_of_many_codes_a_sample_says_what_is_likely(bits: int, top: int) -> None
 
 
 def test_a_sample_that_promises_too_much_is_made_good() -> None:
-    """The only near codes stand in a block of the sample, whose 12th tells of 12 near ones for 20 wanted.
+    """The only near codes stand in a block of the sample, whose 8th tells of 8 near ones for 20 wanted.
 
-    20 // 16 = 1 and 3 isqrt(1) + 8 = 11, so the floor is the 12th of the sample. 25 codes are 0 to 24 bits
-    away, all others 64: above the floor are 12 items, and the query is asked again without one. The second
-    query is answered at once.
+    20 // 64 = 0 and 3 isqrt(0) + 8 = 8: the floor lies one distance behind the 8th of the sample. 25 codes are
+    0 to 24 bits away, all others 64: above the floor are 8 items, and the query is asked again without one.
+    The second query is answered at once.
     """
     assert LANES * EVERY * 2 < 40_000
     codes = np.full((40_000, 8), 255, np.uint8)
@@ -104,6 +104,16 @@ def test_a_sample_that_promises_too_much_is_made_good() -> None:
     assert distances[0].tolist() == [*range(20)]
     assert places[1].tolist() == [*range(20)]
     assert distances[1].tolist() == [0] * 20
+
+
+def test_queries_that_may_only_be_read_are_answered_without_compiling_anew() -> None:
+    codes, queries = clustered(0, 3_000), clustered(1, 20)
+    index = LookedUp(codes)
+    wanted = index.nearest(queries, 10)
+    before = len(looked_up.nearest_of_all.signatures)  # type: ignore[attr-defined]
+    queries.flags.writeable = False
+    assert all(map(np.array_equal, index.nearest(queries, 10), wanted))
+    assert len(looked_up.nearest_of_all.signatures) == before  # type: ignore[attr-defined]
 
 
 def test_from_some_hundred_thousand_codes_on_flat_search_looks_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 from crosshash.codes.byte_tables import byte_tables
 from crosshash.index.asymmetric import Reals, Scored
 from crosshash.index.exact import Codes, Found
-from crosshash.index.lookup.scan import best_of_all, in_blocks
+from crosshash.index.lookup.scan import best_of_all, in_blocks, sampled_rank
 from crosshash.index.lookup.short_sums import FEATURES
+from crosshash.retrieval.ranking.compiled import compiled
 
+ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1).astype(np.int64)
 LONGEST = 32  # bytes: of longer codes, rounded sums rule out too little
 
 
@@ -37,17 +39,32 @@ class LookedUp:
 
         queries: packed uint8[Q, W]; top: at most N.
         """
-        # What an item loses against a +-1 query is its distance.
-        signs = 2 * np.unpackbits(queries, axis=1).astype(np.float32) - 1
-        places, scores = self._best(signs, top, least_step=1.0)
-        return places, np.rint((signs.shape[1] - scores) / 2).astype(np.int32)
+        own = np.array(queries, order="C")  # of what may only be read, another function would be compiled
+        return nearest_of_all(self.blocks, len(self.packed), own, top, sampled_rank(self.blocks, top))
 
     def best(self, queries: Reals, top: int) -> Scored:
         """Find places int64[Q, top] and scores float64[Q, top], by falling score, then place, on one thread.
 
         queries: float32[Q, 8 W], none all zeros.
         """
-        return self._best(queries, top)
+        own, rank = np.array(queries, order="C"), sampled_rank(self.blocks, top)
+        return best_of_all(self.blocks, len(self.packed), own, byte_tables(own), 0.0, top, rank)
 
-    def _best(self, queries: Reals, top: int, least_step: float = 0.0) -> Scored:
-        return best_of_all(self.blocks, len(self.packed), queries, byte_tables(queries), top, least_step)
+
+@compiled
+def nearest_of_all(blocks: Codes, items: int, queries: Codes, top: int, rank: int) -> Found:
+    """Find places and distances as `best_of_all` does scores: what an item loses to +-1 is its distance."""
+    count, width = queries.shape
+    signs, tables = np.empty((count, 8 * width), np.float32), np.empty((count, width, 256))
+    for query in range(count):
+        for byte in range(width):
+            for bit in range(8):
+                signs[query, 8 * byte + bit] = 2 * ((queries[query, byte] >> (7 - bit)) & 1) - 1
+            for value in range(256):
+                tables[query, byte, value] = 8 - 2 * ONES[value ^ queries[query, byte]]
+    places, scores = best_of_all(blocks, items, signs, tables, 1.0, top, rank)
+    distances = np.empty(scores.shape, np.int32)
+    for query in range(count):
+        for number in range(top):
+            distances[query, number] = np.int32((8 * width - scores[query, number]) / 2)
+    return places, distances

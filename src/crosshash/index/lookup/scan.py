@@ -24,8 +24,9 @@ from crosshash.index.lookup.short_sums import (
 from crosshash.retrieval.ranking.compiled import compiled
 
 STEPS, ENOUGH = 250, 180  # that the worst kept item loses, when steps are chosen and when they are anew
-EVERY = 16  # a sample of one block in so many tells what is likely to be among the best of all
+EVERY = 64  # a sample of one block in so many tells what is likely to be among the best of all
 CHUNK = 1 << 15  # bytes of codes that all queries look at in turn
+LARGE_PAGE = 1 << 21  # bytes, on x86
 ROUNDED = 1e-13  # of what a query can lose at all: more than the rounding of sums
 
 Asked = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64], float]
@@ -39,38 +40,54 @@ State = tuple[
 Best = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
+def sampled_rank(blocks: NDArray[np.uint8], top: int) -> int:
+    """Give the rank in the sample whose score `top` of all are likely to reach; 0 where it has too few."""
+    rank = top // EVERY + 3 * math.isqrt(top // EVERY) + 8
+    return rank if len(blocks) // EVERY * LANES >= rank else 0
+
+
+@compiled
 def best_of_all(
     blocks: NDArray[np.uint8],
     items: int,
     queries: NDArray[np.float32],
     tables: NDArray[np.float64],
+    least_step: float,
     top: int,
-    least_step: float = 0.0,
+    rank: int,
 ) -> Best:
     """Find places int64[Q, top] and scores float64[Q, top] of the items, by falling score, then place.
 
     blocks: uint8[ceil(N / LANES), W, LANES], the bytes of so many codes side by side, zeros behind the last
     item; items: N, at least `top`; queries: float32[Q, 8 W]; tables: float64[Q, W, 256], their `byte_tables`;
-    least_step: what different scores differ by in what they lose, where that is known (1 for +-1 queries).
+    least_step: what different scores differ by in what they lose, where that is known (1 for +-1 queries),
+    else 0; rank: `sampled_rank`.
+
+    All of it is compiled: a scan leaves nothing of Python in the cache, whose steps are slow after it.
     """
-    most = np.abs(queries).sum(axis=1, dtype=np.float64)
+    most = np.zeros(len(queries))
+    for query in range(len(queries)):
+        for bit in range(queries.shape[1]):
+            most[query] += abs(np.float64(queries[query, bit]))
     asked = queries, most, tables, least_step
-    anything = np.full(len(queries), -np.inf)
-    rank = top // EVERY + 3 * math.isqrt(top // EVERY) + 8
-    floors = anything
-    if len(blocks) // EVERY * LANES >= rank:  # the sample has as many
-        likely = _search(blocks, items, asked, rank, anything, EVERY)[1][:, -1]
-        floors = likely - np.maximum(2 * least_step, most * ROUNDED)
-    places, scores, kept = _search(blocks, items, asked, top, floors)
+    floors = np.full(len(queries), -np.inf)
+    if rank:
+        likely = _search(blocks, items, asked, rank, floors, EVERY)[1]
+        for query in range(len(queries)):
+            floors[query] = likely[query, rank - 1] - max(2 * least_step, most[query] * ROUNDED)
+    places, scores, kept = _search(blocks, items, asked, top, floors, 1)
     short = np.flatnonzero(kept < top)
     if len(short):
         asked = queries[short], most[short], tables[short], least_step
-        places[short], scores[short], _ = _search(blocks, items, asked, top, anything[short])
+        again = _search(blocks, items, asked, top, np.full(len(short), -np.inf), 1)
+        for number in range(len(short)):
+            places[short[number]], scores[short[number]] = again[0][number], again[1][number]
     return places, scores
 
 
+@compiled
 def _search(
-    blocks: NDArray[np.uint8], items: int, asked: Asked, top: int, floors: NDArray[np.float64], every: int = 1
+    blocks: NDArray[np.uint8], items: int, asked: Asked, top: int, floors: NDArray[np.float64], every: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """Go through every so many blocks for what scores above float64[Q]; gives also how many were found."""
     queries = len(floors)
@@ -79,28 +96,28 @@ def _search(
     limits[:queries] = 255  # where nothing is known yet, nothing is ruled out
     kept = np.zeros(queries, np.int64)
     state = short, limits, np.zeros(queries), kept, floors.copy()
-    found = np.empty((queries, top), np.int64), np.empty((queries, top), np.float64)
-    _scan(
-        blocks,
-        items,
-        every,
-        asked,
-        state,
-        np.zeros(TOGETHER, MASK_TYPE),
-        *found,
-    )
-    return *found, kept
+    places, scores = np.empty((queries, top), np.int64), np.empty((queries, top), np.float64)
+    _scan(blocks, items, every, asked, state, np.zeros(TOGETHER, MASK_TYPE), places, scores)
+    return places, scores, kept
 
 
 def in_blocks(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lay codes uint8[N, W] out for `best_of_all`."""
     count, width = packed.shape
-    blocks = np.zeros((-(-count // LANES), width, LANES), np.uint8)
+    blocks = _on_large_pages(-(-count // LANES), width, LANES)
     full = count // LANES
     blocks[:full] = packed[: full * LANES].reshape(full, LANES, width).transpose(0, 2, 1)
     if full < len(blocks):
         blocks[full, :, : count - full * LANES] = packed[full * LANES :].T
     return blocks
+
+
+def _on_large_pages(*shape: int) -> NDArray[np.uint8]:
+    """Give zeros that begin where a large page does, so that Linux has none of small ones at either end."""
+    size = math.prod(shape)
+    room = np.zeros(size + LARGE_PAGE if size > LARGE_PAGE else size, np.uint8)
+    start = -room.ctypes.data % LARGE_PAGE if size > LARGE_PAGE else 0
+    return room[start : start + size].reshape(shape)
 
 
 @compiled
