@@ -72,7 +72,7 @@ def checked_reals(queries: Reals, width: int) -> Reals:
         with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
             padded[:, : queries.shape[1]] = queries
     largest = np.abs(padded).max(axis=1)
-    if not ((largest > 0) & (largest < np.inf)).all():
+    if not (largest.min(initial=1) > 0 and largest.max(initial=1) < np.inf):  # nor where one is not a number
         problems = [f"query {row} is not finite" for row in np.flatnonzero(~np.isfinite(largest))]
         problems += [f"query {row} is all zeros" for row in np.flatnonzero(largest == 0)]
         raise CrosshashError(f"these queries cannot be compared with codes:\n{listed(problems)}")

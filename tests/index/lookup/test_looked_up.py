@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosshash.codes.byte_tables import byte_tables
 from crosshash.index import flat
 from crosshash.index.asymmetric import best
 from crosshash.index.fast_scan import FastScan
@@ -68,6 +69,18 @@ def test_real_queries_find_what_scoring_all_codes_finds(
     assert np.array_equal(scores, wanted[1])
 
 
+@given(st.integers(0, 10_000), st.integers(0, 5), st.integers(1, 5), st.integers(0, 40))
+def test_compiled_tables_are_those_of_numpy_to_the_last_bit(
+    seed: int, asked: int, width: int, spread: int
+) -> None:
+    """Also where sums round, as values are up to 2^80 apart."""
+    generator = np.random.default_rng(seed)
+    shape = asked, 8 * width
+    queries = np.ldexp(generator.standard_normal(shape), generator.integers(-spread, spread + 1, shape))
+    queries = queries.astype(np.float32)
+    assert np.array_equal(looked_up.compiled_tables(queries), byte_tables(queries))
+
+
 @pytest.mark.parametrize("top", [1, 20, 300, 20_000])
 @pytest.mark.parametrize("bits", [16, 64, 128])
 def test_of_many_codes_a_sample_says_what_is_likely(bits: int, top: int) -> None:
@@ -89,9 +102,9 @@ def test_of_many_codes_a_sample_says_what_is_likely(bits: int, top: int) -> None
 def test_a_sample_that_promises_too_much_is_made_good() -> None:
     """The only near codes stand in a block of the sample, whose 8th tells of 8 near ones for 20 wanted.
 
-    20 // 64 = 0 and 3 isqrt(0) + 8 = 8: the floor lies one distance behind the 8th of the sample. 25 codes are
-    0 to 24 bits away, all others 64: above the floor are 8 items, and the query is asked again without one.
-    The second query is answered at once.
+    20 // 64 = 0 and 3 isqrt(0) + 8 = 8: the floor lies one distance behind the 8th of the sample. 25 codes
+    are 0 to 24 bits away, all others 64: above the floor are 8 items, and the query is asked again without
+    one. The second query is answered at once.
     """
     assert LANES * EVERY * 2 < 40_000
     codes = np.full((40_000, 8), 255, np.uint8)
