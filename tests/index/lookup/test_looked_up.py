@@ -100,10 +100,10 @@ def test_of_many_codes_a_sample_says_what_is_likely(bits: int, top: int) -> None
 
 
 def test_a_sample_that_promises_too_much_is_made_good() -> None:
-    """The only near codes stand in a block of the sample, whose 8th tells of 8 near ones for 20 wanted.
+    """The only near codes stand in a block of the sample, whose 2nd tells of 2 near ones for 20 wanted.
 
-    20 // 64 = 0 and 3 isqrt(0) + 8 = 8: the floor lies one distance behind the 8th of the sample. 25 codes
-    are 0 to 24 bits away, all others 64: above the floor are 8 items, and the query is asked again without
+    20 // 64 = 0 and 3 isqrt(0) + 2 = 2: the floor lies one distance behind the 2nd of the sample. 25 codes
+    are 0 to 24 bits away, all others 64: above the floor are 2 items, and the query is asked again without
     one. The second query is answered at once.
     """
     assert LANES * EVERY * 2 < 40_000

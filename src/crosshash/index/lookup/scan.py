@@ -42,7 +42,7 @@ Best = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 def sampled_rank(blocks: NDArray[np.uint8], top: int) -> int:
     """Give the rank in the sample whose score `top` of all are likely to reach; 0 where it has too few."""
-    rank = top // EVERY + 3 * math.isqrt(top // EVERY) + 8
+    rank = top // EVERY + 3 * math.isqrt(top // EVERY) + 2
     return rank if len(blocks) // EVERY * LANES >= rank else 0
 
 
