@@ -2,8 +2,8 @@
 # torch 2.13.0 on glibc: a convolutional network that runs in a thread gives the memory of each layer back to the system and asks for it
 # anew, and Linux clears every page again: half of the processor time of an EfficientNet on pictures of 224 pixels.
 # Seen, minor page faults of one forward pass of eight convolutions on 64 pictures (100 MB a layer and as much for its activation), after
-# passes that warm up: 802,848 in a thread, also with MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ of 1 GB, which leave none in the main thread; none
-# in a thread once MALLOC_ARENA_MAX=1 stands beside them.
+# passes that warm up: 802,848 in a thread, also with MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ of 1 GB, which leave none in the
+# main thread; none in a thread once MALLOC_ARENA_MAX=1 stands beside them.
 # Guessed: that torch keeps freed blocks on a CPU, as it does on CUDA; then, that the two thresholds hold for all threads. Other threads
 # have arenas, made of heaps of 64 MB, and whatever is larger is mapped and unmapped all the same.
 set -euo pipefail
