@@ -4,12 +4,14 @@ import errno
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from crosshash.errors import CrosshashError, full_disk_named, listed, run_stage, shortage
+from tests.conftest import ROOT
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -58,6 +60,73 @@ def test_ctrl_c_in_a_destructor_where_python_goes_on_ends_a_stage_too(
     def main() -> None:
         Interrupted()
         time.sleep(20)
+
+    with pytest.raises(SystemExit) as ended:
+        run_stage(main)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stopped by Ctrl-C; nothing half-written was left\n"
+
+
+def interrupted_write(path: Path, where: str) -> subprocess.CompletedProcess[str]:
+    """Write an archive as a stage does, with Ctrl-C while zipfile opens its member."""
+    program = f"""
+import sys, zipfile
+from pathlib import Path
+import numpy as np
+from crosshash.artifacts import write_npz
+from crosshash.errors import run_stage
+from tests.test_errors import interrupt_{where}
+interrupt_{where}()
+run_stage(lambda: write_npz(Path(sys.argv[1]), {{"codes": np.arange(5)}}))
+"""
+    return subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+def interrupt_before() -> None:
+    """Have Ctrl-C come when the archive knows of a writer that is not made yet."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    zipfile._ZipWriteFile.__init__ = interrupted  # type: ignore[attr-defined]
+
+
+def interrupt_after() -> None:
+    """Have Ctrl-C come when the writer is made and nobody has it yet."""
+    made = zipfile._ZipWriteFile.__init__  # type: ignore[attr-defined]
+
+    def interrupted(*arguments: object) -> None:
+        made(*arguments)
+        raise KeyboardInterrupt
+
+    zipfile._ZipWriteFile.__init__ = interrupted  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_ctrl_c_that_what_tidies_up_turns_into_another_error_is_told_as_ctrl_c(
+    tmp_path: Path, where: str
+) -> None:
+    """zipfile does not close an archive with a member under way: ValueError, and once more in __del__."""
+    path = tmp_path / "codes.npz"
+    path.write_text("old")
+    ended = interrupted_write(path, where)
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr == "stopped by Ctrl-C; nothing half-written was left\n"
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["codes.npz"]
+
+
+def test_a_refusal_that_came_of_ctrl_c_is_told_as_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            try:
+                raise OSError("broken pipe")
+            except OSError:
+                raise CrosshashError("a worker ended early") from None
 
     with pytest.raises(SystemExit) as ended:
         run_stage(main)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -95,14 +96,36 @@ def run_stage(main: Callable[[], None], left: str = "nothing half-written was le
     before, sys.unraisablehook = sys.unraisablehook, _again
     try:
         main()
-    except CrosshashError as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if _by_ctrl_c(error):
+            print(f"stopped by Ctrl-C; {left}", file=sys.stderr)
+            _let_go(error)
+            sys.exit(130)
+        if not isinstance(error, CrosshashError):
+            raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print(f"stopped by Ctrl-C; {left}", file=sys.stderr)
-        sys.exit(130)
     finally:
         sys.unraisablehook = before
+
+
+def _by_ctrl_c(error: BaseException | None) -> bool:
+    """Say whether an error is Ctrl-C, or came of it.
+
+    What tidies up after it may fail in turn, as zipfile does if it came between the opening of a member and
+    the first byte of it.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Take apart what Ctrl-C interrupted, without a word of it: a half-open archive complains as it goes."""
+    sys.unraisablehook = lambda _: None
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _again(unraisable: sys.UnraisableHookArgs) -> None:
