@@ -73,9 +73,8 @@ def rank_by_score(scores_QN: NDArray[np.float32], relevant_QN: NDArray[np.bool_]
             _rank_items(items_N, _NOTHING, harmonic(len(items_N)), RULES[ties], groups_3M)
         else:  # which of equal items is where does not matter, so that numbers alone are sorted
             keys_N = falling_keys(scores_N)
-            found_R = np.sort(keys_N[np.flatnonzero(relevant_N)])
-            keys_N.sort()
-            _rank_keys(keys_N, found_R, harmonic(len(keys_N)), RULES[ties], groups_3M)
+            found_R = sort_items(keys_N[np.flatnonzero(relevant_N)])
+            _rank_keys(sort_items(keys_N), found_R, harmonic(len(keys_N)), RULES[ties], groups_3M)
     return _ranking(groups_Q3M)
 
 
