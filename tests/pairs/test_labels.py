@@ -84,3 +84,17 @@ def test_only_the_sample_becomes_a_matrix() -> None:
         tracemalloc.stop()
     assert chance == pytest.approx(1 / 2, abs=0.01)
     assert peak < 50_000_000
+
+
+def test_different_sets_are_compared_in_little_memory() -> None:
+    """6,000 different label sets: a number for each pair would be 144 MB, a block of pairs takes about 7."""
+    rng = np.random.default_rng(0)
+    classes = [f"c{number}" for number in range(80)]
+    labels = [tuple(classes[at] for at in rng.choice(80, 4, replace=False)) for _ in range(6000)]
+    tracemalloc.start()
+    try:
+        sharing_chance(labels, classes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000_000

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from crosshash.seeding import stream
 
-BLOCK = 1024
+BLOCK = 128  # label sets compared with all at once: some megabytes
 SAMPLE = 20_000
 
 
