@@ -17,7 +17,7 @@ from typing import Any
 
 import crosshash.artifacts
 from crosshash.artifacts import read_json
-from crosshash.collection import grown_index, new_items
+from crosshash.collection import grown_index, new_codes
 from crosshash.collection.additions import Addition, read_additions
 from crosshash.collection.again import encode_again
 from crosshash.collection.collection import add_folder, add_items, remove_items
@@ -139,7 +139,7 @@ def again(project: Path) -> dict[str, dict[str, int]]:
 
 def blocks(project: Path, folder: Path) -> dict[str, int]:
     """Kill the first run in its third block of two items; count the blocks that the next one encodes."""
-    whole, calls = new_items._encoded, project / "calls"
+    whole, calls = new_codes._encoded, project / "calls"
 
     def counted(*given: Any) -> Any:  # noqa: ANN401
         with calls.open("a") as file:
@@ -149,7 +149,7 @@ def blocks(project: Path, folder: Path) -> dict[str, int]:
         return whole(*given)
 
     def run() -> None:
-        new_items.BLOCK, new_items._encoded = 2, counted
+        new_codes.BLOCK, new_codes._encoded = 2, counted
         add_folder(project, folder, project / "mine")
 
     assert not forked(run)

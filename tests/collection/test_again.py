@@ -114,3 +114,11 @@ def test_what_cannot_be_encoded_again_is_told(changing: Path) -> None:
     run_again(changing, seed=1)
     with pytest.raises(CrosshashError, match=r"kept neither all captions.*Delete the collection"):
         encode_again(changing)
+
+
+def test_a_collection_from_which_items_were_only_taken_out_is_made_anew_too(changing: Path) -> None:
+    first, *others = Searcher.open(changing).files.items.whole().table["id"].to_pylist()
+    remove_items(changing, [first])
+    run_again(changing, seed=1)
+    assert counted(encode_again(changing)) == (0, 0, 0, 1)
+    assert set(Searcher.open(changing).files.items.whole().table["id"].drop_null().to_pylist()) == set(others)

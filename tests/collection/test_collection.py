@@ -17,10 +17,10 @@ from crosshash.artifacts import read_json, read_npz, write_json
 from crosshash.checksums import folder_digest
 from crosshash.codes.hamming import distances as hamming
 from crosshash.codes.quantiser import Codebook
-from crosshash.collection import collection, grown_index, new_items
+from crosshash.collection import collection, grown_index, new_codes
 from crosshash.collection.additions import caption_id
 from crosshash.collection.collection import Change, add_folder, remove_items
-from crosshash.collection.new_items import NewCodes, encode_ready
+from crosshash.collection.new_codes import NewCodes, encode_ready
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.search import Searcher
@@ -293,8 +293,8 @@ def test_who_is_stopped_while_networks_run_goes_on_with_the_next_block(
     folder = folder_of(tmp_path / "new", [(f"{n}.jpg", f"picture {n}", "") for n in range(4)])
     add_folder(project, folder, tmp_path / "whole")
     assert [path.suffix for path in (tmp_path / "state").iterdir()] == []
-    monkeypatch.setattr(new_items, "BLOCK", 1)
-    encoded, before = [0], new_items._encoded
+    monkeypatch.setattr(new_codes, "BLOCK", 1)
+    encoded, before = [0], new_codes._encoded
 
     def stopped(*arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         encoded[0] += 1
@@ -302,7 +302,7 @@ def test_who_is_stopped_while_networks_run_goes_on_with_the_next_block(
             raise KeyboardInterrupt
         return before(*arguments)
 
-    monkeypatch.setattr(new_items, "_encoded", stopped)
+    monkeypatch.setattr(new_codes, "_encoded", stopped)
     with pytest.raises(KeyboardInterrupt):
         add_folder(project, folder, tmp_path / "blocks")
     assert not (tmp_path / "blocks/index").exists()

@@ -12,7 +12,8 @@ from crosshash.artifacts import missing, read_json
 from crosshash.collection.additions import Addition
 from crosshash.collection.collection import Change, caption_of, check_readable, held
 from crosshash.collection.grown_index import added, removed, with_own_columns, write_whole
-from crosshash.collection.new_items import Ready, block_folder, encode_ready
+from crosshash.collection.new_codes import block_folder, encode_ready
+from crosshash.collection.new_items import Ready
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
 from crosshash.retrieval.codefiles.segments import Changes, merged
@@ -68,13 +69,15 @@ def _made_anew(
         )
     caption = caption_of(project)
     state = block_folder(encoder, place, caption, "encode again")
-    codes = encode_ready(encoder, ready, place, caption, state)
     table = before.items.whole()
-    changes = added(table, ready, table.rows_of([one.addition.id for one in ready]), codes)
+    changes, free = list[Changes](), len(table)
+    if ready:
+        codes = encode_ready(encoder, ready, place, caption, state)
+        changes = [added(table, ready, table.rows_of([one.addition.id for one in ready]), codes)]
+        free = max(free, int(changes[0].places.max()) + 1)
     if gone:
-        free = max(len(table), int(changes.places.max(initial=-1)) + 1)
-        changes = merged([_taken_out(table, gone, free), changes])
-    after = with_changes(before, changes) if len(changes) else before
+        changes = [_taken_out(table, gone, free), *changes]
+    after = with_changes(before, merged(changes)) if changes else before
     write_whole(place, after)
     remove(state)
     counts = {modality: len(found) for modality, found in after.codes.items()}

@@ -16,7 +16,8 @@ import numpy as np
 
 from crosshash.collection.additions import Addition, read_additions
 from crosshash.collection.grown_index import added, removed, write_changes
-from crosshash.collection.new_items import Ready, block_folder, check_additions, encode_ready
+from crosshash.collection.new_codes import block_folder, encode_ready
+from crosshash.collection.new_items import Ready, check_additions
 from crosshash.collection.own_pictures import prune_pictures
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.infer import InferPlan

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crosshash.artifacts import atomic_path, write_json, write_npz
-from crosshash.collection.new_items import NewCodes, Ready
+from crosshash.collection.new_codes import NewCodes
+from crosshash.collection.new_items import Ready
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.large.build import change
 from crosshash.index.large.grown import GrownLarge
