@@ -19,7 +19,7 @@ from crosshash.retrieval.ranking.tied_ranking import Ties
 from crosshash.retrieval.scoring.nothing_learnt import nothing_learnt
 from crosshash.retrieval.scoring.partner import score_partners
 from crosshash.retrieval.scoring.report_measures import HIDDEN, MEASURES
-from crosshash.retrieval.scoring.scores import RetrievalReport, TaskReport, compared, written
+from crosshash.retrieval.scoring.scores import Compared, RetrievalReport, TaskReport, compared, written
 from crosshash.retrieval.scoring.tasks import TaskScores, score_task
 from crosshash.seeding import stream
 
@@ -56,59 +56,72 @@ def evaluate(
         CrosshashError: the sets do not fit, or a task has no query, no item to find or no relevant pair.
     """
     check_fit(query, retrieval, ("the query set", "the retrieval set"))
-    base_rate, n_undefined = None, 0
-    if retrieval.vector_code is not None and real is None:
-        raise CrosshashError(
-            "these items are stored as vectors, of which there is no Hamming distance, and nothing is known "
-            "of the queries' real codes: they cannot be scored. `dvc repro evaluate` does, in their run."
-        )
-    first = None if retrieval.vector_code is None else real
-    second = real if first is None else None
+    first, second = _by_distance(retrieval, real)
     labelled = have_labels(query, retrieval)
     texts = bool(query.has_text.any() and retrieval.has_text.any())
-    tasks: dict[str, TaskReport] = {}
-    if labelled:
-        known = TASKS if texts else ("i2i",)
-        found = {task: _by_labels(query, retrieval, task, ties, undefined, headline, first) for task in known}
-        n_undefined = max(scores.n_undefined for scores, _ in found.values())
-        pairs = int(query.has_labels.sum()) * int(retrieval.has_labels.sum())
-        base_rate = found["i2i"][0].relevant_pairs / pairs
-        tasks = {task: report for task, (_, report) in found.items()}
-    tasks, partner, real_partner = (
-        {task: report.with_intervals(bootstrap, _draws(seed, task)) for task, report in reports.items()}
-        for reports in (
-            tasks,
-            _by_partner(query, retrieval, ties, first) if texts else {},
-            _by_partner(query, retrieval, ties, second) if texts and second else {},
-        )
-    )
-    tasks = tasks or partner
-    asymmetric = {}
-    for task, by_code in tasks.items() if second else ():
-        draws = _draws(seed, task)
-        if labelled:
-            _, by_real = _by_labels(query, retrieval, task, ties, undefined, headline, second)
-        else:
-            by_real = real_partner[task]
-        asymmetric[task] = compared(by_real.with_intervals(bootstrap, draws), by_code, bootstrap, draws)
-    sides = (query, retrieval)
+    known = TASKS if texts else ("i2i",)
+
+    def scored(by: Real | None) -> dict[str, tuple[TaskScores, TaskReport]]:
+        return {task: _by_labels(query, retrieval, task, ties, undefined, headline, by) for task in known}
+
+    def with_intervals(reports: Mapping[str, TaskReport]) -> dict[str, TaskReport]:
+        return {task: one.with_intervals(bootstrap, _draws(seed, task)) for task, one in reports.items()}
+
+    found = scored(first) if labelled else {}
+    by_labels = with_intervals({task: report for task, (_, report) in found.items()})
+    partner = with_intervals(_by_partner(query, retrieval, ties, first) if texts else {})
+    real_partner = with_intervals(_by_partner(query, retrieval, ties, second) if texts and second else {})
+    tasks, by_real = by_labels or partner, real_partner
+    if labelled and second:
+        by_real = {task: report for task, (_, report) in scored(second).items()}
     return RetrievalReport(
         bits=query.bits,
         n_query=len(query),
         n_retrieval=len(retrieval),
-        n_undefined=n_undefined,
-        n_unlabelled=sum(int((~side.has_labels).sum()) for side in sides),
-        n_captionless=sum(int((~side.has_text).sum()) for side in sides),
-        base_rate=base_rate,
+        n_undefined=max((scores.n_undefined for scores, _ in found.values()), default=0),
+        n_unlabelled=sum(int((~side.has_labels).sum()) for side in (query, retrieval)),
+        n_captionless=sum(int((~side.has_text).sum()) for side in (query, retrieval)),
+        base_rate=_base_rate(found["i2i"][0], query, retrieval) if labelled else None,
         ties=ties,
         undefined=undefined,
         headline=written(str(headline)) if labelled else None,
         tasks=tasks,
         warning=nothing_learnt(tasks, retrieval, ties),
-        asymmetric=asymmetric,
+        asymmetric={
+            task: _compared(report, tasks[task], bootstrap, _draws(seed, task))
+            for task, report in by_real.items()
+        },
         partner=partner,
         real_partner=real_partner,
     )
+
+
+def _compared(
+    by_real: TaskReport, by_code: TaskReport, bootstrap: int, draws: np.random.Generator
+) -> Compared:
+    """Compare a task by both distances, with intervals of its scores too, out of the same draws."""
+    return compared(by_real.with_intervals(bootstrap, draws), by_code, bootstrap, draws)
+
+
+def _by_distance(retrieval: CodeSet, real: Real | None) -> tuple[Real | None, Real | None]:
+    """Give the queries' real codes for scores by the first distance (None: Hamming) and by the second.
+
+    Raises:
+        CrosshashError: items are stored as vectors, and the queries have no real codes.
+    """
+    if retrieval.vector_code is None:
+        return None, real
+    if real is None:
+        raise CrosshashError(
+            "these items are stored as vectors, of which there is no Hamming distance, and nothing is known "
+            "of the queries' real codes: they cannot be scored. `dvc repro evaluate` does, in their run."
+        )
+    return real, None
+
+
+def _base_rate(scores: TaskScores, query: CodeSet, retrieval: CodeSet) -> float:
+    """Give the share of relevant pairs among those of a labelled query and a labelled item."""
+    return scores.relevant_pairs / (int(query.has_labels.sum()) * int(retrieval.has_labels.sum()))
 
 
 def _by_partner(query: CodeSet, retrieval: CodeSet, ties: Ties, real: Real | None) -> dict[str, TaskReport]:
