@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from crosshash.checksums import BLANK
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
-from crosshash.index.large import build as building
-from crosshash.index.large import scan
+from crosshash.index.large import layout, scan
 from crosshash.index.large.build import build, change
 from crosshash.index.large.large_index import Kind, LargeIndex
 from crosshash.index.large.shards import Blocks, CodeShards
@@ -210,7 +209,7 @@ def test_few_items_are_scanned(tmp_path: Path) -> None:
 
 
 def test_high_rows_take_eight_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "SHORT", 1_000)
+    monkeypatch.setattr(layout, "SHORT", 1_000)
     codes, rows = clustered(0, 500, 16), rows_of(500)
     index = build(tmp_path / "index", blocks(codes, rows))
     assert index.description["rows"] == "int64"

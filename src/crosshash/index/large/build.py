@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,21 +10,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.artifacts import atomic_path, write_json
+from crosshash.artifacts import atomic_path
 from crosshash.errors import CrosshashError, listed
 from crosshash.index.exact import Codes, Found, Rows
 from crosshash.index.large.centroids import ALONE, Centroids, Numbers, every_code, learned
-from crosshash.index.large.large_index import DESCRIPTION, LargeIndex
+from crosshash.index.large.large_index import LargeIndex
+from crosshash.index.large.layout import Shape, describe, write_flat, write_lists
 from crosshash.index.large.lists import Lists
-from crosshash.index.large.shards import BLOCK, Blocks, counted, drawn, exact
+from crosshash.index.large.shards import Blocks, counted, drawn, exact
 from crosshash.index.recall import DEPTHS, FEWEST, MOST, WANTED, recall, sampled
 from crosshash.index.structures import SETTINGS
-from crosshash.mapped import finish, new_array
 from crosshash.seeding import stream
 
 LISTS = 24  # for each sqrt(N): 262,144 of 100,000,000
 SAMPLE = 10  # codes per list that are learned from
-SHORT = np.iinfo(np.uint32).max - 1  # highest row that is stored in four bytes
 
 
 def build(
@@ -58,9 +56,9 @@ def build(
         new.mkdir()
         shape = Shape(items, width, last)
         if kind == "flat":
-            _write_flat(new, codes, shape, remark)
+            write_flat(new, codes, shape, remark)
         elif kind == "equal":
-            _write_lists(new, codes, shape, every_code(width), {"kind": "equal"})
+            write_lists(new, codes, shape, every_code(width), {"kind": "equal"})
         else:
             _write_tuned(new, codes, shape, queries, seed)
     return LargeIndex.load(folder)
@@ -85,26 +83,12 @@ def change(before: LargeIndex, target: Path, packed: Codes, rows: Rows, gone: Ro
     with atomic_path(target) as new:
         new.mkdir()
         if before.kind == "flat":
-            _write_flat(new, left, shape, before.remark)
+            write_flat(new, left, shape, before.remark)
         else:
             kept = {key: value for key, value in before.description.items() if key in ("kind", "nprobe")}
             centroids = Centroids(np.array(before.centroids))
-            _write_lists(new, left, shape, centroids, kept, left.numbers(centroids))
+            write_lists(new, left, shape, centroids, kept, left.numbers(centroids))
     return LargeIndex.load(target)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How many items, bytes of a code, and the highest row."""
-
-    items: int
-    width: int
-    last: int
-
-    @property
-    def rows(self) -> str:
-        """Type of the rows that are stored."""
-        return "uint32" if self.last <= SHORT else "int64"
 
 
 @dataclass(frozen=True)
@@ -157,77 +141,6 @@ def _check_change(before: LargeIndex, packed: Codes, rows: Rows, gone: Rows) -> 
         raise CrosshashError(f"the index cannot be changed:\n{listed(problems)}")
 
 
-def _write_flat(folder: Path, codes: Blocks, shape: Shape, remark: str) -> None:
-    """Write the codes in the order of their rows, and the rows unless they are the places."""
-    packed = new_array(folder / "codes.npy", np.uint8, (shape.items, shape.width))
-    gaps = shape.last != shape.items - 1
-    rows = new_array(folder / "rows.npy", shape.rows, (shape.items,)) if gaps else None
-    at = 0
-    for block, their_rows in codes:
-        packed[at : at + len(block)] = block
-        if rows is not None:
-            rows[at : at + len(block)] = their_rows
-        at += len(block)
-    finish(folder / "codes.npy", packed)
-    if rows is not None:
-        finish(folder / "rows.npy", rows)
-    _describe(folder, shape, 0, {"kind": "flat", "remark": remark}, rows=gaps)
-
-
-def _write_lists(
-    folder: Path,
-    codes: Blocks,
-    shape: Shape,
-    centroids: Centroids,
-    told: dict[str, Any],
-    known: Iterable[Numbers] | None = None,
-) -> None:
-    """Write the lists: first is found out which list each code belongs to, then each goes to its place.
-
-    known: the lists of all codes, block by block, where that is known.
-    """
-    count = len(centroids.packed)
-    numbers, sizes = np.empty(shape.items, np.min_scalar_type(count - 1)), np.zeros(count, np.int64)
-    at = 0
-    for own in known or (centroids.assigned(block)[0] for block, _ in codes):
-        numbers[at : at + len(own)] = own
-        sizes += np.bincount(own, minlength=count)
-        at += len(own)
-    starts = new_array(folder / "starts.npy", np.int64, (count + 1,))
-    starts[1:] = np.cumsum(sizes)
-    equal = told["kind"] == "equal"
-    packed = None if equal else new_array(folder / "codes.npy", np.uint8, (shape.items, shape.width))
-    rows = new_array(folder / "rows.npy", shape.rows, (shape.items,))
-    free, at = starts[:-1].copy(), 0
-    for block, their_rows in codes:
-        own = numbers[at : at + len(block)]
-        order = np.argsort(own, kind="stable")
-        come = np.bincount(own, minlength=count)
-        places = np.arange(len(own)) + np.repeat(free - np.cumsum(come) + come, come)
-        free += come
-        rows[places] = their_rows[order]
-        if packed is not None:
-            packed[places] = block[order]
-        at += len(block)
-    del numbers
-    for start, end in itertools.pairwise(starts.tolist()) if equal else ():
-        one = rows[start:end]
-        if (one[1:] < one[:-1]).any():  # of equal codes the first rows are found first
-            one.sort()
-    of_rows = new_array(folder / "places.npy", shape.rows, (shape.last + 1,))
-    for start in range(0, shape.last + 1, BLOCK):
-        of_rows[start : start + BLOCK] = shape.items
-    for start in range(0, shape.items, BLOCK):
-        of_rows[rows[start : start + BLOCK]] = np.arange(start, min(start + BLOCK, shape.items))
-    known = new_array(folder / "centroids.npy", np.uint8, centroids.packed.shape)
-    known[:] = centroids.packed
-    arrays = {"codes": packed, "rows": rows, "places": of_rows, "starts": starts, "centroids": known}
-    for name, array in arrays.items():
-        if array is not None:
-            finish(folder / f"{name}.npy", array)
-    _describe(folder, shape, count, {"remark": ""} | told, rows=True)
-
-
 def _write_tuned(folder: Path, codes: Blocks, shape: Shape, queries: Codes | None, seed: int) -> None:
     """Write lists, and choose by measuring how many of them a query looks at; all codes where too many."""
     generator = stream(seed, "index", "lists")
@@ -235,7 +148,7 @@ def _write_tuned(folder: Path, codes: Blocks, shape: Shape, queries: Codes | Non
     places = np.sort(generator.choice(shape.items, SAMPLE * count, replace=False, shuffle=False))
     sample = drawn(codes, places)
     asked = sampled(sample if queries is None or not len(queries) else queries, seed)
-    _write_lists(folder, codes, shape, learned(sample, count, seed), {"kind": "ivf", "nprobe": 1})
+    write_lists(folder, codes, shape, learned(sample, count, seed), {"kind": "ivf", "nprobe": 1})
     truth = exact(codes, asked, max(DEPTHS))
     nprobe, figures = tuned(folder, asked, truth)
     if nprobe is None:
@@ -245,9 +158,9 @@ def _write_tuned(folder: Path, codes: Blocks, shape: Shape, queries: Codes | Non
             f"ivf does not find {WANTED:.0%} of what an exact search finds by comparing {MOST:.1%} of these "
             f"{shape.items} codes; scanned"
         )
-        _write_flat(folder, codes, shape, remark)
+        write_flat(folder, codes, shape, remark)
         return
-    _describe(
+    describe(
         folder, shape, count, {"kind": "ivf", "remark": "", "nprobe": nprobe, "search": figures}, rows=True
     )
 
@@ -267,14 +180,3 @@ def tuned(folder: Path, queries: Codes, truth: Found) -> tuple[int | None, list[
         if min(recalls[f"recall@{depth}"] for depth in DEPTHS) >= WANTED:
             return nprobe, tried
     return None, tried
-
-
-def _describe(folder: Path, shape: Shape, lists: int, told: dict[str, Any], rows: bool) -> None:
-    found = {
-        "items": shape.items,
-        "width": shape.width,
-        "lists": lists,
-        "rows": shape.rows if rows else "",
-        "last": shape.last,
-    }
-    write_json(folder / DESCRIPTION, found | told)
