@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_curves_written_again_have_the_same_bytes(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     assert write(Path("first"), ROWS) == write(Path("second"), ROWS)
     assert write(Path("second"), ROWS) == write(Path("first"), ROWS)
+
+
+def test_no_thread_is_started_where_no_studio_is_to_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With little memory its start may wait for ever."""
+    monkeypatch.setattr(threading.Thread, "start", None)
+    write(tmp_path / "dvclive", ROWS)
 
 
 def test_the_bar_is_silent_in_a_log(capfd: pytest.CaptureFixture[str]) -> None:

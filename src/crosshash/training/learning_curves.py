@@ -12,11 +12,24 @@ from crosshash.errors import full_disk_named
 from crosshash.training.checkpoint import Epoch
 
 
+class _Live(Live):
+    """DVCLive with a thread for DVC Studio only where a Studio is to be told.
+
+    It starts one at its end in any case. A thread that finds no memory for its first step never says that it
+    has started, and who started it waits for ever (CPython 3.11.7): a training had hung so when all was done.
+    """
+
+    def post_data_to_studio(self) -> None:
+        """Send what is new, if there is a Studio."""
+        if self._dvc_studio_config:
+            super().post_data_to_studio()  # type: ignore[no-untyped-call]
+
+
 class Curves:
     """Writes `dvclive/` epoch by epoch; no experiment of its own, no report, no dvc.yaml."""
 
     def __init__(self, folder: Path) -> None:
-        self.live = Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
+        self.live = _Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
 
     def __enter__(self) -> Self:
         """Start writing."""
