@@ -186,9 +186,17 @@ def test_too_little_memory_is_told_whoever_says_so() -> None:
         RuntimeError("could not create a primitive"),
         RuntimeError("can't start new thread"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        OSError("libllvmlite.so: failed to map segment from shared object"),
     ]
     for error in refusals:
         assert "not enough memory" in (shortage(error) or ""), error
+
+
+def test_what_a_shortage_led_to_is_told_as_the_shortage() -> None:
+    """llvmlite says that its library is not found, whatever the loader said."""
+    error = OSError("Could not find/load shared object file")
+    error.__context__ = OSError("libllvmlite.so: failed to map segment from shared object")
+    assert "failed to map segment" in (shortage(error) or "")
 
 
 def test_a_thread_that_is_refused_may_be_one_too_many() -> None:

@@ -64,12 +64,22 @@ def pipeline_named() -> Iterator[None]:
 
 
 def shortage(error: BaseException) -> str | None:
-    """Say what the system has too little of, memory or open files, if that is what an error is about.
+    """Say what the system has too little of, memory or open files, if an error is about that or came of it.
 
-    torch and the loader of libraries have no type for it, only words.
+    torch and the loader of libraries have no type for it, only words; what llvmlite says instead of its
+    loader's words is about anything but memory.
     """
+    cause: BaseException | None = error
+    while cause is not None:
+        if told := _shortage(cause):
+            return told
+        cause = cause.__context__
+    return None
+
+
+def _shortage(error: BaseException) -> str | None:
     number = error.errno if isinstance(error, OSError) else None
-    words = str(error) if isinstance(error, RuntimeError | ImportError) else ""
+    words = str(error) if isinstance(error, RuntimeError | ImportError | OSError) and number is None else ""
     if isinstance(error, MemoryError) or number == errno.ENOMEM or any(one in words for one in NO_MEMORY):
         limited = (
             " Or raise the limit of processes (`ulimit -u`, pids of a container)."
