@@ -107,9 +107,9 @@ def run_stage(main: Callable[[], None], left: str = "nothing half-written was le
     try:
         main()
     except (Exception, KeyboardInterrupt) as error:
-        if _by_ctrl_c(error):
+        if by_ctrl_c(error):
             print(f"stopped by Ctrl-C; {left}", file=sys.stderr)
-            _let_go(error)
+            let_go(error)
             sys.exit(130)
         if not isinstance(error, CrosshashError):
             raise
@@ -119,7 +119,7 @@ def run_stage(main: Callable[[], None], left: str = "nothing half-written was le
         sys.unraisablehook = before
 
 
-def _by_ctrl_c(error: BaseException | None) -> bool:
+def by_ctrl_c(error: BaseException | None) -> bool:
     """Say whether an error is Ctrl-C, or came of it.
 
     What tidies up after it may fail in turn, as zipfile does if it came between the opening of a member and
@@ -130,12 +130,15 @@ def _by_ctrl_c(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _let_go(error: BaseException | None) -> None:
+def let_go(error: BaseException | None) -> None:
     """Take apart what Ctrl-C interrupted, without a word of it: a half-open archive complains as it goes."""
-    sys.unraisablehook = lambda _: None
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__context__
+    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__context__
+    finally:
+        sys.unraisablehook = before
 
 
 def _again(unraisable: sys.UnraisableHookArgs) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from crosshash.export.bundle import write_bundle
-from tests.search.conftest import of_vectors, quantising
+from tests.search.conftest import changing, of_vectors, quantising
 from tests.shared import made_once
 
-__all__ = ["of_vectors", "quantising"]
+__all__ = ["changing", "of_vectors", "quantising"]
 SIDE = 32
 
 

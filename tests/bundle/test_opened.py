@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import crosshash
+from crosshash.collection.collection import remove_items
 from crosshash.errors import CrosshashError
 from crosshash.export.bundle import write_bundle
 from crosshash.export.verify import verify_bundle
@@ -105,6 +106,14 @@ def test_all_codes_of_pictures_vectors_and_texts_agree(
     assert text.items >= 50
     assert (image.other, text.other, image.rankings, text.rankings) == (0, 0, [], [])
     assert image.bits == image.items * Searcher.open(project).bits
+
+
+def test_codes_agree_where_no_item_is_left_to_be_ranked(changing: Path, tmp_path: Path) -> None:
+    remove_items(changing, Searcher.open(changing).files.items.whole().table["id"].to_pylist())
+    write_bundle(changing, tmp_path / "bundle")
+    image, text = verify_bundle(changing, tmp_path / "bundle")
+    assert min(image.items, text.items) >= 50
+    assert (image.other, text.other, image.rankings, text.rankings) == (0, 0, [], [])
 
 
 def test_the_second_stage_comes_along(quantising: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crosshash.codes.hashcodes import pack
-from crosshash.codes.real_codes import query_levels, to_half
+from crosshash.codes.real_codes import nearest_half, query_levels, to_half
 from crosshash.errors import CrosshashError
 
 REAL = hnp.arrays(np.float32, (3, 5), elements=st.floats(-(2.0**90), 2.0**90, width=32))
@@ -25,11 +25,13 @@ def test_rounding_worked_by_hand() -> None:
     """Half of 2 ** -24 is the smallest float16; 1 + 2 ** -12 lies nearer to 1 than to 1 + 2 ** -10."""
     real = np.array([[1e-9, -1e-9, 0.0, 1 + 2**-12, 1e9, -1e9]], np.float32)
     assert to_half(real).tolist() == [[2**-24, -(2**-24), 0.0, 1.0, 65504.0, -65504.0]]
+    assert nearest_half(real).tolist() == [[0.0, 0.0, 0.0, 1.0, 65504.0, -65504.0]]
 
 
 def test_nan_is_refused_with_its_row() -> None:
-    with pytest.raises(CrosshashError, match=r"values that are no numbers .*\n.*row 1"):
-        to_half(np.array([[0.0], [np.nan]], np.float32))
+    for rounded in (to_half, nearest_half):
+        with pytest.raises(CrosshashError, match=r"values that are no numbers .*\n.*row 1"):
+            rounded(np.array([[0.0], [np.nan]], np.float32))
 
 
 def test_levels_worked_by_hand() -> None:

@@ -14,6 +14,7 @@ from crosshash.config.params import METHODS
 from crosshash.errors import CrosshashError
 from crosshash.export.graphs import CodeGraph, write_graph
 from crosshash.inference.model_folder import Model, ModelCard, build_method
+from crosshash.models.encoders.vectors import VectorEncoder
 from crosshash.models.tower_specs import TowerSpec, text_spec
 from crosshash.models.towers import build_towers
 from crosshash.retrieval.codefiles.codeset import Modality
@@ -91,6 +92,27 @@ def test_a_frozen_network_and_what_reads_its_vectors_are_one_graph(tmp_path: Pat
     captions = ["a dog", "a red cat", "sofa", "a dog on a red sofa", ""]
     ready = torch.from_numpy(np.stack([frozen.tower.prepare(one) for one in captions]))
     vectors = frozen.embed(captions, torch.device("cpu")).astype(np.float32)
+    with torch.no_grad():
+        expected = made.method.encode_text(torch.from_numpy(vectors)).numpy()
+    write_graph(made, "text", ready[:2], tmp_path / "one.onnx")
+    assert np.allclose(run(tmp_path / "one.onnx", ready), expected, atol=1e-6)
+
+
+def test_outputs_too_small_for_float16_are_nothing_to_both(tmp_path: Path) -> None:
+    """As three of MiniLM's: beside others of length 1 they are noise, which columns of one deviation show."""
+    made = frozen_text_model()
+    frozen = made.frozen["text"]
+    reading = next(
+        one for one in made.method.modules() if isinstance(one, VectorEncoder) and one.inputs == frozen.dim
+    )
+    network: Any = frozen.tower.network
+    with torch.no_grad():
+        network.hidden.weight[3], network.hidden.bias[3] = 1e-9, 1e-9
+        reading.hidden.weight[:, 3] = 1e9
+    captions = ["a dog", "a red cat", "sofa"]
+    ready = torch.from_numpy(np.stack([frozen.tower.prepare(one) for one in captions]))
+    vectors = frozen.embed(captions, torch.device("cpu")).astype(np.float32)
+    assert not vectors[:, 3].any()
     with torch.no_grad():
         expected = made.method.encode_text(torch.from_numpy(vectors)).numpy()
     write_graph(made, "text", ready[:2], tmp_path / "one.onnx")

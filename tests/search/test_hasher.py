@@ -249,7 +249,7 @@ def test_vectors_are_encoded_where_the_model_reads_vectors(vectors: Hasher) -> N
 
 
 def test_vectors_of_another_width_and_paths_are_refused(vectors: Hasher) -> None:
-    for wrong in (np.zeros((3, 4)), np.zeros(5), ["picture.jpg"]):
+    for wrong in (np.zeros((3, 4)), np.zeros(5), ["picture.jpg"], [[0.0] * 5, [0.0] * 4]):
         with pytest.raises(CrosshashError, match=r"give it an array float\[N, 5\]"):
             vectors.encode_image(wrong)
     with pytest.raises(CrosshashError, match="the list is empty"):
@@ -259,6 +259,20 @@ def test_vectors_of_another_width_and_paths_are_refused(vectors: Hasher) -> None
         given[2, 1] = value
         with pytest.raises(CrosshashError, match="vector 2 holds values that are no finite numbers"):
             vectors.encode_image(given)
+
+
+def test_a_vector_finds_what_its_code_is_nearest_to(changing: Path) -> None:
+    """Alone texts, beside a text images; a row of a matrix is a vector, too."""
+    hasher, given = load(changing), np.random.default_rng(0).normal(size=(1, 5))
+    encoded = hasher.encoder.vectors("image", given)
+    assert hasher.search(image=given[0]) == hasher.search(image=given)
+    assert hasher.search(image=given[0], top=50) == hasher.searcher.find(encoded, "i2t", 50)[0]
+    (alone,) = hasher.searcher.find(encoded, "i2i", 50, distance="asymmetric")
+    mixed = hasher.search("a small cat", image=given[0], weight=0, top=50)
+    assert [hit.id for hit in mixed] == [hit.id for hit in alone]
+    for wrong in (given[0, :4], np.zeros((2, 5))):
+        with pytest.raises(CrosshashError, match=r"give it an array float\[N, 5\]"):
+            hasher.search(image=wrong)
 
 
 def test_a_model_that_was_replaced_after_it_was_loaded_searches_no_index_of_another(changing: Path) -> None:

@@ -245,6 +245,31 @@ def test_an_empty_store_says_so(which: tuple[places.Name, str], place: str) -> N
     store.close()
 
 
+@parameters([store for store in STORES if store[0] != "numpy"])  # which holds pairs alone
+def test_a_store_of_captions_alone_says_that_it_has_no_pictures(
+    which: tuple[places.Name, str], place: str
+) -> None:
+    """With a filter and without; captions are found."""
+    items, query = made_items(30, 12), made_codes(0, 1, 12)
+    there = items.filter(items["text_code"].is_valid())
+    store = made(which, place, there.set_column(7, "image_code", pa.nulls(len(there), pa.binary(2))), 12)
+    real = np.ones((1, 12), np.float32)
+    for keep in (None, there["row"].to_numpy()[:3], ("dog",)):
+        for search, asked in ((store.search, query), (store.search_real, real)):
+            with pytest.raises(CrosshashError, match=r"is empty: no item .* has a code of this kind"):
+                search("image", asked, 3, keep)  # type: ignore[operator]
+            assert search("text", asked, 3, keep)[0].shape == (1, 3)  # type: ignore[operator]
+    store.close()
+
+
+@parameters(list(STORES))
+def test_more_than_any_number_of_items_are_all(which: tuple[places.Name, str], place: str) -> None:
+    store = made(which, place, made_items(30, 12), 12)
+    for search, asked in ((store.search, made_codes(0, 2, 12)), (store.search_real, np.eye(2, 12))):
+        assert np.array_equal(search("image", asked, 10**11), search("image", asked, 30))  # type: ignore[operator]
+    store.close()
+
+
 @parameters(EXACT)
 def test_of_two_writers_one_is_refused_or_both_are_there(which: tuple[places.Name, str], place: str) -> None:
     """Both add the same row and one of their own: one comes through, with both its items."""

@@ -45,6 +45,22 @@ def test_any_error_is_a_reason(tmp_path: Path) -> None:
     assert reason.startswith("FileNotFoundError: ")
 
 
+@pytest.mark.parametrize("kind", [ValueError, CrosshashError])
+def test_an_error_that_came_of_ctrl_c_is_no_reason_but_ctrl_c(tmp_path: Path, kind: type[Exception]) -> None:
+    """zipfile, say, does not close an archive with a member under way: other units would be done after it."""
+
+    def make(*_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise kind("an open writing handle")
+
+    state, work = toy(tmp_path)
+    begin(state)
+    with pytest.raises(KeyboardInterrupt):
+        UnitWorker(work, state, make).do(units(1)[0])
+
+
 def test_who_comes_when_all_is_finished_makes_nothing(tmp_path: Path) -> None:
     """The driver has put the units together and removed the folder."""
     state, work = toy(tmp_path)

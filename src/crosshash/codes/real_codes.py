@@ -28,16 +28,25 @@ def to_half(real: NDArray[np.floating]) -> NDArray[np.float16]:
     Raises:
         CrosshashError: NaN, which has no sign; the rows are named.
     """
+    half = nearest_half(real)
+    lost = (half == 0) & (real != 0)
+    half[lost] = np.copysign(SMALLEST, real[lost])
+    return half
+
+
+def nearest_half(real: NDArray[np.floating]) -> NDArray[np.float16]:
+    """Round vectors float[N, D] to float16; too small a number is 0, whose sign would be that of noise.
+
+    Raises:
+        CrosshashError: NaN; the rows are named.
+    """
     rows = np.flatnonzero(np.isnan(real).any(axis=1))
     if rows.size:
         raise CrosshashError(
             "the network gives values that are no numbers (NaN); look at what made these rows:\n"
             f"{listed([f'row {row}' for row in rows])}"
         )
-    half = np.clip(real, -LARGEST, LARGEST).astype(np.float16)
-    lost = (half == 0) & (real != 0)
-    half[lost] = np.copysign(SMALLEST, real[lost])
-    return np.asarray(half)
+    return np.asarray(np.clip(real, -LARGEST, LARGEST).astype(np.float16))
 
 
 def query_levels(real: NDArray[np.floating]) -> NDArray[np.int8]:

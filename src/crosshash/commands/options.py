@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from crosshash.errors import CrosshashError, pipeline_named
+from crosshash.errors import CrosshashError, by_ctrl_c, let_go, pipeline_named
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Project = Annotated[Path, typer.Option(help="Folder in which `dvc repro` has run.")]
@@ -26,11 +26,19 @@ Store = Annotated[
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show a CrosshashError as one message, exit status 1; so too where the pipeline is not installed."""
+    """Show a CrosshashError as one message, exit status 1; so too where the pipeline is not installed.
+
+    Ctrl-C, and whatever came of it, ends with status 130.
+    """
     try:
         with pipeline_named():
             yield
-    except CrosshashError as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if by_ctrl_c(error):
+            let_go(error)
+            raise typer.Exit(130) from None
+        if not isinstance(error, CrosshashError):
+            raise
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from crosshash.artifacts import atomic_path, read_json
 from crosshash.checksums import digest_of
-from crosshash.codes.real_codes import to_half
+from crosshash.codes.real_codes import nearest_half
 from crosshash.embeddings.encoders_card import CARD, write_card
 from crosshash.errors import CrosshashError
 from crosshash.models.tower_specs import TowerSpec
@@ -62,7 +62,7 @@ class FrozenEncoder:
             ready = np.stack([self.tower.prepare(one) for one in raw[start : start + batch]])
             with torch.inference_mode(), half:
                 vectors = self.tower.network(torch.from_numpy(ready).to(device))
-            parts.append(to_half(vectors.float().cpu().numpy()))
+            parts.append(nearest_half(vectors.float().cpu().numpy()))
         return np.concatenate(parts)
 
 

@@ -19,6 +19,7 @@ from crosshash.errors import CrosshashError
 from crosshash.inference.packing import delivered
 from crosshash.pairs.table import PARTS
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
+from crosshash.retrieval.codefiles.codeset import TASKS as BY_TASK
 from crosshash.search.encoder import Encoder
 from crosshash.search.items import Hit
 from crosshash.search.searcher import Searcher
@@ -77,6 +78,8 @@ def verify_bundle(project: Path, folder: Path) -> list[Agreement]:
 def _compared(encoder: Encoder, searcher: Searcher, data: Path, modality: Modality) -> Agreement:
     items = [(item, raw) for item, raw in islice(_raw(data, modality), ITEMS)]
     bits, other, differing, rankings = 0, 0, list[str](), list[str]()
+    task = TASKS[modality]
+    ranked = searcher.counts[BY_TASK[task][1]]  # a collection may have captions alone, or nothing
     starts = range(0, len(items), CHUNK)
     for start in tracked(starts, len(starts), f"compared {modality}", "batches"):
         ids, raw = zip(*items[start : start + CHUNK], strict=True)
@@ -84,7 +87,9 @@ def _compared(encoder: Encoder, searcher: Searcher, data: Path, modality: Modali
         flips = _flips(encoder, ours, theirs)
         bits, other = bits + flips.size, other + int(flips.sum())
         differing += [item for item, row in zip(ids, flips, strict=True) if row.any()]
-        found = [_first(searcher, encoder, one, TASKS[modality]) for one in (ours, theirs)]
+        if not ranked:
+            continue
+        found = [_first(searcher, encoder, one, task) for one in (ours, theirs)]
         rankings += [item for item, one, two in zip(ids, *found, strict=True) if one != two]
     return Agreement(modality, len(items), bits, other, differing, rankings)
 

@@ -17,7 +17,7 @@ from crosshash.codes.hashcodes import pack
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import MODALITIES
 from crosshash.search.decoding import Picture
-from crosshash.search.encoder import Encoded
+from crosshash.search.encoder import Encoded, Vectors
 
 if TYPE_CHECKING:
     from crosshash.search.searcher import Searcher
@@ -30,12 +30,14 @@ FINE = 2**20
 class Asked:
     """A text, a picture or `like`, the id of an item; or a text and one of both, the text of some weight.
 
+    picture: or the vector float[D] of one, where the model reads those.
+
     Raises:
         CrosshashError: nothing is given, a picture and an item, or a weight that is not from 0 to 1.
     """
 
     text: str | None = None
-    picture: Picture | None = None
+    picture: Picture | Vectors | None = None
     like: str | None = None
     weight: float = 0.5
 
@@ -70,11 +72,18 @@ def encode(searcher: Searcher, asked: Sequence[Asked]) -> Encoded:
         CrosshashError: a text or a picture cannot be encoded, or there is no such item.
     """
     texts = [one.text for one in asked if one.text is not None]
-    pictures = [one.picture for one in asked if one.picture is not None]
+    pictured = [one.picture for one in asked if one.picture is not None]
+    pictures = [one for one in pictured if not isinstance(one, np.ndarray)]
+    vectors = [one for one in pictured if isinstance(one, np.ndarray)]
     items = [one.like for one in asked if one.like is not None]
-    if not pictures and not items:
+    if not pictured and not items:
         return searcher.encode_texts(texts)
-    others = searcher.encoder.pictures(pictures) if pictures else of_items(searcher, items)
+    if vectors:
+        others = searcher.encoder.vectors("image", np.stack([one.ravel() for one in vectors]))
+    elif pictures:
+        others = searcher.encoder.pictures(pictures)
+    else:
+        others = of_items(searcher, items)
     if not texts:
         return others
     weights = np.array([[one.weight] for one in asked])

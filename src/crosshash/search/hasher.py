@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Hasher:
             CrosshashError: no text, an empty one, or vectors where captions are needed and vice versa.
         """
         if isinstance(texts, np.ndarray) or self.encoder.reads_vectors("text"):
-            return self._codes(self.encoder.vectors("text", np.asarray(texts)))
+            return self._codes(self.encoder.vectors("text", _matrix(texts)))
         return self._codes(self.encoder.texts([texts] if isinstance(texts, str) else texts))
 
     def encode_image(self, images: Picture | Sequence[Picture] | Vectors) -> HashCodes:
@@ -54,7 +55,7 @@ class Hasher:
             CrosshashError: no picture, a file that is none, or vectors for pictures and vice versa.
         """
         if isinstance(images, np.ndarray) or self.encoder.reads_vectors("image"):
-            return self._codes(self.encoder.vectors("image", np.asarray(images)))
+            return self._codes(self.encoder.vectors("image", _matrix(images)))
         pictures = [images] if isinstance(images, Picture) else list(images)
         return self._codes(self.encoder.pictures(pictures))
 
@@ -62,7 +63,7 @@ class Hasher:
         self,
         text: str | None = None,
         *,
-        image: Picture | None = None,
+        image: Picture | Vectors | None = None,
         like: str | None = None,
         weight: float = 0.5,
         top: int = 10,
@@ -72,8 +73,9 @@ class Hasher:
     ) -> list[Hit]:
         """Find the images nearest to a text, or the texts nearest to an image; see `Searcher.find`.
 
-        like: id of an item; finds images like it. A text beside an image or an item, of some weight from 0 to
-        1, finds images by both (`crosshash.search.asked`).
+        image: a picture, or its vector float[D] where the model was trained on those; like: id of an item,
+        finds images like it. A text beside an image or an item, of some weight from 0 to 1, finds images by
+        both (`crosshash.search.asked`).
 
         Raises:
             CrosshashError: nothing is given, or an image and an item, or the index is missing or of another
@@ -98,6 +100,14 @@ class Hasher:
             )
         ids = np.array([str(row) for row in range(len(encoded.codes))])
         return HashCodes(encoded.codes, self.bits, ids)
+
+
+def _matrix(given: object) -> NDArray[Any]:
+    """Make an array of vectors; of what is none, an array that is refused for its kind or shape."""
+    try:
+        return np.asarray(given)
+    except ValueError:  # rows of several lengths
+        return np.empty(0, object)
 
 
 def load(folder: str | Path = ".") -> Hasher:

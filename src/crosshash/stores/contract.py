@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from crosshash.errors import CrosshashError
 from crosshash.index.asymmetric import Reals, Scored
+from crosshash.index.checks import check_top
 from crosshash.index.exact import Codes, Found, Rows
 from crosshash.retrieval.codefiles.codeset import Modality
 from crosshash.retrieval.codefiles.item_codes import REMEDY, Head
@@ -140,6 +141,18 @@ def check_count(place: str, head: Head, found: int) -> None:
             f"{place}: holds {found} items, its head names {head.items}: it was copied in part, or "
             f"changed by other programs. {REMEDY}"
         )
+
+
+def check_found(store: Store, answers: Modality, rows: Rows) -> None:
+    """Refuse a search that found no rows int64[Q, T] where none has a code of the modality.
+
+    Counting takes a database long, so that it is asked only then.
+
+    Raises:
+        CrosshashError: none has.
+    """
+    if not rows.size:
+        check_top(store.count(answers), 1)
 
 
 def check_kind(place: str, kind: str, kinds: tuple[str, ...]) -> None:

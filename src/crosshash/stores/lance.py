@@ -29,6 +29,7 @@ from crosshash.stores.contract import (
     Keep,
     StoreError,
     check_count,
+    check_found,
     check_free,
     check_kind,
     in_order,
@@ -142,6 +143,7 @@ class LanceStore:
                 return self._among(answers, queries, top, keep)
             found = [self._nearest(answers, query, top, keep) for query in queries]
             rows = np.stack([one["row"].to_numpy() for one in found])
+            check_found(self, answers, rows)
             return rows, np.stack([one["_distance"].to_numpy().astype(np.int32) for one in found])
 
     def search_real(self, answers: Modality, queries: Reals, top: int, keep: Keep | None = None) -> Scored:
@@ -159,7 +161,9 @@ class LanceStore:
             return found["row"].to_numpy(), distances, packed.reshape(len(found), width)
 
         check_top(self.head.items, top)
-        return reordered(candidates, self.head.bits, queries, top)
+        best = reordered(candidates, self.head.bits, queries, top)
+        check_found(self, answers, best[0])
+        return best
 
     def items(self, rows: Rows | None = None) -> pa.Table:
         """Give all items, or those of some rows."""
@@ -190,6 +194,8 @@ class LanceStore:
         self, answers: Modality, query: Codes, top: int, keep: Keep | None, with_codes: bool = False
     ) -> pa.Table:
         """Search for one query: columns row and _distance, in order, and the code if that is asked for."""
+        if top > self.head.items:  # LanceDB takes 32 bits; others may have added items meanwhile
+            top = max(1, min(top, self.table.count_rows()))
         column, where = f"{answers}_code", filter_of(keep)
         columns = ["row", "_distance", *([column] if with_codes else [])]
 

@@ -19,7 +19,7 @@ from crosshash.index.checks import check_queries, check_top
 from crosshash.index.exact import Codes, Found, Rows
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.item_codes import Head, check_items, items_schema
-from crosshash.stores.contract import Keep, in_order, refused_items, refused_rows
+from crosshash.stores.contract import Keep, check_found, in_order, refused_items, refused_rows
 from crosshash.stores.postgres import AT_ONCE, Bits, Server, batches, quoted, raw
 from crosshash.stores.reordered import Candidates, reordered
 
@@ -114,6 +114,7 @@ class PostgresTable:
             lambda connection: [self._nearest(connection, answers, query, top, keep) for query in queries]
         )
         rows, distances, _ = zip(*found, strict=True)
+        check_found(self, answers, np.stack(rows))
         return np.stack(rows), np.stack(distances)
 
     def search_real(self, answers: Modality, queries: Reals, top: int, keep: Keep | None = None) -> Scored:
@@ -125,7 +126,9 @@ class PostgresTable:
             )
 
         check_top(self.head.items, top)
-        return reordered(candidates, self.head.bits, queries, top)
+        best = reordered(candidates, self.head.bits, queries, top)
+        check_found(self, answers, best[0])
+        return best
 
     def items(self, rows: Rows | None = None) -> pa.Table:
         """Give all items, or those of some rows."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from crosshash.artifacts import read_json, write_json
 from crosshash.checksums import is_sealed
-from crosshash.errors import CrosshashError, shortage
+from crosshash.errors import CrosshashError, by_ctrl_c, shortage
 
 VERSIONS = "versions.json"
 DECISIVE = (
@@ -66,9 +66,11 @@ class UnitWorker:
             if self.make is None:
                 self.make = self.work.ready()
             self.make(unit.given, path, advance)
-        except CrosshashError as error:
-            return str(error)
         except Exception as error:  # whatever it is, the driver lists it and the other units go on
+            if by_ctrl_c(error):
+                raise KeyboardInterrupt from error
+            if isinstance(error, CrosshashError):
+                return str(error)
             return shortage(error) or f"{type(error).__name__}: {error}"
         return None
 
