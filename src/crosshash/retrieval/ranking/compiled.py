@@ -11,6 +11,7 @@ nobody else's to write to.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import shutil
 from collections.abc import Callable
@@ -24,6 +25,10 @@ import numba
 import numpy as np
 from numba.core import caching, config
 from platformdirs import user_cache_path
+
+# numba loads scipy.linalg with the first loop that is called, deep in the work. Where a limit leaves no room
+# for what its OpenBLAS (0.3.30, scipy 1.17.1) sets aside then, that tries for ever: so it comes first.
+importlib.import_module("scipy.linalg")
 
 KEPT = 16  # versions of these rooms whose machine code stays
 ROOT = Path(__file__).resolve().parents[2]
