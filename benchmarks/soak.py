@@ -19,12 +19,13 @@ from typing import Any
 
 import httpx
 import numpy as np
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.service import Server, serving
 from crosshash.errors import CrosshashError, run_stage
+from crosshash.search.folders.index_folder import index_folder
+from crosshash.search.grown.known_items import read_known_items
 from crosshash.seeding import stream
 
 SECONDS = 600
@@ -126,7 +127,8 @@ def main() -> None:
     project = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     rate = float(sys.argv[3]) if len(sys.argv) > 3 else RATE
-    items = pq.read_table(project / "artifacts/index/items.parquet").to_pylist()
+    known = read_known_items(index_folder(project, None)).whole().table.to_pylist()
+    items = [one for one in known if one["id"] is not None]  # those that were not taken out
     with serving(project) as server:
         base = f"http://127.0.0.1:{server.port}"
         answers = (httpx.get(f"{base}/picture", params={"id": one["id"]}, trust_env=False) for one in items)
