@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from crosshash.errors import CrosshashError, full_disk_named, listed, run_stage, shortage
@@ -187,6 +188,8 @@ def test_too_little_memory_is_told_whoever_says_so() -> None:
         RuntimeError("can't start new thread"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
         OSError("libllvmlite.so: failed to map segment from shared object"),
+        pa.ArrowException("Unknown error: Failed to launch worker thread: Resource temporarily unavailable"),
+        pa.ArrowMemoryError("malloc of size 64 failed"),
     ]
     for error in refusals:
         assert "not enough memory" in (shortage(error) or ""), error
@@ -197,6 +200,25 @@ def test_what_a_shortage_led_to_is_told_as_the_shortage() -> None:
     error = OSError("Could not find/load shared object file")
     error.__context__ = OSError("libllvmlite.so: failed to map segment from shared object")
     assert "failed to map segment" in (shortage(error) or "")
+
+
+def test_a_file_that_seems_cut_for_want_of_memory_is_not_blamed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who deletes it, as the sentence says, loses a good file and has as little memory as before."""
+
+    def main() -> None:
+        try:
+            raise pa.ArrowMemoryError("malloc of size 64 failed")
+        except pa.ArrowException as error:
+            raise CrosshashError(f"pairs.parquet: cannot be read ({error}). Delete it.") from None
+
+    with pytest.raises(SystemExit) as ended:
+        run_stage(main)
+    assert ended.value.code == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: there is not enough memory (malloc of size 64 failed).")
+    assert second == "It showed as: pairs.parquet: cannot be read (malloc of size 64 failed). Delete it."
 
 
 def test_a_thread_that_is_refused_may_be_one_too_many() -> None:

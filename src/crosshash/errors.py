@@ -16,9 +16,9 @@ NO_THREAD = "can't start new thread"
 NO_MEMORY = (
     *("allocate memory", "out of memory", "bad_alloc"),
     *("could not create a primitive", "failed to map segment"),
-    NO_THREAD,
+    *(NO_THREAD, "Failed to launch worker thread"),
 )
-"""What torch, oneDNN, Linux and Python say; a thread needs room for its stack, and to be allowed."""
+"""What torch, pyarrow, oneDNN, Linux and Python say; a thread needs room for its stack, and to be allowed."""
 PIPELINE = 'pip install "crosshash[pipeline]"'
 """What brings all that the core leaves out."""
 
@@ -79,7 +79,10 @@ def shortage(error: BaseException) -> str | None:
 
 def _shortage(error: BaseException) -> str | None:
     number = error.errno if isinstance(error, OSError) else None
-    words = str(error) if isinstance(error, RuntimeError | ImportError | OSError) and number is None else ""
+    speaks = (
+        isinstance(error, RuntimeError | ImportError | OSError) or type(error).__module__ == "pyarrow.lib"
+    )
+    words = str(error) if speaks and number is None else ""
     if isinstance(error, MemoryError) or number == errno.ENOMEM or any(one in words for one in NO_MEMORY):
         limited = (
             " Or raise the limit of processes (`ulimit -u`, pids of a container)."
@@ -94,6 +97,12 @@ def _shortage(error: BaseException) -> str | None:
     if number in (errno.EMFILE, errno.ENFILE):
         return f"no more files can be opened ({error}). Raise the limit (`ulimit -n 1024`) and run again."
     return None
+
+
+def in_words(error: CrosshashError) -> str:
+    """Say an error; where it came of a shortage, such as a whole file that seems cut, that first."""
+    short = shortage(error)
+    return f"{short}\nIt showed as: {error}" if short else str(error)
 
 
 def run_stage(main: Callable[[], None], left: str = "nothing half-written was left") -> None:
@@ -113,7 +122,7 @@ def run_stage(main: Callable[[], None], left: str = "nothing half-written was le
             sys.exit(130)
         if not isinstance(error, CrosshashError):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
         sys.exit(1)
     finally:
         sys.unraisablehook = before

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from crosshash.errors import CrosshashError, by_ctrl_c, let_go, pipeline_named
+from crosshash.errors import CrosshashError, by_ctrl_c, in_words, let_go, pipeline_named
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Project = Annotated[Path, typer.Option(help="Folder in which `dvc repro` has run.")]
@@ -39,7 +39,7 @@ def told() -> Iterator[None]:
             raise typer.Exit(130) from None
         if not isinstance(error, CrosshashError):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
         raise typer.Exit(1) from None
 
 
