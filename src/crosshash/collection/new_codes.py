@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from crosshash.artifacts import read_npz, write_npz
+from crosshash.checksums import is_sealed
 from crosshash.codes.quantiser import Codebook
 from crosshash.collection.new_items import Ready
 from crosshash.errors import CrosshashError
@@ -26,8 +27,9 @@ from crosshash.search.encoder import BATCH, Encoder
 from crosshash.search.folders.own_picture import read_own_picture
 from crosshash.search.trained import TrainedEncoder, load_encoder
 from crosshash.workers.engine import in_this_process, run_units
+from crosshash.workers.progress import counted
 from crosshash.workers.unfinished import work_folder
-from crosshash.workers.units import Advance, Make, Unit
+from crosshash.workers.units import Advance, Make, Unit, begin
 
 BLOCK = 4 * BATCH
 """Items whose codes are kept together while others are encoded."""
@@ -94,20 +96,30 @@ def encode_ready(
         CrosshashError: blocks failed, or stand there that were made with other versions of torch or the like.
     """
     units = [_unit(ready[start : start + BLOCK]) for start in range(0, len(ready), BLOCK)]
-    device, project = encoder.device.type, encoder.artifacts.parent
-    work = Encoding(project, encoder.description, collection, caption, device, torch.get_num_threads())
-    here = len(units) < 2 or in_this_process()
-    names = run_units(
-        state, work, units, len(ready), "encoded", cuda=device == "cuda", here=here,
-        make=block_encoder(encoder, collection, caption) if here else None,
-    )  # fmt: skip
-    blocks = [read_npz(state / name) for name in names]
+    if len(units) < 2 or in_this_process():
+        _encode_here(state, units, len(ready), block_encoder(encoder, collection, caption))
+    else:
+        project, device = encoder.artifacts.parent, encoder.device.type
+        work = Encoding(project, encoder.description, collection, caption, device, torch.get_num_threads())
+        run_units(state, work, units, len(ready), "encoded", cuda=device == "cuda")
+    blocks = [read_npz(state / unit.name) for unit in units]
     whole = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     packed, has, words = (
         {one: whole[f"{kind}_{one}"] for one in MODALITIES if f"{kind}_{one}" in whole}
         for kind in ("packed", "has", "words")
     )
     return NewCodes(packed, has, words or None)
+
+
+def _encode_here(state: Path, units: Sequence[Unit], total: int, make: Make) -> None:
+    """Do the blocks that are missing in this process: what goes wrong is raised as it is."""
+    begin(state)
+    with counted(total, "encoded", "items") as advance:
+        for unit in units:
+            if is_sealed(state / unit.name):
+                advance(unit.size)
+            else:
+                make(unit.given, state / unit.name, advance)
 
 
 def _unit(block: Sequence[Ready]) -> Unit:

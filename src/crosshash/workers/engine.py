@@ -93,7 +93,6 @@ def run_units(
     make: Make | None = None,
     usual: int = 1,
     cuda: bool = False,
-    here: bool = False,
 ) -> list[str]:
     """Make the files of units that are not in the folder yet; gives the names of all units, in order.
 
@@ -101,7 +100,6 @@ def run_units(
 
     share: do these units alone. make: what `work` would load, where it is loaded in this process. usual:
     local workers where `CROSSHASH_WORKERS` is not set; 1 is this process itself. cuda: workers need a device.
-    here: this process does all, whatever the environment says.
 
     Raises:
         CrosshashError: units failed; all are listed, and what is done stays.
@@ -113,11 +111,7 @@ def run_units(
         first = next(missing, None)  # no worker starts for nothing
         dealing = Dealing(() if first is None else chain([first], missing))
         if first is not None:
-            worker = UnitWorker(work, folder, make)
-            if here:
-                _do_here(worker, dealing, advance)
-            else:
-                _distribute(worker, dealing, usual, cuda, advance)
+            _distribute(UnitWorker(work, folder, make), dealing, usual, cuda, advance)
     if dealing.failures:
         told = [f"{name}: {reason}" for name, reason in sorted(dealing.failures.items())]
         raise CrosshashError(
@@ -142,13 +136,9 @@ def _distribute(worker: UnitWorker, dealing: Dealing, usual: int, cuda: bool, ad
         if crew:
             run_local(worker.work, worker.folder, dealing, crew, lambda unit: advance(unit.size))
             return
-        _do_here(worker, dealing, advance)
-
-
-def _do_here(worker: UnitWorker, dealing: Dealing, advance: Advance) -> None:
-    while (unit := dealing.take("", [""])) is not None:
-        if (reason := worker.do(unit, advance)) is not None:
-            dealing.failed("", unit, reason, [""])
+        while (unit := dealing.take("", [""])) is not None:
+            if (reason := worker.do(unit, advance)) is not None:
+                dealing.failed("", unit, reason, [""])
 
 
 def _asked(units: Iterable[Unit], share: Share, names: list[str]) -> Iterator[Unit]:
