@@ -133,3 +133,21 @@ def test_versions_of_long_ago_go(folder: Path) -> None:
     left = {path.name for path in compiled.iterdir()}
     assert {str(number) for number in range(5, 20)} < left
     assert len(left) == 16
+
+
+LITTLE = """
+import resource
+import numba, numpy
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + int({room}), -1))
+import crosshash.retrieval.ranking.compiled
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how much is taken")
+@pytest.mark.parametrize("megabytes", [45, 55])
+def test_without_room_for_linear_algebra_nothing_waits_for_it(megabytes: int) -> None:
+    """OpenBLAS tries for ever with 40 to 60 MB left, in scipy 1.17.1."""
+    script = LITTLE.format(room=megabytes << 20)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stderr.splitlines()[-1] == "OSError: [Errno 12] Cannot allocate memory"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import mmap
 import os
 import shutil
 from collections.abc import Callable
@@ -26,15 +27,28 @@ import numpy as np
 from numba.core import caching, config
 from platformdirs import user_cache_path
 
-# numba loads scipy.linalg with the first loop that is called, deep in the work. Where a limit leaves no room
-# for what its OpenBLAS (0.3.30, scipy 1.17.1) sets aside then, that tries for ever: so it comes first.
-importlib.import_module("scipy.linalg")
-
+ROOM = 1 << 27  # bytes of addresses: more than scipy's OpenBLAS takes for two threads
 KEPT = 16  # versions of these rooms whose machine code stays
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("retrieval", "index/lookup")  # all that compiled code stands in
 DIGEST = hashlib.sha256().digest_size
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def load_linear_algebra() -> None:
+    """Load scipy's, as numba does else with the first loop that is called, deep in the work.
+
+    Where a limit leaves no room for what its OpenBLAS (0.3.30, scipy 1.17.1) sets aside as it loads, that
+    tries for ever: so the room is asked for first.
+
+    Raises:
+        OSError: there is none.
+    """
+    mmap.mmap(-1, ROOM).close()
+    importlib.import_module("scipy.linalg")
+
+
+load_linear_algebra()
 
 
 def compiled(function: Function) -> Function:
