@@ -139,8 +139,10 @@ def _count(
             word, words_n = query_Lq[w, q], labels_LN[w, start : start + CHUNK]
             for j in range(len(near_n)):
                 shared_n[j] += np.uint32(popcount(word & words_n[j]))
+        for j in range(len(near_n)):  # many at once, which counting cannot be
+            shared_n[j] = np.uint32(np.int32(near_n[j]) * grades) + min(shared_n[j], np.uint32(grades - 1))
         for j in range(len(near_n)):
-            counts[np.int32(near_n[j]) * grades + min(shared_n[j], np.uint32(grades - 1))] += 1
+            counts[shared_n[j]] += 1
 
 
 @compiled
