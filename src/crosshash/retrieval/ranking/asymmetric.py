@@ -68,7 +68,8 @@ class RealSearch:
         width = min((self.farthest + 1) * (1 if ties == "expected" else grades), len(self.packed))
         groups_3qM, totals_qG = np.empty((3, len(rows), width)), np.zeros((len(rows), grades), np.int64)
         order = {"expected": 0, "optimistic": -1, "pessimistic": 1}[ties]
-        most = _rank(self.distances(rows), self._labels(rows), self.farthest, order, groups_3qM, totals_qG)
+        apart = self._apart(rows)
+        most = _rank(*apart, self._labels(rows), self.farthest, order, groups_3qM, totals_qG)
         items, relevant, gain = (np.ascontiguousarray(part_qM[:, :most]) for part_qM in groups_3qM)
         return Ranking(items, relevant, gain, totals_qG)
 
@@ -77,18 +78,22 @@ class RealSearch:
 
         They are a product of whole numbers and halves of them, which is exact in float32.
         """
+        found_qN, sums_q = self._apart(rows)
+        found_qN += sums_q[:, None]
+        return found_qN
+
+    def _apart(self, rows: range) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Give the distances as two numbers to add: float32[q, N], and one of each query, float32[q]."""
         if self.code is not None:
-            return _places(self._products(rows, self.code))
+            return _places(self._products(rows, self.code)), np.zeros(len(rows), np.float32)
         found_qN = np.empty((len(rows), len(self.packed)), np.float32)
         halves_qK = np.zeros((len(rows), 8 * self.packed.shape[1]), np.float32)  # nothing for pad bits
         halves_qK[:, : self.levels.shape[1]] = self.levels[rows.start : rows.stop] * np.float32(-0.5)
-        sums_q1 = np.abs(halves_qK).sum(axis=1, keepdims=True)
         for start in range(0, len(self.packed), CHUNK):
             signs_nK = np.take(BYTES, self.packed[start : start + CHUNK], axis=0)
             found_qn = found_qN[:, start : start + CHUNK]
             np.matmul(halves_qK, signs_nK.reshape(-1, halves_qK.shape[1]).T, out=found_qn)
-            found_qn += sums_q1
-        return found_qN
+        return found_qN, np.abs(halves_qK).sum(axis=1)
 
     def _products(self, rows: range, code: VectorCode) -> NDArray[np.float64]:
         """Inner products of some queries with all decoded items, float64[q, N]; the sums are exact."""
@@ -126,9 +131,17 @@ def _places(scores_qN: NDArray[np.float64]) -> NDArray[np.float32]:
 
 @compiled
 def _count(
-    q: int, distances_N: NDArray[np.float32], labels: Labels, counts: NDArray[np.int32], grades: int
+    q: int,
+    distances_N: NDArray[np.float32],
+    more: np.float32,
+    labels: Labels,
+    counts: NDArray[np.int32],
+    grades: int,
 ) -> None:
-    """Count the items of one query in cells `distance * grades + grade`, chunk by chunk."""
+    """Count the items of one query in cells `distance * grades + grade`, chunk by chunk.
+
+    more: what the distances lack.
+    """
     query_Lq, labels_LN = labels
     shared_n = np.empty(CHUNK, np.uint32)
     counts[:] = 0
@@ -140,7 +153,9 @@ def _count(
             for j in range(len(near_n)):
                 shared_n[j] += np.uint32(popcount(word & words_n[j]))
         for j in range(len(near_n)):  # many at once, which counting cannot be
-            shared_n[j] = np.uint32(np.int32(near_n[j]) * grades) + min(shared_n[j], np.uint32(grades - 1))
+            shared_n[j] = np.uint32(np.int32(near_n[j] + more) * grades) + min(
+                shared_n[j], np.uint32(grades - 1)
+            )
         for j in range(len(near_n)):
             counts[shared_n[j]] += 1
 
@@ -172,6 +187,7 @@ def _group(
 @compiled
 def _rank(
     distances_qN: NDArray[np.float32],
+    more_q: NDArray[np.float32],
     labels: Labels,
     farthest: int,
     order: int,
@@ -180,14 +196,15 @@ def _rank(
 ) -> int:
     """Count items by distance and shared labels, and sum up items, relevant items and shared labels.
 
-    groups: of the distances that occur, nearest first; order: 0, or how each is cut by shared labels, rising
-    (1) or falling (-1). All queries get as many groups as one has at most, empty ones at the end; gives their
-    number. totals: items by shared labels, of which the last stands for more, too.
+    distances and more: added up, they are the distances. groups: of the distances that occur, nearest first;
+    order: 0, or how each is cut by shared labels, rising (1) or falling (-1). All queries get as many groups
+    as one has at most, empty ones at the end; gives their number. totals: items by shared labels, of which
+    the last stands for more, too.
     """
     counts_DG = np.empty((farthest + 1, totals_qG.shape[1]), np.int32)
     numbers_q = np.zeros(len(distances_qN), np.int64)
     for q in range(len(distances_qN)):
-        _count(q, distances_qN[q], labels, counts_DG.ravel(), counts_DG.shape[1])
+        _count(q, distances_qN[q], more_q[q], labels, counts_DG.ravel(), counts_DG.shape[1])
         numbers_q[q] = _group(counts_DG, order, groups_3qM[:, q], totals_qG[q])
     most = numbers_q.max()
     for q in range(len(distances_qN)):
