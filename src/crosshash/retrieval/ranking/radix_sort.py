@@ -58,8 +58,8 @@ def nearest_items(
 def sort_items(items_N: Keys) -> Keys:
     """Sort by score, equal ones stay in their order: a new array.
 
-    items: or keys alone, uint32. A pass in which all have one digit is left out. numpy sorts keys in seven
-    times that long on an AMD EPYC, where its AVX-512 does not pay.
+    items: or keys alone, uint32. A pass in which all have one digit is left out. numpy took seven
+    times as long for 400,000 keys on an AMD EPYC.
     """
     now, other = items_N.copy(), np.empty_like(items_N)
     low, middle = np.zeros(1 << DIGIT, np.uint32), np.zeros(1 << DIGIT, np.uint32)
