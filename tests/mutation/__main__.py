@@ -1,7 +1,8 @@
 """Change the code in small ways, one at a time, and count the changes that no test sees: `make mutants`.
 
-mutmut makes the changes and runs the tests of the same folder on each. It works in a copy, since it leaves
-decorated functions alone: there their decorators go (numba's, caches) or move to a call of the function.
+mutmut makes the changes and sees which tests call which function; forks.py runs the tests on each. They work
+in a copy, since mutmut leaves decorated functions alone: there their decorators go (numba's, caches) or move
+to a call of the function.
 """
 
 from __future__ import annotations
@@ -17,40 +18,36 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.mutation.forks import ASKED, TRIED
+
+ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {"methods": ("methods", "losses")}
 """What counts as one folder; all others are themselves."""
 MACHINE_CODE = "lookup"
 """A folder whose loops call instructions of the processor: they cannot run as plain Python."""
-WORDS = {0: "survived", 5: "not tested", 33: "not tested", 24: "timeout", -24: "timeout", 36: "timeout"}
-"""Exit codes of the tests; any other one is a kill."""
+APART = ("tests/retrieval/ranking/test_compiled.py", "tests/training/test_ranks.py")
+"""Tests that start Python in folders where mutmut does not find its settings."""
 
 
 def main() -> None:
     """Read the command line, make the copy, run, print a row of docs/mutants.md and the survivors."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("folder", help="codes, centers, index, retrieval, methods or training")
     parser.add_argument("--share", type=float, default=1.0, help="of the mutants, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=6.0, help="of tests for each, the quickest first")
     wanted = parser.parse_args()
+    folders = FOLDERS.get(wanted.folder, (wanted.folder,))
     copy = ROOT / ".mutants" / wanted.folder
-    make_copy(copy, FOLDERS.get(wanted.folder, (wanted.folder,)))
-    made = run(copy, "nothing")  # makes the mutants, sees which tests call which function, finds no such name
-    names = sorted(results(copy))
-    if not names:
-        sys.exit(made.stdout + made.stderr)
+    make_copy(copy, folders)
+    names = make_mutants(copy)
     chosen = random.Random(wanted.seed).sample(names, round(wanted.share * len(names)))
-    tried = run(copy, *chosen)
-    if tried.returncode:
-        sys.exit(tried.stdout + tried.stderr)
-    found = results(copy)
-    words = {name: WORDS.get(found[name], "killed") for name in chosen}
-    counts = Counter(words.values())
-    told = ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
+    came = try_mutants(copy, folders, chosen, wanted.seconds)
+    told = ", ".join(f"{word} {count}" for word, count in sorted(Counter(came.values()).items()))
     print(f"{wanted.folder}: made {len(names)}, tried {len(chosen)}: {told}")
     print(f"cd {copy.relative_to(ROOT)} and `mutmut show NAME` says what was changed:")
-    for name in sorted(name for name, word in words.items() if word in ("survived", "not tested")):
-        print(f"  {name}: {words[name]}")
+    for name in sorted(name for name, word in came.items() if word in ("survived", "not tested")):
+        print(f"  {name}: {came[name]}")
 
 
 def make_copy(copy: Path, folders: tuple[str, ...]) -> None:
@@ -66,7 +63,7 @@ def make_copy(copy: Path, folders: tuple[str, ...]) -> None:
             shutil.copy2(ROOT / name, copy / name)
     with (copy / "pyproject.toml").open("a") as settings:  # its last table is mutmut's
         settings.write(f"only_mutate = {json.dumps([f'src/crosshash/{one}/*' for one in folders])}\n")
-        tests = [f"tests/{one}" for one in folders]
+        tests = [*(f"tests/{one}" for one in folders), *(f"--ignore={one}" for one in APART)]
         settings.write(f"pytest_add_cli_args_test_selection = {json.dumps(tests)}\n")
     for folder in folders:
         for path in (copy / "src/crosshash" / folder).rglob("*.py"):
@@ -92,20 +89,39 @@ def opened(code: str) -> str:
     )
 
 
-def run(copy: Path, *names: str) -> subprocess.CompletedProcess[str]:
-    """Let mutmut try some mutants; one process, one thread."""
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    environment.pop("PYTHONPATH", None)  # would win over the copy
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
-
-
-def results(copy: Path) -> dict[str, int | None]:
-    """Exit codes of the tests by mutant; None where it was not tried."""
-    found: dict[str, int | None] = {}
+def make_mutants(copy: Path) -> list[str]:
+    """Have mutmut make them all and see which tests call which function; give their names."""
+    # It is asked for one mutant that is not there, so that it tries none.
+    made = subprocess.run(
+        [sys.executable, "-m", "mutmut", "run", "--max-children", "1", "nothing"],
+        cwd=copy, env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    found: set[str] = set()
     for path in (copy / "mutants").rglob("*.py.meta"):
-        found |= json.loads(path.read_text())["exit_code_by_key"]
-    return found
+        found |= json.loads(path.read_text())["exit_code_by_key"].keys()
+    if not found:
+        sys.exit(made.stdout + made.stderr)
+    return sorted(found)
+
+
+def try_mutants(copy: Path, folders: tuple[str, ...], names: list[str], seconds: float) -> dict[str, str]:
+    """Run the tests on each; what came of it, by name. Processes of tests use one thread."""
+    place = copy / "mutants"
+    (place / ASKED).write_text(json.dumps({"names": names, "seconds": seconds}))
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=native", "--timeout=0", "-p", "no:cacheprovider"]
+    command += ["-p", "tests.mutation.forks", "-m", "not slow and not gpu"]
+    tests = [*(f"tests/{one}" for one in folders), *(f"--ignore={one}" for one in APART)]
+    paths = {"PYTHONPATH": str(place / "src"), "MUTANT_UNDER_TEST": ""}
+    with subprocess.Popen([*command, *tests], cwd=place, env=environment() | paths) as running:
+        if running.wait():
+            sys.exit(running.returncode)
+    return dict(json.loads(line) for line in (place / TRIED).read_text().splitlines())
+
+
+def environment() -> dict[str, str]:
+    """Processes of one thread; no folder of the project, which would win over the copy."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return kept | {"OMP_NUM_THREADS": "1", "CROSSHASH_THREADS": "1"}
 
 
 if __name__ == "__main__":
