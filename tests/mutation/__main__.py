@@ -109,7 +109,7 @@ def try_mutants(copy: Path, folders: tuple[str, ...], names: list[str], seconds:
     place = copy / "mutants"
     (place / ASKED).write_text(json.dumps({"names": names, "seconds": seconds}))
     command = [sys.executable, "-m", "pytest", "-q", "--tb=native", "--timeout=0", "-p", "no:cacheprovider"]
-    command += ["-p", "tests.mutation.forks", "-m", "not slow and not gpu"]
+    command += ["-p", "no:faulthandler", "-p", "tests.mutation.forks", "-m", "not slow and not gpu"]
     tests = [*(f"tests/{one}" for one in folders), *(f"--ignore={one}" for one in APART)]
     paths = {"PYTHONPATH": str(place / "src"), "MUTANT_UNDER_TEST": ""}
     with subprocess.Popen([*command, *tests], cwd=place, env=environment() | paths) as running:

@@ -161,27 +161,42 @@ def _count(
 
 
 @compiled
-def _group(
+def _sum_up(counts_DG: NDArray[np.int32], groups_3M: NDArray[np.float64], totals_G: NDArray[np.int64]) -> int:
+    """Make a group of each distance that occurs in one query's counts; gives how many."""
+    group = 0
+    for distance in range(len(counts_DG)):
+        items, gain = np.int64(0), np.int64(0)
+        for grade in range(counts_DG.shape[1]):  # without a branch, many at once
+            number = counts_DG[distance, grade]
+            items += number
+            gain += np.int64(number) * grade
+            totals_G[grade] += number
+        if items:
+            groups_3M[0, group] = items
+            groups_3M[1, group] = items - counts_DG[distance, 0]
+            groups_3M[2, group] = gain
+            group += 1
+    return group
+
+
+@compiled
+def _cut_up(
     counts_DG: NDArray[np.int32], order: int, groups_3M: NDArray[np.float64], totals_G: NDArray[np.int64]
 ) -> int:
-    """Make groups of one query's counts; gives how many."""
-    group, grades = -1, counts_DG.shape[1]
+    """Make a group of each distance and number of shared labels that occur; gives how many."""
+    group, grades = 0, counts_DG.shape[1]
     for distance in range(len(counts_DG)):
-        fresh = True
         for place in range(grades):
             grade = grades - 1 - place if order < 0 else place
             number = counts_DG[distance, grade]
             if not number:
                 continue
             totals_G[grade] += number
-            if fresh or order:
-                group += 1
-                groups_3M[:, group] = 0
-                fresh = False
-            groups_3M[0, group] += number
-            groups_3M[1, group] += number if grade else 0
-            groups_3M[2, group] += number * grade
-    return group + 1
+            groups_3M[0, group] = number
+            groups_3M[1, group] = number if grade else 0
+            groups_3M[2, group] = number * grade
+            group += 1
+    return group
 
 
 @compiled
@@ -205,7 +220,10 @@ def _rank(
     numbers_q = np.zeros(len(distances_qN), np.int64)
     for q in range(len(distances_qN)):
         _count(q, distances_qN[q], more_q[q], labels, counts_DG.ravel(), counts_DG.shape[1])
-        numbers_q[q] = _group(counts_DG, order, groups_3qM[:, q], totals_qG[q])
+        if order:
+            numbers_q[q] = _cut_up(counts_DG, order, groups_3qM[:, q], totals_qG[q])
+        else:
+            numbers_q[q] = _sum_up(counts_DG, groups_3qM[:, q], totals_qG[q])
     most = numbers_q.max()
     for q in range(len(distances_qN)):
         groups_3qM[:, q, numbers_q[q] : most] = 0

@@ -72,6 +72,26 @@ def precisions_before(sums_N: Values, items_QM: Values, relevant_QM: Values) -> 
 
 
 @compiled
+def gains_before(sums_N: Values, items_QM: Values, gain_QM: Values) -> Values:
+    """Expected discounted gain of the groups before each of M, and of all: float64[Q, M + 1].
+
+    sums: those of `discounts`.
+    """
+    queries, groups = items_QM.shape
+    earlier = np.zeros((queries, groups + 1))
+    for q in range(queries):
+        before, total = 0, 0.0
+        for group in range(groups):
+            n = items_QM[q, group]
+            if n > 0.0:
+                after = before + int(n)
+                total += gain_QM[q, group] / n * (sums_N[after] - sums_N[before])
+                before = after
+            earlier[q, group + 1] = total
+    return earlier
+
+
+@compiled
 def precisions_inside(
     sums_N: Values, before_Q: Places, found_Q: Values, items_Q: Values, relevant_Q: Values, places_Q: Places
 ) -> Values:

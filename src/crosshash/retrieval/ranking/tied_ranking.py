@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosshash.retrieval.ranking.histogram import Side, counts_by_distance, grades_by_rank
-from crosshash.retrieval.ranking.tie_groups import discounts, harmonic, precisions_before, ratio
+from crosshash.retrieval.ranking.tie_groups import discounts, gains_before, harmonic, precisions_before
 
 Ties = Literal["expected", "by_id", "optimistic", "pessimistic"]
 
@@ -88,8 +88,7 @@ class Ranking:
     @cached_property
     def discounted(self) -> NDArray[np.float64]:
         """Expected discounted gain of the groups before each one, and of all: float64[Q, M + 1]."""
-        weights_QM = np.diff(discounts(self.size)[self.edges], axis=1)
-        return _sums(ratio(self.gain, self.items) * weights_QM)
+        return np.asarray(gains_before(discounts(self.size), self.items, self.gain))
 
     @property
     def all_relevant(self) -> NDArray[np.int64]:
@@ -103,6 +102,8 @@ class Ranking:
 
     def take(self, kept_Q: NDArray[np.bool_]) -> Ranking:
         """Keep some of the queries."""
+        if kept_Q.all():
+            return self
         return Ranking(self.items[kept_Q], self.relevant[kept_Q], self.gain[kept_Q], self.grades[kept_Q])
 
     def one_group(self) -> Ranking:
