@@ -44,7 +44,7 @@ def test_what_came_of_ctrl_c_ends_as_ctrl_c(
             raise kind("an open writing handle")
 
     assert raised_by(main) == 130
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "stopped\n"
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
@@ -67,5 +67,5 @@ app()
 """
     command = [sys.executable, "-c", program, "write", str(tmp_path / "codes.npz")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "stopped\n")
     assert not list(tmp_path.iterdir())

@@ -124,7 +124,7 @@ def test_a_token_on_the_command_line_is_warned_of(tmp_path: Path) -> None:
         ("HOST", "no.such.host.invalid", "--host no.such.host.invalid"),
         ("ALLOW_HOST", "a.example http://b.example", "--allow-host http://b.example: is no host name"),
         ("TOKEN_FOR", "all", "--token-for all needs a token"),
-        ("BUNDLE", "/no/such/bundle", "/no/such/bundle: is no bundle"),
+        ("BUNDLE", "/no/such/bundle", "a bundle and --project: give one"),
         ("STORE", "postgresql://nobody", "--index and --store: give one"),
         ("INDEX", "/no/such/index", "--index and --store: give one"),
     ],
@@ -135,6 +135,10 @@ def test_options_come_from_the_environment_too(tmp_path: Path, name: str, value:
     done = CliRunner().invoke(app, here, env={f"CROSSHASH_SERVE_{name}": value})
     assert done.exit_code == 1
     assert told in done.stderr
+
+
+def test_a_folder_that_is_no_bundle_is_named() -> None:
+    assert "/no/such/bundle: is no bundle" in refused("/no/such/bundle", "--port", "0")
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:

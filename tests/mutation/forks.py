@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import tempfile
@@ -28,10 +29,10 @@ TRIED = Path("tried.jsonl")
 
 @dataclass(frozen=True)
 class Child:
-    """A process with one changed function, its time limit and its files."""
+    """A process with one changed function, how much of the processor it may take, and its files."""
 
     name: str
-    until: float
+    seconds: int
     folder: Path
 
 
@@ -68,12 +69,13 @@ def tried_by(tests: list[pytest.Item], name: str, seconds: float) -> str:
     """Run tests with one changed function: killed, survived, timeout, crash or not tested."""
     if not tests:
         return "not tested"
-    child = Child(name, time.monotonic() + 8 * seconds + 15, Path(tempfile.mkdtemp(prefix="mutant")))
+    child = Child(name, int(4 * seconds) + 6, Path(tempfile.mkdtemp(prefix="mutant")))
+    until = time.monotonic() + 20 * child.seconds  # for what sleeps, on a machine that does more besides
     process = os.fork()
     if not process:
         run(tests, child)
     ended = (0, 0)
-    while not ended[0] and time.monotonic() < child.until:
+    while not ended[0] and time.monotonic() < until:
         time.sleep(0.005)
         ended = os.waitpid(process, os.WNOHANG)
     if not ended[0]:
@@ -82,7 +84,10 @@ def tried_by(tests: list[pytest.Item], name: str, seconds: float) -> str:
     shutil.rmtree(child.folder, ignore_errors=True)
     if not ended[0]:
         return "timeout"
-    return {0: "survived", 1: "killed"}.get(os.waitstatus_to_exitcode(ended[1]), "crash")
+    status = os.waitstatus_to_exitcode(ended[1])
+    return {0: "survived", 1: "killed", -signal.SIGXCPU: "timeout", -signal.SIGKILL: "timeout"}.get(
+        status, "crash"
+    )
 
 
 def run(tests: list[pytest.Item], child: Child) -> NoReturn:
@@ -90,6 +95,7 @@ def run(tests: list[pytest.Item], child: Child) -> NoReturn:
     status = 1
     try:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (child.seconds, child.seconds + 1))
         silence = os.open(os.devnull, os.O_RDWR)
         for number in range(3):
             os.dup2(silence, number)

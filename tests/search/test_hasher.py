@@ -128,6 +128,9 @@ def test_one_text_or_picture_is_a_list_of_one(
     assert np.array_equal(
         hasher.encode_text("a red circle").packed, hasher.encode_text(["a red circle"]).packed
     )
+    two = ["a red circle", "a blue square"]
+    for kind in (None, object):  # as a table's column gives them
+        assert np.array_equal(hasher.encode_text(np.array(two, kind)).packed, hasher.encode_text(two).packed)
     path = raw_picture(trained_project, items["image"][3])
     codes = hasher.encode_image([path]).packed
     for one in (path, str(path), path.read_bytes()):

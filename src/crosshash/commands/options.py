@@ -28,7 +28,7 @@ Store = Annotated[
 def told() -> Iterator[None]:
     """Show a CrosshashError as one message, exit status 1; so too where the pipeline is not installed.
 
-    Ctrl-C, and whatever came of it, ends with status 130.
+    Ctrl-C, and whatever came of it, ends with that word and status 130.
     """
     try:
         with pipeline_named():
@@ -36,6 +36,7 @@ def told() -> Iterator[None]:
     except (Exception, KeyboardInterrupt) as error:
         if by_ctrl_c(error):
             let_go(error)
+            print("stopped", file=sys.stderr)
             raise typer.Exit(130) from None
         if not isinstance(error, CrosshashError):
             raise

@@ -79,6 +79,8 @@ def serve(
     """Serve search over HTTP, with a web page."""
     with told():
         check_one(index, store)
+        if bundle is not None and _typed(context, "project"):
+            raise CrosshashError("a bundle and --project: give one of them.")
         from crosshash.bundle.sources import BundleSource, ProjectSource, Source
         from crosshash.service.run import serve as run
         from crosshash.service.service import Settings
@@ -118,13 +120,20 @@ def _token(context: typer.Context, text: str | None, file: Path | None) -> Token
     """
     from crosshash.service.access.token import Token, read_token
 
-    source = context.get_parameter_source("token")
-    if source is not None and source.name == "COMMANDLINE":  # typer has a copy of click, whose values differ
+    if _typed(context, "token"):
         told = "every user of this machine can read --token in its list of processes"
         print(f"warning: {told}: better set CROSSHASH_TOKEN, or give --token-file", file=sys.stderr)
     if file is not None:
         text = read_token(file)
     return None if text is None else Token.of(text)
+
+
+def _typed(context: typer.Context, option: str) -> bool:
+    """Say whether an option stands on the command line."""
+    source = context.get_parameter_source(option)
+    return (
+        source is not None and source.name == "COMMANDLINE"
+    )  # typer has a copy of click, whose values differ
 
 
 def _take_all_cores() -> None:

@@ -38,9 +38,13 @@ class Hasher:
     def encode_text(self, texts: str | Sequence[str] | Vectors) -> HashCodes:
         """Encode captions, one or several, or vectors float[N, E] where the model was trained on those.
 
+        texts: an array of them counts as a list.
+
         Raises:
             CrosshashError: no text, an empty one, or vectors where captions are needed and vice versa.
         """
+        if isinstance(texts, np.ndarray) and texts.size and all(isinstance(one, str) for one in texts.flat):
+            texts = list(map(str, texts.flat))
         if isinstance(texts, np.ndarray) or self.encoder.reads_vectors("text"):
             return self._codes(self.encoder.vectors("text", _matrix(texts)))
         return self._codes(self.encoder.texts([texts] if isinstance(texts, str) else texts))
