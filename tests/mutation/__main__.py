@@ -18,15 +18,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.mutation.forks import ASKED, TRIED
+from tests.mutation.forks import ASKED, SEEN, TRIED
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {"methods": ("methods", "losses")}
 """What counts as one folder; all others are themselves."""
 MACHINE_CODE = "lookup"
 """A folder whose loops call instructions of the processor: they cannot run as plain Python."""
-APART = ("tests/retrieval/ranking/test_compiled.py", "tests/training/test_ranks.py")
-"""Tests that start Python in folders where mutmut does not find its settings."""
+APART = (
+    "tests/retrieval/ranking/test_compiled.py",
+    "tests/training/test_ranks.py",
+    "tests/retrieval/scoring/test_memory.py",
+)
+"""Tests that start Python where mutmut does not find its settings, or are too much for plain loops."""
 
 
 def main() -> None:
@@ -99,7 +103,7 @@ def make_mutants(copy: Path) -> list[str]:
     found: set[str] = set()
     for path in (copy / "mutants").rglob("*.py.meta"):
         found |= json.loads(path.read_text())["exit_code_by_key"].keys()
-    if not found:
+    if not found or not (copy / "mutants" / SEEN).exists():
         sys.exit(made.stdout + made.stderr)
     return sorted(found)
 

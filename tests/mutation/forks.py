@@ -23,6 +23,8 @@ from mutmut.mutation.trampoline import set_mutant_under_test
 
 ASKED = Path("asked.json")
 """names: of the mutants; seconds: of tests for each."""
+SEEN = Path("mutmut-stats.json")
+"""Which tests call which function, and what they last."""
 TRIED = Path("tried.jsonl")
 """A line for each: [name, what came of it]."""
 
@@ -41,7 +43,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Try all that are asked for, in place of running the tests."""
     if session.testsfailed:
         return None
-    asked, seen = json.loads(ASKED.read_text()), json.loads(Path("mutmut-stats.json").read_text())
+    asked, seen = json.loads(ASKED.read_text()), json.loads(SEEN.read_text())
     items = {item.nodeid: item for item in session.items}
     with TRIED.open("w") as tried:
         for name in asked["names"]:
