@@ -90,6 +90,7 @@ def test_the_whole_loss_of_the_warm_up_against_a_loop() -> None:
     expected = 0.7 * contrast + 0.3 * loop_ranking(image @ text.T, 0.1, 0.5)
     step = model.training_step(items, "all")
     assert step.total.item() == pytest.approx(expected, rel=1e-5)
+    assert list(step.parts) == ["contrast", "ranking"]
     assert np.abs(model.memory[:7].numpy() - unit(image + text)).max() < 1e-6
 
 

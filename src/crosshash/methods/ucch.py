@@ -25,6 +25,7 @@ class Ucch(TwoTowerMethod):
 
     training_only = ("memory",)
     memory: Tensor
+    warming: bool
 
     def __init__(
         self,
@@ -49,7 +50,6 @@ class Ucch(TwoTowerMethod):
         self.margin = margin
         self.shift = shift
         self.warmup_epochs = warmup_epochs
-        self.warming = False
         if inputs is not None:
             items = len(inputs.labels)
             self.register_buffer("memory", nn.functional.normalize(torch.randn(items, train_bits).sign()))
