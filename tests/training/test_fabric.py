@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from crosshash.errors import CrosshashError
+from crosshash.models.tower_specs import TowerSpec
+from crosshash.models.towers import build_towers
 from crosshash.training import fabric as fabric_module
 from crosshash.training.fabric import (
     _check_there,
@@ -80,6 +82,27 @@ def test_weights_of_convolutions_are_laid_out_for_cuda_alone() -> None:
         layer = nn.Conv2d(3, 5, 3)
         for_gpu(layer, torch.device(device), compiled=False)
         assert layer.weight.is_contiguous(memory_format=torch.channels_last) == last
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_networks_are_compiled_for_cuda_where_that_is_asked_for(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both of their passes, and nothing else. torch.compile loads for seconds: a stand-in notes its calls."""
+    passed: list[str] = []
+
+    def noting(inner: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+        return lambda inputs: passed.append(inner.__name__) or inner(inputs)  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr(torch, "compile", noting)
+    network = build_towers(TowerSpec("mlp", "mlp", 8, 6, layers=4), TowerSpec("mlp", "mlp", 8, 6))[0].network
+    model = nn.Sequential(network, nn.Linear(8, 4))
+    for_gpu(model, torch.device("cuda"), compiled=compiled)
+    assert model(torch.ones(2, 6)).shape == (2, 4)
+    assert passed == ["forward"] * compiled
+    passed.clear()
+    assert len(network.levels(torch.ones(2, 6))) == 4
+    assert passed == ["levels"] * compiled
 
 
 @pytest.fixture

@@ -213,3 +213,12 @@ def test_weights_of_an_image_network_leave_the_text_network_to_itself(settle: An
         assert (settled.name, settled.resize) == (text, "squash")
     with pytest.raises(CrosshashError, match="'timm/resnet34' cannot be used, for this data set has vectors"):
         settle(plan(image="timm/resnet34", pretrained="tv_in1k"), info(image="vector"))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "last"])
+def test_a_text_network_pools_as_asked_for(settle: Any, tmp_path: Path, pooling: str) -> None:  # noqa: ANN401
+    from tests.models.hf_folders import network, save  # transformers takes a moment to load
+
+    folder = save(tmp_path / "bert", network())
+    _, text = settle(plan(text=f"hf/{folder}", pooling=pooling), info())
+    assert text.config["pooling"] == pooling
