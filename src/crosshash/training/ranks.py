@@ -40,6 +40,8 @@ class Ranks:
     drawn (dropout of heads, negatives) has to be the same everywhere.
     """
 
+    draws: Tensor  # of the epoch that has begun
+
     def __init__(self, fabric: Fabric, seed: int) -> None:
         self.fabric = fabric
         self.share = Share(fabric.global_rank, fabric.world_size)
@@ -47,7 +49,6 @@ class Ranks:
         self.device = fabric.device
         self.sizes: tuple[int, ...] = ()
         self.inside = False
-        self.draws = _drawn_from(seed, self.device)
         # Labels, rows and digests stay on the CPU, whatever the networks run on.
         self.group = distributed.new_group(backend="gloo") if self.share.ranks > 1 else None
 
