@@ -143,7 +143,7 @@ def test_processes_that_see_different_data_are_refused(made: Path) -> None:
     said = (made / "stages/other/said.txt").read_text()
     assert "plan, data or version of torch: not the same for all processes" in said
     here = socket.gethostname()
-    assert f"Another one than process 0 on {here} have:\n- process 1 on {here}\n" in said
+    assert f"Another one than process 0 on {here} have:\n  - process 1 on {here}\n" in said
     assert "one folder that all machines see" in said
 
 
