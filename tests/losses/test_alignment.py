@@ -37,6 +37,16 @@ def test_each_step_leaves_out_the_bit_that_is_missed_least(seed: int) -> None:
         left.remove(int(gone))
 
 
+@pytest.mark.parametrize("size", [2.0**-12, 2.0**12])
+def test_the_size_of_the_codes_does_not_count(size: float) -> None:
+    generator = np.random.default_rng(3)
+    image, text = torch.from_numpy(generator.normal(size=(2, 9, 6)))
+    labels = torch.from_numpy((generator.random((9, 3)) < 0.4).astype(np.uint8))
+    found = bit_alignment(image, text, labels)
+    assert found.tolist() != sorted(found.tolist())
+    assert torch.equal(bit_alignment(size * image, size * text, labels), found)
+
+
 def test_order_by_hand() -> None:
     """Four items, A A B B; bits of three patterns: p1 = ++-- (3 bits), p2 = +-+- (3), p3 = +--+ (2).
 

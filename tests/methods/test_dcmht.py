@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,9 +148,10 @@ def test_equal_codes_give_a_finite_gradient() -> None:
     assert torch.isfinite(codes.grad).all()
 
 
-def test_the_whole_loss_against_loops() -> None:
+@pytest.mark.parametrize("similarity", ["euclidean", "cosine"])
+def test_the_whole_loss_against_loops(similarity: Any) -> None:  # noqa: ANN401
     torch.manual_seed(0)
-    model = build(*build_towers(IMAGE, TEXT), BITS, None, "euclidean", 0.3, 0.25, "attention").eval()
+    model = build(*build_towers(IMAGE, TEXT), BITS, None, similarity, 0.3, 0.25, "attention").eval()
     items = batch(6)
     loss = model.training_step(items, "all")
     with torch.no_grad():
@@ -158,9 +160,11 @@ def test_the_whole_loss_against_loops() -> None:
     labels = items.labels.numpy()
     shared = np.array([[float((a * b).sum() > 0) for b in labels] for a in labels])
     margin = math.sqrt(2 * BITS * 0.3)
-    expected = sum(
-        loop_distance(a, b, shared, margin) for a, b in ((image, text), (image, image), (text, text))
-    )
+    sides = (image, text), (image, image), (text, text)
+    if similarity == "cosine":
+        expected = sum(loop_cosine(a, b, shared) for a, b in sides)
+    else:
+        expected = sum(loop_distance(a, b, shared, margin) for a, b in sides)
     expected += 0.25 * ((1 - (image**2).mean()) + (1 - (text**2).mean())) / 2
     assert float(loss.total) == pytest.approx(expected, rel=1e-4)
     assert list(loss.parts) == ["image_text", "image_image", "text_text", "quantisation"]

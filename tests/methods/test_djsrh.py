@@ -83,13 +83,15 @@ def test_affinity_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epoch", "alpha", "steepness"), [(1, "growing", 1), (4, "growing", 2), (9, "fixed", 1)]
+    ("epoch", "alpha", "steepness"),
+    [(0, "growing", 1), (1, "growing", 1), (4, "growing", 2), (9, "fixed", 1)],
 )
 def test_the_whole_loss_against_a_loop(epoch: int, alpha: str, steepness: float) -> None:
-    """Epochs count from 1: a = sqrt(1) = 1 in the first, sqrt(4) = 2 in the fourth."""
+    """Epochs count from 1: a = sqrt(1) = 1 in the first, sqrt(4) = 2 in the fourth; 1 before any (0 here)."""
     model = method(alpha).eval()
     items = batch(7)
-    model.start_epoch(epoch, lambda: iter([items]))
+    if epoch:
+        model.start_epoch(epoch, lambda: iter([items]))
     loss = model.training_step(items, "all")
     assert loss.total.item() == pytest.approx(loop_loss(model, items, steepness), rel=1e-5)
     assert list(loss.parts) == ["image_image", "image_text", "text_text"]
@@ -124,3 +126,19 @@ def test_features_that_cannot_tell_items_apart_are_warned_of(caplog: pytest.LogC
     assert not caplog.records
     method().start_epoch(1, lambda: iter([shifted]))
     assert "alike for all items (mean affinity 1.00 of 1)" in caplog.text
+
+
+@pytest.mark.parametrize(("cosine", "told"), [(0.95, "0.95"), (0.92, "0.92"), (0.88, "")])
+def test_the_affinity_that_is_warned_of_is_the_plain_one(
+    cosine: float, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two items of cosine c in both modalities: S~ is 1, 2c - 1, 2c - 1, 1, mean c; beyond 0.9 it is told.
+
+    The mean of S~ S~' / 2 would be c^2: 0.9025, 0.85 and 0.77.
+    """
+    rows = torch.zeros(2, 9)
+    rows[:, 0] = torch.tensor([1, cosine])
+    rows[1, 4] = math.sqrt(1 - cosine**2)
+    method().start_epoch(1, lambda: iter([replace(batch(2), image=rows, text=3 * rows)]))
+    assert (f"mean affinity {told} of 1" in caplog.text) == bool(told)
+    assert bool(caplog.records) == bool(told)

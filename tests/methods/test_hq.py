@@ -173,6 +173,14 @@ def test_hash_draws_towards_the_sign_of_retrieval() -> None:
     assert vectors.grad[0].tolist() == pytest.approx([0.05, -0.05, -0.5, 0.5])
 
 
+def test_hash_draws_zero_up() -> None:
+    """Zero counts as +1: 2 (0 - 1) / 2 for each of two bits."""
+    vectors = torch.zeros(1, 2, requires_grad=True)
+    hash_loss(vectors).backward()  # type: ignore[no-untyped-call]
+    assert vectors.grad is not None
+    assert vectors.grad.tolist() == [[-1, -1]]
+
+
 def test_balance_by_hand() -> None:
     """Sums over a, b, c, d: six bits 1 + 1 - 1 - 0.5 = 0.5, two bits 1 - 1 - 1 - 0.5 = -1.5.
 
@@ -321,6 +329,7 @@ def test_dropout_is_for_training_alone() -> None:
     method, whole = after_an_epoch(dropout=0.5)
     method.train()
     assert not torch.equal(method.encode_image(whole.image), method.encode_image(whole.image))
+    assert not torch.equal(method.encode_text(whole.text), method.encode_text(whole.text))
     method.eval()
     assert torch.equal(method.encode_text(whole.text), method.encode_text(whole.text))
 
@@ -362,6 +371,7 @@ def words_of(method: Hq) -> np.ndarray:
 
 def test_each_epoch_is_a_sweep_and_a_fit_over_both_modalities() -> None:
     method, whole = after_an_epoch(dropout=0.5)
+    whole.text[-1] = whole.text[7]  # so that the last two texts have other words
     assert set(words_of(method).ravel()) <= {0, 1, 2, 3}
     for parameter in method.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)  # the network has moved on meanwhile
@@ -375,7 +385,7 @@ def test_each_epoch_is_a_sweep_and_a_fit_over_both_modalities() -> None:
     assert np.allclose(method.dictionaries().numpy(), fitted.dictionaries, atol=1e-6)
     known = method.known_words().tolist()
     assert known[0] == swept[0].tolist()
-    assert known[-1] == swept[-1].tolist()
+    assert known[-1] == swept[-1].tolist() != swept[-2].tolist()
     assert all(row in swept.tolist() for row in known)
 
 
@@ -431,6 +441,13 @@ def test_new_vectors_are_quantised_about_as_well_as_training_vectors() -> None:
 
 def test_words_of_an_item_take_few_bytes() -> None:
     assert made().words_image.dtype == torch.int16
+    assert made().known_words().dtype == torch.int16
+
+
+def test_as_many_words_as_training_items_are_enough() -> None:
+    method, whole = made(words=ITEMS), pairs("vectors", ITEMS)
+    method.end_epoch(1, FixedBatches(whole).in_order)
+    assert method.codebook.isfinite().all()
 
 
 def test_more_words_than_training_items_are_refused() -> None:

@@ -103,6 +103,13 @@ def test_fewer_pairs_than_dimensions_do_not_explode() -> None:
     assert found < 4 * known
 
 
+def test_equal_images_are_not_called_equal_labels() -> None:
+    whole = items()
+    equal = PairBatch(torch.ones_like(whole.image), whole.text, whole.labels, whole.index)
+    with pytest.raises(CrosshashError, match="features are equal for all training pairs"):
+        solved(made(3), equal)
+
+
 def test_constant_columns_do_no_harm() -> None:
     whole = items()
     text = whole.text.clone()

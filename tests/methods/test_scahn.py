@@ -241,6 +241,14 @@ def test_of_many_items_a_step_compares_with_drawn_ones(monkeypatch: pytest.Monke
     assert parts[f"{phase}_quantisation"].item() == pytest.approx(exact["quantisation"], rel=1e-5)
 
 
+def test_of_as_many_items_as_are_compared_whole_none_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = batch(ITEMS)
+    exact = started(scahn(), whole).training_step(whole, "text").total
+    monkeypatch.setattr(scahn_module, "WHOLE", ITEMS)
+    monkeypatch.setattr(scahn_module, "DRAWN", 5)
+    assert torch.equal(started(scahn(), whole).training_step(whole, "text").total, exact)
+
+
 def test_drawn_items_are_others_at_each_step_and_the_same_in_a_resumed_epoch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -66,11 +66,16 @@ def test_the_modalities_are_balanced_where_they_stand_apart() -> None:
         (VECTORS, BAG, "vectors of 6 numbers and bags of words"),
         (VECTORS, TowerSpec("mlp", "mlp", 4, 5), "vectors of 6 numbers and vectors of 5 numbers"),
         (CLIP, BAG, "small and bags of words"),
+        (BAG, VECTORS, "a network for images alone and vectors of 6 numbers"),
     ],
 )
 def test_networks_that_share_no_space_are_refused(image: TowerSpec, text: TowerSpec, told: str) -> None:
     with pytest.raises(CrosshashError, match=rf"here they are of {told}\. Give model\.image"):
         build(*build_towers(image, text), 4, None, "itq")
+
+
+def test_there_is_no_penalty_to_try() -> None:
+    assert made(4).tried == (0.0,)
 
 
 def test_both_networks_of_one_model_share_a_space() -> None:

@@ -61,6 +61,15 @@ def test_ranking_by_hand() -> None:
     assert float(found) == pytest.approx(1.3978, abs=1e-4)
 
 
+def test_ranking_at_the_margin_by_hand() -> None:
+    """Two pairs, own scores 1 and 1, across 0.5 and 0.5; margin 0.5: at the margin is not apart.
+
+    Every row and column: log(e + e^0.5) - 1 + 0.5 = 0.9741, and the two means add up to 1.9482.
+    """
+    found = ranking_loss(torch.tensor([[1.0, 0.5], [0.5, 1.0]]), 0.5, 1.0)
+    assert float(found) == pytest.approx(1.9482, abs=1e-4)
+
+
 def test_contrast_by_hand() -> None:
     """Own 1, others 0 and, the item itself, 5, which does not count: log(e + 1) - 1 = 0.3133."""
     scaled, own = torch.tensor([[1.0, 0, 5]]), torch.tensor([[1.0, 0, 0]])
@@ -81,12 +90,14 @@ def test_the_whole_loss_of_the_warm_up_against_a_loop() -> None:
     expected = 0.7 * contrast + 0.3 * loop_ranking(image @ text.T, 0.1, 0.5)
     step = model.training_step(items, "all")
     assert step.total.item() == pytest.approx(expected, rel=1e-5)
+    assert list(step.parts) == ["contrast", "ranking"]
     assert np.abs(model.memory[:7].numpy() - unit(image + text)).max() < 1e-6
 
 
 def test_the_whole_loss_against_a_loop_over_the_memory() -> None:
     model, items = method().eval(), batch(7)
     model.start_epoch(2, lambda: iter([items]))
+    model.memory[[2, 9], :3] = 0  # counts as +1
     memory = model.memory.double().numpy().copy()
     torch.manual_seed(3)
     step = model.training_step(items, "all")

@@ -201,13 +201,16 @@ def drop(folder: Path) -> None:
     def work(_: int) -> None:
         fabric = open_fabric("cpu", "fp32", 2)
         fabric.launch()
-        ranks, network = Ranks(fabric, 0), Dropping()
-        ranks.join(network)
         whole = pairs("vectors", BATCH)
-        torch.manual_seed(7)
-        for batch in ranks.joined(batches(replace(whole, image=torch.ones(BATCH, 64)), ranks.share)).epoch(1):
-            dropped = network(batch.image)
-        found = {"dropped": dropped.numpy(), "drawn": torch.rand(3).numpy()}
+        found = {}
+        for name, seed, epoch in (("of_other_seed", 1, 1), ("of_next_epoch", 0, 2), ("dropped", 0, 1)):
+            ranks, network = Ranks(fabric, seed), Dropping()
+            ranks.join(network)
+            torch.manual_seed(7)
+            ones = replace(whole, image=torch.ones(BATCH, 64))
+            for batch in ranks.joined(batches(ones, ranks.share)).epoch(epoch):
+                found[name] = network(batch.image).numpy()
+        found["drawn"] = torch.rand(3).numpy()
         write_npz(folder / f"{ranks.share.rank}.npz", found)
         try:
             next(ranks.joined(batches(whole, Share(0, 2))).in_order())

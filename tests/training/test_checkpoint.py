@@ -116,7 +116,7 @@ def test_equal_states_give_equal_files_without_pickles(tmp_path: Path) -> None:
 def test_a_damaged_state_is_named_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / STATE).write_bytes(b"half")
     with pytest.raises(
-        CrosshashError, match=rf"{STATE}: is not a whole .*Delete it; training then starts anew"
+        CrosshashError, match=rf"{STATE}: is not a whole .*\. Delete it; training then starts anew\.$"
     ):
         load_checkpoint(tmp_path, [])
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,9 +34,14 @@ def solved(
     dims = 3 if quantiser == "none" else 4  # as many as there are classes
     model = method.build(*build_towers(IMAGE, TEXT), dims, None, quantiser, penalty)
     rows = list[Epoch]()
+
+    def note(number: int, row: Epoch) -> None:
+        assert number == len(rows) + 1
+        rows.append(row)
+
     found = solve(
         torch.device("cpu"), model, FixedBatches(train), None if val is None else FixedBatches(val),
-        supervised=method is ridge, seed=seed, on_penalty=lambda _, row: rows.append(row),
+        supervised=method is ridge, seed=seed, on_penalty=note,
     )  # fmt: skip
     model.load_state_dict(found.state)
     return found, rows, model
@@ -105,6 +112,50 @@ def test_validation_queries_without_a_relevant_item_leave_what_there_is() -> Non
     assert found.number == 1 + int(np.argmax([row[CORRELATION] for row in rows]))
 
 
+def test_labels_that_occur_on_one_side_alone_allow_no_map() -> None:
+    """Validation pairs are of the first class, training pairs of the others."""
+    train, val = TRAIN.labels.clone(), torch.zeros_like(VAL.labels)
+    train[:, 0], val[:, 0] = 0, 1
+    sides = replace(TRAIN, labels=train), replace(VAL, labels=val)
+    assert "val_i2t" not in solved(ridge, *sides, penalty=0.1)[1][0]
+
+
+def test_of_equal_values_the_first_penalty_is_kept() -> None:
+    """All items share the first class: every mAP is 1."""
+    train, val = TRAIN.labels.clone(), VAL.labels.clone()
+    train[:, 0] = val[:, 0] = 1
+    found, rows, _ = solved(ridge, replace(TRAIN, labels=train), replace(VAL, labels=val))
+    assert [row["val_i2t"] + row["val_t2i"] for row in rows] == [2.0] * 7
+    assert found.number == 1
+
+
+class Watched(FixedBatches):
+    """Notes whether the networks that take its batches run in half precision."""
+
+    def in_order(self) -> Iterator[PairBatch]:
+        for batch in super().in_order():
+            SEEN.append(
+                torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+            )
+            yield batch
+
+
+SEEN: list[torch.dtype] = []
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [({}, torch.float32), ({"half": False}, torch.float32), ({"half": True}, torch.bfloat16)],
+)
+def test_networks_run_in_half_precision_where_that_is_asked_for(asked: Any, seen: torch.dtype) -> None:  # noqa: ANN401
+    SEEN.clear()
+    solve(
+        torch.device("cpu"), cca.build(*build_towers(IMAGE, TEXT), 4, None, "itq", 1.0),
+        Watched(TRAIN), Watched(VAL), supervised=False, seed=0, on_penalty=lambda *_: None, **asked,
+    )  # fmt: skip
+    assert [seen] * (5 + 2) == SEEN
+
+
 def test_the_seed_turns_the_rotation() -> None:
     first, again, other = (solved(cca, seed=seed)[0].state for seed in (0, 0, 1))
     assert all(torch.equal(value, again[key]) for key, value in first.items())
@@ -135,6 +186,24 @@ def test_scores_of_stored_vectors_are_those_of_inner_products(quantiser: str) ->
     assert best["val_i2t"] == pytest.approx(np.mean(precisions), abs=1e-12)
     again = solved(ridge, quantiser=quantiser)[0].state
     assert all(torch.equal(value, again[key]) for key, value in found.state.items())
+
+
+def test_queries_of_stored_vectors_count_by_their_relevant_items() -> None:
+    """One has none, and does not count; one has a single one, its AP is one over the item's place."""
+    train, val = (torch.cat([one.labels, torch.zeros(len(one.labels), 1)], 1) for one in (TRAIN, VAL))
+    train[5] = val[3] = torch.tensor([0.0, 0, 0, 1])
+    val[2] = 0
+    sides = replace(TRAIN, labels=train), replace(VAL, labels=val)
+    _, (row,), model = solved(ridge, *sides, penalty=0.1, quantiser="none")
+    scores = (model.encode_image(VAL.image) @ model.encode_text(TRAIN.text).T).numpy()
+    found = []
+    for query, line in enumerate(scores):
+        shared = (val[query] * train).sum(dim=1).int().tolist()
+        if any(shared):
+            pairs = list(zip((-line).tolist(), shared, strict=True))
+            found.append(loops.Expected(pairs).ap())  # type: ignore[arg-type]
+    assert len(found) == 11
+    assert row["val_i2t"] == pytest.approx(np.mean(found), abs=1e-12)
 
 
 def test_without_validation_pairs_nothing_is_told_of_stored_vectors() -> None:

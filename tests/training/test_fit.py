@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +15,14 @@ from torch import Tensor, nn
 from crosshash.errors import CrosshashError
 from crosshash.methods.twdh import Twdh
 from crosshash.models.method import TrainedMethod
-from crosshash.protocols import Batches, PairBatch, ParameterGroup, StepLoss
+from crosshash.protocols import Batches, PairBatch, ParameterGroup, StepLoss, TrainingPairs
+from crosshash.training import fit as fit_module
 from crosshash.training.checkpoint import STATE, Epoch, cpu_copy, load_checkpoint
 from crosshash.training.fabric import open_fabric
 from crosshash.training.fit import Fitted, fit
 from crosshash.training.optimizers import Rates, make_optimizer
 from tests.training.cases import batches, equal, learner
+from tests.training.test_step_bar import everything
 
 RATES = Rates(head=0.01, backbone=0.005, weight_decay=0.2, warmup=0.1, clip_norm=1.0)
 NO_DECAY = replace(RATES, weight_decay=0.0)
@@ -154,7 +158,7 @@ def test_the_log_says_where_training_goes_on(tmp_path: Path, caplog: pytest.LogC
     with caplog.at_level("INFO"):
         run(tmp_path)
     assert "training goes on at epoch 4 of 4" in caplog.text
-    assert "epoch 4/4" in caplog.text
+    assert re.search(r"epoch 4/4  loss \d\.\d{4}  entropy \d\.\d{4}  quantisation", caplog.text)
     assert "epoch 3/4" not in caplog.text
 
 
@@ -337,6 +341,58 @@ def test_the_learning_rate_goes_over_the_whole_training_not_over_an_epoch(
     assert numbers.diff().tolist() == pytest.approx(expected, abs=1e-5)
 
 
+class Noting(Sloped):
+    """Notes what it is told and given."""
+
+    training_only = ("kept",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kept", torch.ones(3))
+        self.told: list[tuple[str, int, list[int]]] = []
+        self.rows: list[list[int]] = []
+        self.draws: list[float] = []
+
+    def start_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
+        self.told.append(("start", epoch, [row for batch in pairs() for row in batch.index.tolist()]))
+
+    def end_epoch(self, epoch: int, pairs: TrainingPairs) -> None:
+        self.told.append(("end", epoch, [row for batch in pairs() for row in batch.index.tolist()]))
+
+    def training_step(self, batch: PairBatch, phase: str) -> StepLoss:
+        self.rows.append(batch.index.tolist())
+        self.draws.append(torch.rand(()).item())
+        return super().training_step(batch, phase)
+
+
+def test_a_method_is_told_of_epochs_and_rows_and_draws_anew_in_each(tmp_path: Path) -> None:
+    model, every = Noting(), list(range(30))
+    found = run(tmp_path, model, epochs=2)
+    assert model.told == [(what, epoch, every) for epoch in (1, 2) for what in ("start", "end")]
+    for steps in (model.rows[:4], model.rows[4:]):
+        assert sorted(row for rows in steps for row in rows) == every
+    assert len(set(model.draws)) == 8
+    assert list(found.state) == ["number"]
+    loaded = load_checkpoint(tmp_path, [])
+    assert loaded is not None
+    assert list(loaded[1]) == ["number"]
+
+
+def test_the_bar_shows_the_mean_of_the_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses 0, -1, -2, -3 at rate 1: -1.5."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    rates = Rates(1.0, 0.0, 0.0, 0.0, clip_norm=10.0, optimizer="sgd", momentum=0.0, schedule="constant")
+    reader, writer = os.openpty()
+    with os.fdopen(writer, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        run(tmp_path, Sloped(), epochs=1, rates=rates)
+    shown = everything(reader).decode()
+    assert "epoch 1/1" in shown
+    assert "4/4" in shown
+    assert "loss -1.5000" in shown
+
+
 class InTurn(Sloped):
     """A number for each of two phases; both are in both losses, 1 - image - text and 2 - image - text."""
 
@@ -423,8 +479,15 @@ def test_gradients_are_scaled_down_to_the_norm(tmp_path: Path) -> None:
     assert moves[1] < 1e-4 * moves[0]
 
 
-def test_history_holds_the_mean_over_the_steps(tmp_path: Path) -> None:
-    """At a learning rate of nearly nothing every step's loss can be had from an equal model beside it."""
+@pytest.mark.parametrize("looks", [1, 3, 20])
+def test_history_holds_the_mean_over_the_steps(
+    looks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a learning rate of nearly nothing every step's loss can be had from an equal model beside it.
+
+    The losses of four steps are looked at one by one, three and one, and all at once.
+    """
+    monkeypatch.setattr(fit_module, "CHECK_EVERY", looks)
     rates = Rates(1e-12, 1e-12, 0.0, 0.0, 1.0)
     history = run(tmp_path, learner(dropout=0), epochs=1, rates=rates).history
     model = learner(dropout=0)

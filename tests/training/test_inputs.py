@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from crosshash.config.params import METHODS
 from crosshash.config.plans.train import ModelPlan, TrainPlan
 from crosshash.embeddings.frozen_encoders import EncodersCard
 from crosshash.errors import CrosshashError
+from crosshash.models.tower_specs import TowerSpec
 from crosshash.pairs.info import DatasetInfo
-from crosshash.training.inputs import read_inputs, settle_specs
+from crosshash.training.inputs import check_texts, read_inputs, read_vocabulary, settle_specs
 
 ROOT = Path(__file__).resolve().parents[2]
 UNUSED = {"used": np.array(False)}
@@ -84,6 +86,7 @@ def test_a_supervised_method_needs_labels(files: Path) -> None:
     sections = {name: importlib.import_module(f"crosshash.config.methods.{name}") for name in METHODS}
     *first, last = [name for name, module in sections.items() if not module.MethodSection.supervised]
     assert f"choose a method that learns without: {', '.join(first)} or {last}." in str(told.value)
+    assert str(told.value).startswith(f"{files}: no training item has a label, and")
 
 
 def test_a_supervised_method_needs_a_label_of_every_item(files: Path) -> None:
@@ -139,6 +142,52 @@ def test_both_networks_have_the_width_and_depths_asked_for(settle: Any, text: st
         assert (network.hidden, network.layers) == (20, 4)
 
 
+@pytest.mark.parametrize("frozen", ["image", "text"])
+def test_over_a_frozen_network_stands_one_for_its_vectors(files: Path, frozen: Any) -> None:  # noqa: ANN401
+    under = TowerSpec("clip", "small", config={"embed_dim": 24})
+    encoders = EncodersCard({frozen: under}, {frozen: 24}, "")
+    kinds = info(image="vector", text="vector")
+    image, text = settle_specs(plan(hidden=20, layers=3), kinds, files, encoders)
+    own, other = (image, text) if frozen == "image" else (text, image)
+    assert own == TowerSpec("mlp", "small", 20, 24, layers=3, over=under)
+    assert other == TowerSpec("mlp", "mlp", 20, 5 if other is image else 7, layers=3)
+
+
+@pytest.mark.parametrize("found", [{"tokens": []}, ["words"], "words", None])
+def test_a_vocabulary_of_another_version_is_named(files: Path, found: object) -> None:
+    write_json(files / "vocabulary.json", found)
+    with pytest.raises(CrosshashError, match=r"vocabulary\.json: is of another version.*dvc repro convert"):
+        read_vocabulary(files)
+
+
+@pytest.mark.parametrize(
+    ("method", "captionless", "frozen", "taken"),
+    [
+        ("twdh", 9, (), True),
+        ("twdh", 10, (), False),
+        ("twdh", 10, ("image", "text"), False),
+        ("shared", 10, ("image", "text"), True),
+        ("shared", 10, ("image",), False),
+        ("shared", 9, (), True),
+    ],
+)
+def test_pictures_alone_are_for_networks_that_know_texts_already(
+    method: str,
+    captionless: int,
+    frozen: tuple[Literal["image", "text"], ...],
+    taken: bool,
+) -> None:
+    """Ten items in all."""
+    counts = {"query": 1, "train": 6, "val": 2, "rest": 1, "unlabelled": 5, "captionless": captionless}
+    held = replace(info(), counts=counts)
+    encoders = EncodersCard(dict.fromkeys(frozen, TowerSpec("clip", "small")), {}, "")
+    if taken:
+        check_texts(held, method, encoders)
+        return
+    with pytest.raises(CrosshashError, match=rf"no item of data set set has a text, and {method} learns"):
+        check_texts(held, method, encoders)
+
+
 def test_published_weights_want_one_whole_model(settle: Any) -> None:  # noqa: ANN401
     image, text = settle(plan(image="ViT-B-32", text="ViT-B-32", pretrained="openai"), info())
     assert image == text
@@ -164,3 +213,12 @@ def test_weights_of_an_image_network_leave_the_text_network_to_itself(settle: An
         assert (settled.name, settled.resize) == (text, "squash")
     with pytest.raises(CrosshashError, match="'timm/resnet34' cannot be used, for this data set has vectors"):
         settle(plan(image="timm/resnet34", pretrained="tv_in1k"), info(image="vector"))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "last"])
+def test_a_text_network_pools_as_asked_for(settle: Any, tmp_path: Path, pooling: str) -> None:  # noqa: ANN401
+    from tests.models.hf_folders import network, save  # transformers takes a moment to load
+
+    folder = save(tmp_path / "bert", network())
+    _, text = settle(plan(text=f"hf/{folder}", pooling=pooling), info())
+    assert text.config["pooling"] == pooling

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from pathlib import Path
 
 import pytest
 
+from crosshash.errors import CrosshashError
 from crosshash.training.learning_curves import Curves
 from crosshash.training.step_bar import StepBar
 
@@ -38,7 +40,7 @@ def test_every_epoch_is_a_step_of_each_curve(tmp_path: Path, monkeypatch: pytest
 def test_curves_written_again_have_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A training that goes on writes the epochs before it again, for DVC has removed the folder."""
     monkeypatch.chdir(tmp_path)
-    assert write(Path("first"), ROWS) == write(Path("second"), ROWS)
+    assert write(Path("first"), ROWS) == write(Path("second"), ROWS) != {}
     assert write(Path("second"), ROWS) == write(Path("first"), ROWS)
 
 
@@ -48,6 +50,16 @@ def test_no_thread_is_started_where_no_studio_is_to_be_told(
     """With little memory its start may wait for ever."""
     monkeypatch.setattr(threading.Thread, "start", None)
     write(tmp_path / "dvclive", ROWS)
+
+
+def test_a_full_disk_is_told_with_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Curves(tmp_path / "dvclive") as curves:
+        monkeypatch.setattr(curves.live, "log_metric", full)
+        with pytest.raises(CrosshashError, match=f"{tmp_path}/dvclive"):
+            curves.add(1, ROWS[0])
 
 
 def test_the_bar_is_silent_in_a_log(capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -94,6 +95,12 @@ def test_processes_drop_for_themselves_and_draw_together(made: Path) -> None:
     assert np.array_equal(found[0]["drawn"], torch.rand(3).numpy())
 
 
+def test_what_processes_drop_depends_on_seed_and_epoch(made: Path) -> None:
+    with np.load(made / "dropped/0.npz") as found:
+        assert not np.array_equal(found["dropped"], found["of_next_epoch"])
+        assert not np.array_equal(found["dropped"], found["of_other_seed"])
+
+
 def test_processes_that_show_the_same_items_are_told_so(made: Path) -> None:
     for rank in range(2):
         assert "show the same items" in (made / f"dropped/{rank}.txt").read_text()
@@ -135,7 +142,8 @@ def test_streamed_shards_are_dealt_and_learnt(made: Path) -> None:
 def test_processes_that_see_different_data_are_refused(made: Path) -> None:
     said = (made / "stages/other/said.txt").read_text()
     assert "plan, data or version of torch: not the same for all processes" in said
-    assert "- process 1 on " in said
+    here = socket.gethostname()
+    assert f"Another one than process 0 on {here} have:\n  - process 1 on {here}\n" in said
     assert "one folder that all machines see" in said
 
 

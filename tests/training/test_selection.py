@@ -62,6 +62,14 @@ def test_of_a_large_training_set_the_first_batches_are_searched(
     assert rows == list(range(searched))
 
 
+def test_labels_that_occur_on_one_side_alone_choose_nothing() -> None:
+    queries, train = batches(6, seed=1), batches(30)
+    queries.labels, train.labels = torch.zeros_like(queries.labels), train.labels.clone()
+    queries.labels[:, 0], train.labels[:, 0] = 1, 0
+    assert train.labels.any()
+    assert validation(FABRIC, learner(), queries, train) is None
+
+
 def test_nothing_is_chosen_where_no_query_has_a_relevant_item() -> None:
     queries, train = batches(6, seed=1), batches(30)
     queries.labels = torch.zeros_like(queries.labels)

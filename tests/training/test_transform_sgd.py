@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from crosshash.centers.center_book import CenterBook
 from crosshash.centers.construction import make_centers
+from crosshash.centers.label_sets import label_sets as label_sets_of
 from crosshash.centers.losslessness import centers_exact
 from crosshash.seeding import stream, stream_seed
 from crosshash.training import transform_sgd
@@ -53,9 +55,28 @@ def test_most_frequent_sets_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert frequent_sets(labels).astype(int).tolist() == [[1, 1]]
 
 
-def test_centers_are_learnt_and_the_end_is_then() -> None:
+def test_of_equally_frequent_sets_the_order_is_that_of_their_bits() -> None:
+    """Every third set of seven labels occurs twice."""
+    every = np.array(list(itertools.product([0, 1], repeat=7)), np.uint8)
+    mixed = np.random.default_rng(0).permutation(np.concatenate([every, every[::3]]))
+    sets, counts = label_sets_of(mixed)
+    assert np.array_equal(frequent_sets(mixed), np.concatenate([sets[counts == 2], sets[counts == 1]]))
+
+
+def test_centers_are_learnt_and_the_end_is_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step is one pass; all of them by one thread."""
+    threads: list[int] = []
+    monkeypatch.setattr(
+        transform_sgd,
+        "adam_step",
+        lambda *given: threads.append(torch.get_num_threads()) or adam_step(*given),
+    )
+    before = torch.get_num_threads()
     long, short = books(64, 16)
     matrix = sgd_transform(long, short, label_sets(), 0.1, 100, 200, 0)
+    assert set(threads) == {1}
+    assert len(threads) < 100
+    assert torch.get_num_threads() == before
     assert matrix.shape == (128, 32)
     assert matrix.dtype == np.float32
     assert centers_exact(matrix, long, short) == 1.0

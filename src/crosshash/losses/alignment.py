@@ -48,8 +48,8 @@ def _eliminated(agreement_K: NDArray[np.float64], overlap_KK: NDArray[np.float64
     order: list[int] = []
     while len(left_R):
         agreed_R = agreement_K[left_R].sum() - agreement_K[left_R]
-        size_R = np.maximum(within_K[left_R].sum() - 2 * within_K[left_R] + overlap_KK[left_R, left_R], 0)
-        value_R = np.divide(agreed_R, np.sqrt(size_R), out=np.zeros_like(agreed_R), where=size_R > 0)
+        size_R = within_K[left_R].sum() - 2 * within_K[left_R] + overlap_KK[left_R, left_R]
+        value_R = agreed_R / np.sqrt(np.where(size_R > 0, size_R, np.inf))  # 0 where only constant bits stay
         place = int(value_R.argmax())
         order.append(int(left_R[place]))
         within_K -= overlap_KK[left_R[place]]

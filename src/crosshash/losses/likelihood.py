@@ -56,7 +56,7 @@ class _BufferLikelihood(torch.autograd.Function):
         gradient_LBK = torch.zeros_like(codes_LBK)
         for start in range(0, len(buffer_NK), BLOCK):
             rows_nK = buffer_NK[start : start + BLOCK]
-            shared_Bn = similar(labels_BC, buffer_labels_NC[start : start + BLOCK]).to(codes_LBK.dtype)
+            shared_Bn = similar(labels_BC, buffer_labels_NC[start : start + BLOCK])
             products_LBn = codes_LBK @ rows_nK.T / alpha
             total += unlikelihood(products_LBn, shared_Bn).sum()
             gradient_LBK += (torch.sigmoid(products_LBn) - shared_Bn) @ rows_nK

@@ -173,13 +173,13 @@ def aligned_likelihood(
     Row by row any two items; labels: float of 0 and 1; s_i = 1 where the two of a row share a label.
     """
     products_B = (image_BK * text_BK).sum(1) / alpha
-    shared_B = ((labels_BC * text_labels_BC).sum(1) > 0).to(products_B.dtype)
+    shared_B = (labels_BC * text_labels_BC).sum(1) > 0
     return unlikelihood(products_B, shared_B).mean()
 
 
 def hash_loss(vectors_BK: Tensor) -> Tensor:
     """L_h of one modality: the mean of (sign(f) - f)^2; signs are constants, that of zero is +1."""
-    signs_BK = torch.where(vectors_BK.detach() >= 0, 1.0, -1.0).to(vectors_BK.dtype)
+    signs_BK = torch.where(vectors_BK.detach() >= 0, 1.0, -1.0)
     loss: Tensor = mse_loss(vectors_BK, signs_BK)
     return loss
 

@@ -67,6 +67,7 @@ class Scahn(TrainedMethod):
     image_activity: Tensor
     text_activity: Tensor
     alignment: Tensor
+    drawing: np.random.Generator
 
     def __init__(
         self,
@@ -79,7 +80,6 @@ class Scahn(TrainedMethod):
         quan_weight: float,
     ) -> None:
         super().__init__(train_bits)
-        self.drawing = stream(0, "scahn", "rows")
         self.alpha = alpha * train_bits / 32
         self.pair_weight = pair_weight
         self.quan_weight = quan_weight

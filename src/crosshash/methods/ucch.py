@@ -25,6 +25,7 @@ class Ucch(TwoTowerMethod):
 
     training_only = ("memory",)
     memory: Tensor
+    warming: bool
 
     def __init__(
         self,
@@ -49,7 +50,6 @@ class Ucch(TwoTowerMethod):
         self.margin = margin
         self.shift = shift
         self.warmup_epochs = warmup_epochs
-        self.warming = False
         if inputs is not None:
             items = len(inputs.labels)
             self.register_buffer("memory", nn.functional.normalize(torch.randn(items, train_bits).sign()))
@@ -109,12 +109,12 @@ def ranking_loss(scores_BB: Tensor, margin: float, shift: float) -> Tensor:
     c = s for the own pair and for those within the margin of it, s - shift for pairs already told apart.
     """
     own_B = scores_BB.diagonal()
-    total = torch.zeros((), dtype=scores_BB.dtype, device=scores_BB.device)
+    terms = []
     for rows_BB in (scores_BB, scores_BB.T):
         apart_BB = (rows_BB < own_B[:, None] - margin).detach()
-        total = total + ((rows_BB - shift * apart_BB).logsumexp(1) - own_B + margin).mean()
-    return total
+        terms.append(((rows_BB - shift * apart_BB).logsumexp(1) - own_B + margin).mean())
+    return terms[0] + terms[1]
 
 
 def _sign(values: Tensor) -> Tensor:
-    return torch.where(values >= 0, 1.0, -1.0).to(values.dtype)
+    return torch.where(values >= 0, 1.0, -1.0)

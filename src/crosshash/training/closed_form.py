@@ -109,7 +109,7 @@ def choose(
 def _value(row: Epoch, supervised: bool) -> float:
     """Say how good a solution is; one that nothing was measured of is as good as another."""
     if supervised and "val_i2t" in row:
-        return (row["val_i2t"] + row["val_t2i"]) / 2
+        return row["val_i2t"] + row["val_t2i"]
     return row.get(CORRELATION, 0.0)
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -87,8 +87,8 @@ def fit(
         value = sum(scores.values()) / len(scores) if scores and select == "best" else float(epoch)
         if value > progress.best_value:
             best = cpu_copy(method.state_dict(), tuple(method.training_only))
-            progress = Progress(epoch, progress.history, epoch, value)
-        progress = Progress(epoch, (*progress.history, row), progress.best_epoch, progress.best_value)
+            progress = replace(progress, best_epoch=epoch, best_value=value)
+        progress = replace(progress, epochs_done=epoch, history=(*progress.history, row))
         if fabric.is_global_zero:
             save_checkpoint(folder, method.state_dict(), best, optimizers, progress)
         on_epoch(epoch, row)

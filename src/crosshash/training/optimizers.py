@@ -35,7 +35,10 @@ class Rates:
 
 
 def make_optimizer(method: TrainedMethod, phase: str, rates: Rates) -> Optimizer:
-    """AdamW with TwDH's constants, or SGD; biases and normalisation scales are not decayed."""
+    """AdamW with TwDH's constants, or SGD; biases and normalisation scales are not decayed.
+
+    `set_rates` gives learning rates before each step.
+    """
     groups = []
     for group in method.parameter_groups(phase):
         peak = _peak(rates, group)
@@ -43,9 +46,9 @@ def make_optimizer(method: TrainedMethod, phase: str, rates: Rates) -> Optimizer
             chosen = [p for p in group.parameters if p.requires_grad and (p.ndim > 1) == decayed]
             decay = rates.weight_decay if decayed else 0.0
             if chosen:
-                groups.append({"params": chosen, "lr": peak, "peak": peak, "weight_decay": decay})
+                groups.append({"params": chosen, "peak": peak, "weight_decay": decay})
     if rates.optimizer == "sgd":
-        return SGD(groups, lr=0.0, momentum=rates.momentum)
+        return SGD(groups, momentum=rates.momentum)
     return AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 

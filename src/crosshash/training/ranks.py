@@ -40,6 +40,8 @@ class Ranks:
     drawn (dropout of heads, negatives) has to be the same everywhere.
     """
 
+    draws: Tensor  # of the epoch that has begun
+
     def __init__(self, fabric: Fabric, seed: int) -> None:
         self.fabric = fabric
         self.share = Share(fabric.global_rank, fabric.world_size)
@@ -47,7 +49,6 @@ class Ranks:
         self.device = fabric.device
         self.sizes: tuple[int, ...] = ()
         self.inside = False
-        self.draws = _drawn_from(seed, self.device)
         # Labels, rows and digests stay on the CPU, whatever the networks run on.
         self.group = distributed.new_group(backend="gloo") if self.share.ranks > 1 else None
 
@@ -228,8 +229,8 @@ class _Gather(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         total = gradient.float().clone(memory_format=torch.contiguous_format)
         distributed.all_reduce(total)
-        own = torch.split(total, list(ctx.sizes))[ctx.rank].to(gradient.dtype)
-        return own if len(own) else torch.zeros_like(total[:1], dtype=gradient.dtype), None, None
+        # Who has no pair has passed one that counts for nothing: of no rows autograd makes its zeros.
+        return torch.split(total, list(ctx.sizes))[ctx.rank].to(gradient.dtype), None, None
 
 
 def gathered(
