@@ -229,8 +229,8 @@ class _Gather(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         total = gradient.float().clone(memory_format=torch.contiguous_format)
         distributed.all_reduce(total)
-        # Who has no pair has passed one that counts for nothing: of no rows autograd makes its zeros.
-        return torch.split(total, list(ctx.sizes))[ctx.rank].to(gradient.dtype), None, None
+        own = torch.split(total, list(ctx.sizes))[ctx.rank].to(gradient.dtype)
+        return own if len(own) else torch.zeros_like(total[:1], dtype=gradient.dtype), None, None
 
 
 def gathered(
