@@ -88,8 +88,8 @@ def bch_code(dimension: int, bits: int, rng: np.random.Generator) -> Bits:
         distance = designed - (spare - shorten)
         if best is None or distance > best[0]:
             best = distance, generator, shorten
-    if best is None:
-        return np.eye(dimension, bits, dtype=np.uint8)
+    if best is None:  # as many dimensions as columns
+        return np.eye(bits, dtype=np.uint8)
     _, generator, shorten = best
     return max((_cut(generator, shorten, dimension, bits, rng) for _ in range(CUTS)), key=_quality)
 
