@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crosshash.centers import code_search
-from crosshash.centers.code_search import bch_code, greedy_code, linear_code
+from crosshash.centers.code_search import bch_code, greedy_code, linear_code, quasi_cyclic_code
 from crosshash.centers.linear_codes import weights
 
 
@@ -47,6 +47,31 @@ def test_no_column_is_constant_or_repeated() -> None:
         columns = {column.tobytes() for column in linear_code(dimension, bits)[0].T}
         assert len(columns) == bits
         assert bytes(dimension) not in columns
+
+
+def test_two_codes_side_by_side_even_when_the_second_one_is_all_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """[32,5,16] and [5,5,1]; 8 quasi-cyclic codes do not reach 17. With one dimension there is one code."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    generator, name = linear_code(5, 37)
+    assert name == "extended BCH code beside a shorter code [37,5]"
+    assert weights(generator).min() == 17
+    assert linear_code(1, 5)[1] == "extended BCH code [5,1]"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "bits", "distance"), [(3, 11, 6), (4, 8, 4), (5, 11, 4), (5, 24, 12), (8, 37, 14)]
+)
+def test_quasi_cyclic_codes_of_both_kinds_are_among_the_best(
+    dimension: int, bits: int, distance: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far apart as any linear code; in [24,5,12] circulants of six columns have even weight."""
+    monkeypatch.setattr(code_search, "WORK", 120 * 2**dimension)
+    generator = quasi_cyclic_code(dimension, bits, np.random.default_rng(0))
+    assert generator.shape == (dimension, bits)
+    assert generator.dtype == np.uint8
+    assert weights(generator).min() == distance
 
 
 def test_quality_by_hand() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosshash.centers import code_search
+from crosshash.centers import code_search, construction
 from crosshash.centers.bounds import best_known_distance
 from crosshash.centers.construction import code_words, draw_tie_bits, make_centers
 from crosshash.codes.hamming import distances
@@ -90,6 +90,49 @@ def test_few_classes_use_every_split() -> None:
     assert closest(words) >= 256
 
 
+@pytest.mark.parametrize(("count", "bits", "least"), [(4, 9, 5), (7, 66, 33), (8, 130, 65), (8, 129, 64)])
+def test_bits_beyond_all_splits_are_words_of_their_own(
+    count: int, bits: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The 63 splits of 7 classes set each pair 32 bits apart; 3 more bits have 8 different words, so 33.
+
+    The 127 splits of 8 classes set them 64 apart; 3 more bits suffice for 8 words, 2 do not.
+    """
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    for seed in range(6):
+        assert closest(centers(count, bits, seed)) == least
+
+
+NORDSTROM_ROBINSON = [(32, 12, 5), (64, 14, 6), (128, 15, 6), (256, 16, 6)]
+
+
+@pytest.mark.parametrize(("count", "bits", "distance"), NORDSTROM_ROBINSON)
+def test_nordstrom_robinson_words_of_fewer_bits(
+    count: int, bits: int, distance: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fixed bit halves the words; 32 words of 13 bits at distance 6 are at 5 without one of the bits."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    monkeypatch.setattr(construction, "GREEDY_BITS", 0)
+    book, name = make_centers(names(count), bits, 0, "short")
+    assert name == "words of the Nordstrom-Robinson code"
+    assert closest(book.centers) == distance
+
+
+@pytest.mark.parametrize(
+    ("count", "bits"), [*(pair[:2] for pair in NORDSTROM_ROBINSON), (257, 16), (33, 13), (20, 9)]
+)
+def test_every_candidate_has_as_many_words_as_classes(
+    count: int, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    monkeypatch.setattr(construction, "DRAWS", 2)
+    monkeypatch.setattr(construction, "GREEDY_TRIES", 1)
+    for words, _ in construction._candidates(count, bits, np.random.default_rng(0)):
+        assert words.shape == (count, bits)
+        assert words.dtype == np.int8
+        assert len({word.tobytes() for word in words}) == count
+
+
 def test_one_and_two_classes() -> None:
     for bits in (1, 2, 16, 33):
         assert centers(1, bits).shape == (1, bits)
@@ -150,6 +193,7 @@ def test_the_construction_is_named() -> None:
     assert make_centers(names(10), 62, 0, "short")[1].endswith(" of order 64, brought to 62 bits")
     assert make_centers(names(17), 33, 0, "short")[1].endswith(", brought to 33 bits")
     assert make_centers(names(3), 8, 0, "short")[1] == "all 3 splits of 3 classes, in turn"
+    assert make_centers(names(4), 7, 0, "short")[1] == "all 7 splits of 4 classes, in turn"
 
 
 def test_sixty_four_bits_are_not_two_copies_of_thirty_two() -> None:
