@@ -103,7 +103,7 @@ def test_bits_beyond_all_splits_are_words_of_their_own(
         assert closest(centers(count, bits, seed)) == least
 
 
-NORDSTROM_ROBINSON = [(32, 12, 5), (64, 14, 6), (128, 15, 6), (256, 16, 6)]
+NORDSTROM_ROBINSON = [(32, 12, 5), (25, 13, 6), (64, 14, 6), (128, 15, 6), (256, 16, 6)]
 
 
 @pytest.mark.parametrize(("count", "bits", "distance"), NORDSTROM_ROBINSON)
@@ -119,7 +119,7 @@ def test_nordstrom_robinson_words_of_fewer_bits(
 
 
 @pytest.mark.parametrize(
-    ("count", "bits"), [*(pair[:2] for pair in NORDSTROM_ROBINSON), (257, 16), (33, 13), (20, 9)]
+    ("count", "bits"), [*(pair[:2] for pair in NORDSTROM_ROBINSON), (257, 16), (33, 13), (20, 11)]
 )
 def test_every_candidate_has_as_many_words_as_classes(
     count: int, bits: int, monkeypatch: pytest.MonkeyPatch
@@ -127,6 +127,7 @@ def test_every_candidate_has_as_many_words_as_classes(
     monkeypatch.setattr(code_search, "TRIALS", 8)
     monkeypatch.setattr(construction, "DRAWS", 2)
     monkeypatch.setattr(construction, "GREEDY_TRIES", 1)
+    monkeypatch.setattr(construction, "GREEDY_BITS", 11)
     for words, _ in construction._candidates(count, bits, np.random.default_rng(0)):
         assert words.shape == (count, bits)
         assert words.dtype == np.int8
@@ -147,6 +148,8 @@ def test_every_word_is_used_when_they_just_suffice() -> None:
 def test_more_classes_than_words_are_refused_with_the_remedy() -> None:
     with pytest.raises(CrosshashError, match=r"80 classes do not fit into 6 bits.* at least 7"):
         make_centers(names(80), 6, 0, "short")
+    with pytest.raises(CrosshashError, match=r"5 classes do not fit into 2 bits.* at least 3"):
+        make_centers(names(5), 2, 0, "short")
     with pytest.raises(CrosshashError, match="no class"):
         make_centers([], 6, 0, "short")
 
@@ -175,9 +178,10 @@ def test_few_bits_hold_more_words_than_linear_codes(
 ) -> None:
     """Linear codes of these distances have 16, 16 and 32 words; there are 20, 20 and 40."""
     monkeypatch.setattr(code_search, "TRIALS", 8)
-    book, construction = make_centers(names(count), bits, 0, "short")
+    monkeypatch.setattr(construction, "GREEDY_BITS", bits)
+    book, name = make_centers(names(count), bits, 0, "short")
     assert closest(book.centers) == distance
-    assert construction == "greedy code"
+    assert name == "greedy code"
 
 
 @pytest.mark.parametrize(("count", "bits"), [(1, 5), (3, 8), (6, 8), (12, 8), (17, 8), (40, 16), (200, 16)])
@@ -188,7 +192,43 @@ def test_there_are_as_many_words_as_classes(count: int, bits: int, monkeypatch: 
     assert words.dtype == np.int8
 
 
+def test_where_a_greedy_choice_does_not_reach_the_bound_the_next_distance_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There are 20 words of 8 bits at distance 3; one try does not find them."""
+    monkeypatch.setattr(construction, "GREEDY_TRIES", 1)
+    assert best_known_distance(20, 8)[0] == 3
+    found = [words for words, _ in construction._greedy(20, 8, np.random.default_rng(0))]
+    assert [closest(words) for words in found] == [2]
+
+
+@pytest.mark.parametrize(("count", "bits", "least"), [(10, 63, 32), (12, 11, 6), (20, 39, 20)])
+def test_one_bit_less_than_a_hadamard_matrix_costs_no_distance(
+    count: int, bits: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows may be negated until one column is constant; that holds for all of the rows as well."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    monkeypatch.setattr(construction, "GREEDY_BITS", 0)
+    assert closest(centers(count, bits)) == least
+
+
+def test_rows_are_drawn_until_no_two_bits_are_equal() -> None:
+    """Columns of 8 out of 63 rows are often equal, so that a first draw does not do."""
+    for seed in range(10):
+        assert len(set(splits(centers(8, 64, seed)))) == 64
+
+
+def test_words_are_chosen_regardless_of_their_first_bit() -> None:
+    """Of 32 pairs of a word and its negative 20 words: none of one pair, and each bit is 1 in about half."""
+    every = (np.arange(64)[:, None] >> np.arange(6) & 1).astype(np.uint8)
+    found = np.concatenate([construction._chosen(every, 20, np.random.default_rng(i)) for i in range(10)])
+    assert all(60 < ones < 140 for ones in found.sum(axis=0))
+    for words in found.reshape(10, 20, 6).astype(int):
+        assert antipodes(2 * words - 1) == []
+
+
 def test_the_construction_is_named() -> None:
+    assert make_centers(names(1), 5, 0, "short")[1] == "one word"
     assert make_centers(names(10), 64, 0, "short")[1] == "rows of a Hadamard matrix of order 64"
     assert make_centers(names(10), 62, 0, "short")[1].endswith(" of order 64, brought to 62 bits")
     assert make_centers(names(17), 33, 0, "short")[1].endswith(", brought to 33 bits")
@@ -278,6 +318,19 @@ def test_tie_bits_keep_away_from_every_class() -> None:
         ties = draw_tie_bits(words, np.random.default_rng(seed))
         nearest.append(int((words != ties).sum(axis=1).min()))
     assert min(nearest) >= 5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tie_bits_are_the_draw_that_is_least_like_the_classes(seed: int) -> None:
+    """Likeness of the 32 draws in plain loops: the sum over classes of (products of equal signs)^2."""
+    words = centers(9, 16, seed)
+    draws = np.random.default_rng(seed).choice(np.array([-1, 1], dtype=np.int8), (32, 16))
+    found = []
+    for draw in draws.tolist():
+        products = [sum(a * b for a, b in zip(draw, word, strict=True)) for word in words.tolist()]
+        found.append(sum(max(0, product) ** 2 for product in products))
+    ties = draw_tie_bits(words, np.random.default_rng(seed)).tolist()
+    assert found[draws.tolist().index(ties)] == min(found)
 
 
 @pytest.mark.slow
