@@ -215,8 +215,9 @@ def test_one_bit_less_than_a_hadamard_matrix_costs_no_distance(
 def test_rows_are_drawn_until_no_two_bits_are_equal() -> None:
     """Columns of 6 out of 15 rows are often equal, so that a first draw does not do."""
     for seed in range(20):
-        words, _ = code_words(6, 16, np.random.default_rng(seed))
-        assert len(set(splits(words))) == 16
+        found = set(splits(code_words(6, 16, np.random.default_rng(seed))[0]))
+        assert len(found) == 16
+        assert frozenset() not in found
 
 
 def test_words_are_chosen_regardless_of_their_first_bit() -> None:
@@ -295,6 +296,12 @@ def test_the_seed_and_the_name_decide() -> None:
             other = make_centers(names(count), bits, seed, name)[0]
             assert not np.array_equal(one[0].centers, other.centers)
             assert not np.array_equal(one[0].tie_bits, other.tie_bits)
+
+
+def test_tie_bits_are_drawn_anew_for_each_seed() -> None:
+    """40 seeds give more different ones than a single draw of 32 could."""
+    ties = {make_centers(names(2), 16, seed, "short")[0].tie_bits.tobytes() for seed in range(40)}
+    assert len(ties) > 32
 
 
 @pytest.mark.parametrize(("count", "bits"), [(1, 16), (2, 16), (4, 16), (8, 16), (24, 16), (80, 16)])
