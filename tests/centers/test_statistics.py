@@ -64,7 +64,9 @@ def test_description_by_hand() -> None:
 
 
 def test_of_two_words_the_distance_is_the_mean() -> None:
+    """Distances are whole numbers in the file, too."""
     assert mean_distance(WORDS[:2]) == 3
+    assert repr(pair_statistics(WORDS[:2])) == "(3, 0)"
 
 
 def test_describe_has_the_keys_of_the_file() -> None:
