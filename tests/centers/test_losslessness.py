@@ -61,6 +61,7 @@ def test_table_has_the_shares_of_the_file_and_depends_on_the_seed_alone() -> Non
     assert list(found["flipped"]) == ["0.0", "0.05", "0.1", "0.2", "0.3"]
     assert found["flipped"]["0.0"] == 1.0
     assert found == losslessness(FIRST_AND_THIRD, LONG, SHORT, labels, 0)
+    assert found != losslessness(FIRST_AND_THIRD, LONG, SHORT, labels, 1)
 
 
 def test_figures_are_the_three_measures_to_five_digits() -> None:
