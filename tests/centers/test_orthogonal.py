@@ -13,6 +13,7 @@ def products(words: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("count", "order"), [(1, 4), (3, 4), (4, 4), (24, 512), (80, 96), (12, 12)])
 def test_rows_differ_in_half_of_the_columns(count: int, order: int) -> None:
     words, _ = orthogonal.half_distance(count, order, np.random.default_rng(0))
+    assert words.dtype == np.int8
     assert np.array_equal(products(words), order * np.eye(count, dtype=int))
 
 
@@ -44,13 +45,22 @@ def test_negatives_where_the_order_has_no_quarter() -> None:
     assert (products(words) == -12).sum() // 2 == 8
 
 
-@pytest.mark.parametrize("bits", [31, 30, 33, 40])
+@pytest.mark.parametrize(("count", "order"), [(20, 32), (24, 20), (42, 32), (56, 48)])
+def test_no_column_is_constant(count: int, order: int) -> None:
+    """Hadamard matrices are built with a column of ones; rows are negated by the lot."""
+    words, _ = orthogonal.half_distance(count, order, np.random.default_rng(3))
+    assert words.dtype == np.int8
+    assert (abs(words.sum(axis=0, dtype=int)) < count).all()
+
+
+@pytest.mark.parametrize("bits", [31, 30, 32, 33, 40])
 def test_fitted_to_other_lengths(bits: int) -> None:
     """One dropped column costs nothing, t dropped ones at most t - 1; added ones split the words evenly."""
     generator = np.random.default_rng(5)
     words = orthogonal.fitted(orthogonal.rows(20, 32, generator), bits, True, generator)
     off_diagonal = products(words)[~np.eye(20, dtype=bool)]
     assert words.shape == (20, bits)
+    assert words.dtype == np.int8
     assert (bits - off_diagonal.max()) // 2 >= 16 - max(0, 31 - bits)
     if bits > 32:
         assert (words[:, 32:].sum(axis=0) == 0).all()
