@@ -12,7 +12,8 @@ def products(words: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("count", "order"), [(1, 4), (3, 4), (4, 4), (24, 512), (80, 96), (12, 12)])
 def test_rows_differ_in_half_of_the_columns(count: int, order: int) -> None:
-    words, _ = orthogonal.half_distance(count, order, np.random.default_rng(0))
+    words, name = orthogonal.half_distance(count, order, np.random.default_rng(0))
+    assert name == f"rows of a Hadamard matrix of order {order}"
     assert words.dtype == np.int8
     assert np.array_equal(products(words), order * np.eye(count, dtype=int))
 
@@ -61,6 +62,7 @@ def test_fitted_to_other_lengths(bits: int) -> None:
     off_diagonal = products(words)[~np.eye(20, dtype=bool)]
     assert words.shape == (20, bits)
     assert words.dtype == np.int8
+    assert (abs(words.sum(axis=0, dtype=int)) < 20).all()
     assert (bits - off_diagonal.max()) // 2 >= 16 - max(0, 31 - bits)
     if bits > 32:
         assert (words[:, 32:].sum(axis=0) == 0).all()
@@ -69,5 +71,7 @@ def test_fitted_to_other_lengths(bits: int) -> None:
 def test_orders_to_start_from() -> None:
     assert orthogonal.orders(64) == [64]
     assert orthogonal.orders(17) == [20, 16]
+    assert orthogonal.orders(15) == [16, 12]
+    assert orthogonal.orders(3) == [4, 2]
     assert orthogonal.orders(92) == [96, 88]
     assert orthogonal.orders(1) == [1]
