@@ -40,10 +40,12 @@ def test_quadruples_need_no_antipodes(count: int, order: int) -> None:
     assert found.min() == -order // 2
 
 
-def test_negatives_where_the_order_has_no_quarter() -> None:
-    words, name = orthogonal.half_distance(20, 12, np.random.default_rng(2))
-    assert "negatives" in name
-    assert (products(words) == -12).sum() // 2 == 8
+@pytest.mark.parametrize(("count", "order"), [(20, 12), (30, 24), (7, 4)])
+def test_negatives_where_the_order_has_no_quarter(count: int, order: int) -> None:
+    """Orders 3 and 6 have no Hadamard matrix; four words of 4 bits leave no room for quadruples."""
+    words, name = orthogonal.half_distance(count, order, np.random.default_rng(2))
+    assert name == f"rows and negatives of a Hadamard matrix of order {order}"
+    assert (products(words) == -order).sum() // 2 == count - order
 
 
 @pytest.mark.parametrize(("count", "order"), [(20, 32), (24, 20), (42, 32), (56, 48)])
