@@ -53,7 +53,14 @@ def test_no_column_is_constant(count: int, order: int) -> None:
     """Hadamard matrices are built with a column of ones; rows are negated by the lot."""
     words, _ = orthogonal.half_distance(count, order, np.random.default_rng(3))
     assert words.dtype == np.int8
-    assert (abs(words.sum(axis=0, dtype=int)) < count).all()
+    assert (abs(words[:order].sum(axis=0, dtype=int)) < min(count, order)).all()
+
+
+def test_the_row_of_ones_is_drawn_only_when_every_row_is_needed() -> None:
+    for seed in range(4):
+        for count, ones in ((7, 0), (8, 1)):
+            words = orthogonal.rows(count, 8, np.random.default_rng(seed))
+            assert (abs(words.sum(axis=1, dtype=int)) == 8).sum() == ones
 
 
 @pytest.mark.parametrize("bits", [31, 30, 32, 33, 40])
