@@ -31,6 +31,7 @@ def test_encode_and_weights_equal_plain_sums() -> None:
     generator = np.random.default_rng(3).integers(0, 2, (5, 70), dtype=np.uint8)
     words = every_word(generator)
     assert [tuple(word) for word in encode(np.arange(32), generator).tolist()] == words
+    assert encode(np.arange(32), generator).dtype == np.uint8
     assert weights(generator).tolist() == [sum(word) for word in words[1:]]
 
 
