@@ -114,7 +114,7 @@ def test_more_classes_than_long_bits_end() -> None:
 
 @pytest.mark.parametrize(("seed", "penalty", "right"), [(1, 1.0, 4), (3, 10.0, 8)])
 def test_of_penalties_that_do_equally_well_the_strongest_stays(seed: int, penalty: float, right: int) -> None:
-    """20 classes on 8 bits: as the penalty falls from 100, 2, 3, 4, 4, ... centres are exact, or 7, 8, 8, ..."""
+    """20 classes on 8 bits: as the penalty falls from 100, 2, 3, 4, 4, ... are exact, or 7, 8, 8, ..."""
     long, short = books(20, 8, 6, seed)
     matrix = ridge_transform(long, short, 100.0, False)
     expected = spread(transform._ridge(long.centers.astype(float), short.centers.astype(float), penalty))
