@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,32 @@ def test_no_exchange_of_two_classes_helps_any_more(seed: int) -> None:
             assert cost(found[order], labels) >= reached - 1e-6
 
 
+@pytest.mark.parametrize("seed", [7, 21, 37, 39])
+def test_six_classes_get_the_best_of_all_orders(seed: int) -> None:
+    """Found by trying all 720. With another power than the square another order would be the best."""
+    generator = np.random.default_rng(seed)
+    words = np.unique(generator.choice(np.array([-1, 1], dtype=np.int8), (6, 8)), axis=0)
+    labels = generator.random((40, 6)) < 0.4
+    both = np.array([[int((one & other).sum()) for other in labels.T] for one in labels.T])
+    excess = np.array([[max(0.0, 2 * (one != other).mean() - 1) for other in words] for one in words])
+    orders = np.array(list(permutations(range(6))))
+    lowest = min(float((both * excess[np.ix_(order, order)] ** 2).sum()) / 2 for order in orders)
+    assert cost(assigned(words, labels, np.random.default_rng(0)), labels) == pytest.approx(lowest)
+
+
+@pytest.mark.parametrize("sweeps", [1, 2])
+def test_few_sweeps_lower_the_cost_too(sweeps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more classes the work allows fewer sweeps, down to a single one."""
+    generator = np.random.default_rng(sweeps)
+    words = np.unique(generator.choice(np.array([-1, 1], dtype=np.int8), (40, 9)), axis=0)
+    labels = generator.random((60, len(words))) < 0.2
+    drawn = cost(words, labels)
+    monkeypatch.setattr(assignment, "WORK", sweeps * len(words) ** 3)
+    found = assigned(words, labels, generator)
+    assert len({word.tobytes() for word in found}) == len(words)
+    assert cost(found, labels) < 0.8 * drawn
+
+
 def test_orthogonal_words_do_not_look_at_the_labels() -> None:
     words = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1]], dtype=np.int8)
     labels = np.eye(3, dtype=np.uint8)
@@ -55,6 +83,15 @@ def test_many_classes_are_left_as_drawn(monkeypatch: pytest.MonkeyPatch) -> None
     words = np.array([[1, 1], [-1, -1], [1, -1]], dtype=np.int8)
     found = assigned(words, np.ones((4, 3)), np.random.default_rng(4))
     assert np.array_equal(found, words[np.random.default_rng(4).permutation(3)])
+
+
+def test_as_many_classes_as_the_limit_are_still_exchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word and its negative: never to classes 0 and 1, which stand together on every item."""
+    monkeypatch.setattr(assignment, "CLASSES", 3)
+    words = np.array([[1, 1], [-1, -1], [1, -1]], dtype=np.int8)
+    for seed in range(5):
+        found = assigned(words, np.array([[1, 1, 0]]), np.random.default_rng(seed))
+        assert not np.array_equal(found[0], -found[1])
 
 
 def test_classes_are_counted_together_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:

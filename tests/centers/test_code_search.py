@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from crosshash.centers.code_search import bch_code, greedy_code, linear_code
+from crosshash.centers import code_search
+from crosshash.centers.code_search import bch_code, greedy_code, linear_code, quasi_cyclic_code
 from crosshash.centers.linear_codes import weights
 
 
@@ -48,9 +49,62 @@ def test_no_column_is_constant_or_repeated() -> None:
         assert bytes(dimension) not in columns
 
 
-@pytest.mark.parametrize(("dimension", "bits", "distance"), [(7, 12, 4), (11, 28, 8), (6, 31, 15), (4, 4, 1)])
+def test_two_codes_side_by_side_even_when_the_second_one_is_all_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """[32,5,16] and [5,5,1]; 8 quasi-cyclic codes do not reach 17. With one dimension there is one code."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    generator, name = linear_code(5, 37)
+    assert name == "extended BCH code beside a shorter code [37,5]"
+    assert weights(generator).min() == 17
+    assert linear_code(1, 5)[1] == "extended BCH code [5,1]"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "bits", "distance"), [(3, 11, 6), (4, 8, 4), (5, 11, 4), (5, 24, 12), (8, 37, 14)]
+)
+def test_quasi_cyclic_codes_of_both_kinds_are_among_the_best(
+    dimension: int, bits: int, distance: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far apart as any linear code; in [24,5,12] circulants of six columns have even weight."""
+    monkeypatch.setattr(code_search, "WORK", 120 * 2**dimension)
+    generator = quasi_cyclic_code(dimension, bits, np.random.default_rng(0))
+    assert generator.shape == (dimension, bits)
+    assert generator.dtype == np.uint8
+    assert weights(generator).min() == distance
+
+
+def test_quality_by_hand() -> None:
+    """110, 011 and 101: three columns, all at distance 2; 1111, 0011 and 1100: two columns, all-one word."""
+    assert code_search._quality(np.array([[1, 1, 0], [0, 1, 1]], dtype=np.uint8)) == (3, 2, 0, -3)
+    assert code_search._quality(np.array([[1, 1, 1, 1], [0, 0, 1, 1]], dtype=np.uint8)) == (2, 2, -1, -2)
+
+
+@pytest.mark.parametrize(("dimension", "bits", "distance"), [(2, 8, 5), (5, 11, 4)])
+def test_quasi_cyclic_codes_up_to_the_dimension_that_is_weighed(
+    dimension: int, bits: int, distance: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two words and their sum weigh 2/3 of their length, 5 of 8; BCH codes [8,2] are only 4 apart."""
+    monkeypatch.setattr(code_search, "TRIALS", 300)
+    monkeypatch.setattr(code_search, "WEIGHED", dimension)
+    generator, name = linear_code(dimension, bits)
+    assert name == f"quasi-cyclic code [{bits},{dimension}]"
+    assert weights(generator).min() == distance
+
+
+def test_a_code_of_full_length_leaves_out_the_all_one_word() -> None:
+    """[16,7,6] less a dimension: no antipodes, and the parity column is not constant without them."""
+    counts = weights(bch_code(6, 16, np.random.default_rng(0)))
+    assert counts.min() == 6
+    assert counts.max() < 16
+    assert bch_code(6, 16, np.random.default_rng(0)).any(axis=0).all()
+
+
+@pytest.mark.parametrize(
+    ("dimension", "bits", "distance"), [(7, 12, 4), (11, 28, 8), (6, 31, 15), (4, 4, 1), (6, 17, 6)]
+)
 def test_bch_codes_cut_to_size(dimension: int, bits: int, distance: int) -> None:
-    """From [16,11,4] shortened by 4, [32,16,8] shortened by 4, [32,6,16] without one column."""
+    """From [16,11,4] shortened by 4, [32,16,8] by 4, [32,6,16] without one column, [32,21,6] by 15."""
     generator = bch_code(dimension, bits, np.random.default_rng(0))
     assert generator.shape == (dimension, bits)
     assert weights(generator).min() >= distance
@@ -59,6 +113,7 @@ def test_bch_codes_cut_to_size(dimension: int, bits: int, distance: int) -> None
 def test_greedy_code_keeps_its_distance() -> None:
     found = greedy_code(6, 9, 5, np.random.default_rng(0))
     assert found is not None
+    assert found.dtype == np.uint8
     assert min((one != other).sum() for one, other in combinations(found, 2)) >= 5
 
 

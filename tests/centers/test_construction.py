@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosshash.centers import code_search
+from crosshash.centers import code_search, construction
 from crosshash.centers.bounds import best_known_distance
 from crosshash.centers.construction import code_words, draw_tie_bits, make_centers
 from crosshash.codes.hamming import distances
@@ -90,6 +90,50 @@ def test_few_classes_use_every_split() -> None:
     assert closest(words) >= 256
 
 
+@pytest.mark.parametrize(("count", "bits", "least"), [(4, 9, 5), (7, 66, 33), (8, 130, 65), (8, 129, 64)])
+def test_bits_beyond_all_splits_are_words_of_their_own(
+    count: int, bits: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The 63 splits of 7 classes set each pair 32 bits apart; 3 more bits have 8 different words, so 33.
+
+    The 127 splits of 8 classes set them 64 apart; 3 more bits suffice for 8 words, 2 do not.
+    """
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    for seed in range(6):
+        assert closest(centers(count, bits, seed)) == least
+
+
+NORDSTROM_ROBINSON = [(32, 12, 5), (25, 13, 6), (64, 14, 6), (128, 15, 6), (256, 16, 6)]
+
+
+@pytest.mark.parametrize(("count", "bits", "distance"), NORDSTROM_ROBINSON)
+def test_nordstrom_robinson_words_of_fewer_bits(
+    count: int, bits: int, distance: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fixed bit halves the words; 32 words of 13 bits at distance 6 are at 5 without one of the bits."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    monkeypatch.setattr(construction, "GREEDY_BITS", 0)
+    book, name = make_centers(names(count), bits, 0, "short")
+    assert name == "words of the Nordstrom-Robinson code"
+    assert closest(book.centers) == distance
+
+
+@pytest.mark.parametrize(
+    ("count", "bits"), [*(pair[:2] for pair in NORDSTROM_ROBINSON), (257, 16), (33, 13), (20, 11)]
+)
+def test_every_candidate_has_as_many_words_as_classes(
+    count: int, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    monkeypatch.setattr(construction, "DRAWS", 2)
+    monkeypatch.setattr(construction, "GREEDY_TRIES", 1)
+    monkeypatch.setattr(construction, "GREEDY_BITS", 11)
+    for words, _ in construction._candidates(count, bits, np.random.default_rng(0)):
+        assert words.shape == (count, bits)
+        assert words.dtype == np.int8
+        assert len({word.tobytes() for word in words}) == count
+
+
 def test_one_and_two_classes() -> None:
     for bits in (1, 2, 16, 33):
         assert centers(1, bits).shape == (1, bits)
@@ -104,6 +148,8 @@ def test_every_word_is_used_when_they_just_suffice() -> None:
 def test_more_classes_than_words_are_refused_with_the_remedy() -> None:
     with pytest.raises(CrosshashError, match=r"80 classes do not fit into 6 bits.* at least 7"):
         make_centers(names(80), 6, 0, "short")
+    with pytest.raises(CrosshashError, match=r"5 classes do not fit into 2 bits.* at least 3"):
+        make_centers(names(5), 2, 0, "short")
     with pytest.raises(CrosshashError, match="no class"):
         make_centers([], 6, 0, "short")
 
@@ -132,9 +178,10 @@ def test_few_bits_hold_more_words_than_linear_codes(
 ) -> None:
     """Linear codes of these distances have 16, 16 and 32 words; there are 20, 20 and 40."""
     monkeypatch.setattr(code_search, "TRIALS", 8)
-    book, construction = make_centers(names(count), bits, 0, "short")
+    monkeypatch.setattr(construction, "GREEDY_BITS", bits)
+    book, name = make_centers(names(count), bits, 0, "short")
     assert closest(book.centers) == distance
-    assert construction == "greedy code"
+    assert name == "greedy code"
 
 
 @pytest.mark.parametrize(("count", "bits"), [(1, 5), (3, 8), (6, 8), (12, 8), (17, 8), (40, 16), (200, 16)])
@@ -145,11 +192,50 @@ def test_there_are_as_many_words_as_classes(count: int, bits: int, monkeypatch: 
     assert words.dtype == np.int8
 
 
+def test_where_a_greedy_choice_does_not_reach_the_bound_the_next_distance_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There are 20 words of 8 bits at distance 3; one try does not find them."""
+    monkeypatch.setattr(construction, "GREEDY_TRIES", 1)
+    assert best_known_distance(20, 8)[0] == 3
+    found = [words for words, _ in construction._greedy(20, 8, np.random.default_rng(0))]
+    assert [closest(words) for words in found] == [2]
+
+
+@pytest.mark.parametrize(("count", "bits", "least"), [(10, 63, 32), (12, 11, 6), (20, 39, 20)])
+def test_one_bit_less_than_a_hadamard_matrix_costs_no_distance(
+    count: int, bits: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows may be negated until one column is constant; that holds for all of the rows as well."""
+    monkeypatch.setattr(code_search, "TRIALS", 8)
+    monkeypatch.setattr(construction, "GREEDY_BITS", 0)
+    assert closest(centers(count, bits)) == least
+
+
+def test_rows_are_drawn_until_no_two_bits_are_equal() -> None:
+    """Columns of 6 out of 15 rows are often equal, so that a first draw does not do."""
+    for seed in range(20):
+        found = set(splits(code_words(6, 16, np.random.default_rng(seed))[0]))
+        assert len(found) == 16
+        assert frozenset() not in found
+
+
+def test_words_are_chosen_regardless_of_their_first_bit() -> None:
+    """Of 32 pairs of a word and its negative 20 words: none of one pair, and each bit is 1 in about half."""
+    every = (np.arange(64)[:, None] >> np.arange(6) & 1).astype(np.uint8)
+    found = np.concatenate([construction._chosen(every, 20, np.random.default_rng(i)) for i in range(10)])
+    assert all(60 < ones < 140 for ones in found.sum(axis=0))
+    for words in found.reshape(10, 20, 6).astype(int):
+        assert antipodes(2 * words - 1) == []
+
+
 def test_the_construction_is_named() -> None:
+    assert make_centers(names(1), 5, 0, "short")[1] == "one word"
     assert make_centers(names(10), 64, 0, "short")[1] == "rows of a Hadamard matrix of order 64"
     assert make_centers(names(10), 62, 0, "short")[1].endswith(" of order 64, brought to 62 bits")
     assert make_centers(names(17), 33, 0, "short")[1].endswith(", brought to 33 bits")
     assert make_centers(names(3), 8, 0, "short")[1] == "all 3 splits of 3 classes, in turn"
+    assert make_centers(names(4), 7, 0, "short")[1] == "all 7 splits of 4 classes, in turn"
 
 
 def test_sixty_four_bits_are_not_two_copies_of_thirty_two() -> None:
@@ -212,6 +298,12 @@ def test_the_seed_and_the_name_decide() -> None:
             assert not np.array_equal(one[0].tie_bits, other.tie_bits)
 
 
+def test_tie_bits_are_drawn_anew_for_each_seed() -> None:
+    """40 seeds give more different ones than a single draw of 32 could."""
+    ties = {make_centers(names(2), 16, seed, "short")[0].tie_bits.tobytes() for seed in range(40)}
+    assert len(ties) > 32
+
+
 @pytest.mark.parametrize(("count", "bits"), [(1, 16), (2, 16), (4, 16), (8, 16), (24, 16), (80, 16)])
 def test_no_class_and_no_bit_has_a_telling_sign(
     count: int, bits: int, monkeypatch: pytest.MonkeyPatch
@@ -234,6 +326,19 @@ def test_tie_bits_keep_away_from_every_class() -> None:
         ties = draw_tie_bits(words, np.random.default_rng(seed))
         nearest.append(int((words != ties).sum(axis=1).min()))
     assert min(nearest) >= 5
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 115, 188])
+def test_tie_bits_are_the_draw_that_is_least_like_the_classes(seed: int) -> None:
+    """Likeness of the 32 draws in plain loops: the sum over classes of (products of equal signs)^2."""
+    words = centers(9, 16, seed)
+    draws = np.random.default_rng(seed).choice(np.array([-1, 1], dtype=np.int8), (32, 16))
+    found = []
+    for draw in draws.tolist():
+        products = [sum(a * b for a, b in zip(draw, word, strict=True)) for word in words.tolist()]
+        found.append(sum(max(0, product) ** 2 for product in products))
+    ties = draw_tie_bits(words, np.random.default_rng(seed)).tolist()
+    assert found[draws.tolist().index(ties)] == min(found)
 
 
 @pytest.mark.slow

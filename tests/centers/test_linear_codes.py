@@ -31,7 +31,9 @@ def test_encode_and_weights_equal_plain_sums() -> None:
     generator = np.random.default_rng(3).integers(0, 2, (5, 70), dtype=np.uint8)
     words = every_word(generator)
     assert [tuple(word) for word in encode(np.arange(32), generator).tolist()] == words
+    assert encode(np.arange(32), generator).dtype == np.uint8
     assert weights(generator).tolist() == [sum(word) for word in words[1:]]
+    assert weights(generator).dtype == np.int64
 
 
 def test_reduced_by_hand() -> None:
@@ -87,6 +89,7 @@ def test_quasi_cyclic_by_hand() -> None:
 def test_nordstrom_robinson_distances() -> None:
     """From each word 112 others stand at distance 6, 30 at 8, 112 at 10 and one at 16."""
     words = nordstrom_robinson()
+    assert words.dtype == np.uint8
     for word in words[::17]:
         values, counts = np.unique((words != word).sum(axis=1), return_counts=True)
         assert dict(zip(values.tolist(), counts.tolist(), strict=True)) == {

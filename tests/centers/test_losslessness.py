@@ -47,6 +47,13 @@ def test_flipped_bits_under_the_identity_are_the_wrong_ones() -> None:
         assert kept == pytest.approx(1 - share)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_flipped_bits_are_drawn_often(seed: int) -> None:
+    """Two of four long bits are flipped, so each short one is wrong in half of 1000 draws, within 0.01."""
+    kept = bits_kept(FIRST_AND_THIRD, LONG, SHORT, 0.5, np.random.default_rng(seed))
+    assert kept == pytest.approx(0.5, abs=0.05)
+
+
 def test_table_has_the_shares_of_the_file_and_depends_on_the_seed_alone() -> None:
     labels = np.array([[1, 0], [1, 1]], dtype=np.uint8)
     found = losslessness(FIRST_AND_THIRD, LONG, SHORT, labels, 0)
@@ -54,6 +61,7 @@ def test_table_has_the_shares_of_the_file_and_depends_on_the_seed_alone() -> Non
     assert list(found["flipped"]) == ["0.0", "0.05", "0.1", "0.2", "0.3"]
     assert found["flipped"]["0.0"] == 1.0
     assert found == losslessness(FIRST_AND_THIRD, LONG, SHORT, labels, 0)
+    assert found != losslessness(FIRST_AND_THIRD, LONG, SHORT, labels, 1)
 
 
 def test_figures_are_the_three_measures_to_five_digits() -> None:

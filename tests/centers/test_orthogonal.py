@@ -12,7 +12,9 @@ def products(words: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("count", "order"), [(1, 4), (3, 4), (4, 4), (24, 512), (80, 96), (12, 12)])
 def test_rows_differ_in_half_of_the_columns(count: int, order: int) -> None:
-    words, _ = orthogonal.half_distance(count, order, np.random.default_rng(0))
+    words, name = orthogonal.half_distance(count, order, np.random.default_rng(0))
+    assert name == f"rows of a Hadamard matrix of order {order}"
+    assert words.dtype == np.int8
     assert np.array_equal(products(words), order * np.eye(count, dtype=int))
 
 
@@ -38,19 +40,38 @@ def test_quadruples_need_no_antipodes(count: int, order: int) -> None:
     assert found.min() == -order // 2
 
 
-def test_negatives_where_the_order_has_no_quarter() -> None:
-    words, name = orthogonal.half_distance(20, 12, np.random.default_rng(2))
-    assert "negatives" in name
-    assert (products(words) == -12).sum() // 2 == 8
+@pytest.mark.parametrize(("count", "order"), [(20, 12), (30, 24), (7, 4)])
+def test_negatives_where_the_order_has_no_quarter(count: int, order: int) -> None:
+    """Orders 3 and 6 have no Hadamard matrix; four words of 4 bits leave no room for quadruples."""
+    words, name = orthogonal.half_distance(count, order, np.random.default_rng(2))
+    assert name == f"rows and negatives of a Hadamard matrix of order {order}"
+    assert (products(words) == -order).sum() // 2 == count - order
 
 
-@pytest.mark.parametrize("bits", [31, 30, 33, 40])
+@pytest.mark.parametrize(("count", "order"), [(20, 32), (24, 20), (42, 32), (56, 48)])
+def test_no_column_is_constant(count: int, order: int) -> None:
+    """Hadamard matrices are built with a column of ones; rows are negated by the lot."""
+    words, _ = orthogonal.half_distance(count, order, np.random.default_rng(3))
+    assert words.dtype == np.int8
+    assert (abs(words[:order].sum(axis=0, dtype=int)) < min(count, order)).all()
+
+
+def test_the_row_of_ones_is_drawn_only_when_every_row_is_needed() -> None:
+    for seed in range(4):
+        for count, ones in ((7, 0), (8, 1)):
+            words = orthogonal.rows(count, 8, np.random.default_rng(seed))
+            assert (abs(words.sum(axis=1, dtype=int)) == 8).sum() == ones
+
+
+@pytest.mark.parametrize("bits", [31, 30, 32, 33, 40])
 def test_fitted_to_other_lengths(bits: int) -> None:
     """One dropped column costs nothing, t dropped ones at most t - 1; added ones split the words evenly."""
     generator = np.random.default_rng(5)
     words = orthogonal.fitted(orthogonal.rows(20, 32, generator), bits, True, generator)
     off_diagonal = products(words)[~np.eye(20, dtype=bool)]
     assert words.shape == (20, bits)
+    assert words.dtype == np.int8
+    assert (abs(words.sum(axis=0, dtype=int)) < 20).all()
     assert (bits - off_diagonal.max()) // 2 >= 16 - max(0, 31 - bits)
     if bits > 32:
         assert (words[:, 32:].sum(axis=0) == 0).all()
@@ -59,5 +80,7 @@ def test_fitted_to_other_lengths(bits: int) -> None:
 def test_orders_to_start_from() -> None:
     assert orthogonal.orders(64) == [64]
     assert orthogonal.orders(17) == [20, 16]
+    assert orthogonal.orders(15) == [16, 12]
+    assert orthogonal.orders(3) == [4, 2]
     assert orthogonal.orders(92) == [96, 88]
     assert orthogonal.orders(1) == [1]

@@ -46,6 +46,29 @@ def test_one_word_has_no_distance() -> None:
     assert found["constant_columns"] == 5
 
 
+def test_description_by_hand() -> None:
+    """Distances 3, 1, 2, 2, 1, 1: 5/3 on average. Plotkin: 2 floor(4 / (8 - 5)) = 2 words of 5 bits at 4."""
+    words = np.append(WORDS, np.array([[1, 1, -1, 1]], dtype=np.int8), axis=0)
+    assert describe(words, "by hand") == {
+        "bits": 4,
+        "classes": 4,
+        "construction": "by hand",
+        "min_distance": 1,
+        "mean_distance": 1.6667,
+        "best_known": 2,
+        "bound": "Plotkin",
+        "distinct_columns": 4,
+        "constant_columns": 1,
+        "antipodal_pairs": 0,
+    }
+
+
+def test_of_two_words_the_distance_is_the_mean() -> None:
+    """Distances are whole numbers in the file, too."""
+    assert mean_distance(WORDS[:2]) == 3
+    assert repr(pair_statistics(WORDS[:2])) == "(3, 0)"
+
+
 def test_describe_has_the_keys_of_the_file() -> None:
     keys = "bits classes construction min_distance mean_distance best_known distinct_columns constant_columns"
     assert {*keys.split(), "antipodal_pairs"} <= set(describe(WORDS, "by hand"))

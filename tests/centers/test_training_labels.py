@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from crosshash.artifacts import write_npz
-from crosshash.centers.training_labels import check_any_label, check_batch, read_training_labels
+from crosshash.centers.training_labels import (
+    check_any_label,
+    check_batch,
+    check_training_items,
+    read_training_labels,
+)
 from crosshash.errors import CrosshashError
 
 CLASSES = np.array(["cat", "dog"])
@@ -70,3 +75,13 @@ def test_a_batch_larger_than_the_training_set_is_refused() -> None:
     check_batch(64, 64)
     with pytest.raises(CrosshashError, match=r"train\.batch: 64 .* only 63 training items\..* 63 or less"):
         check_batch(63, 64)
+
+
+def test_training_items_are_counted_where_there_are_any() -> None:
+    check_training_items("pets", 4)
+    write(classes=CLASSES)
+    check_training_items("pets", 4)
+    write(classes=CLASSES, labels=np.ones((3, 2), np.uint8))
+    check_training_items("pets", 3)
+    with pytest.raises(CrosshashError, match=r"train\.batch: 4 .* only 3 training items"):
+        check_training_items("pets", 4)

@@ -112,6 +112,24 @@ def test_more_classes_than_long_bits_end() -> None:
     assert 0.6 < right <= 1
 
 
+@pytest.mark.parametrize(("seed", "penalty", "right"), [(1, 1.0, 4), (3, 10.0, 8)])
+def test_of_penalties_that_do_equally_well_the_strongest_stays(seed: int, penalty: float, right: int) -> None:
+    """20 classes on 8 bits: as the penalty falls from 100, 2, 3, 4, 4, ... are exact, or 7, 8, 8, ..."""
+    long, short = books(20, 8, 6, seed)
+    matrix = ridge_transform(long, short, 100.0, False)
+    expected = spread(transform._ridge(long.centers.astype(float), short.centers.astype(float), penalty))
+    assert matrix.dtype == np.float32
+    assert np.array_equal(matrix, expected)
+    assert (apply_transform(long.centers, matrix) == short.centers).all(axis=1).sum() == right
+
+
+def test_a_single_class_is_mapped() -> None:
+    long, short = books(1, 8, 4)
+    matrix = ridge_transform(long, short, 1.0, False)
+    assert np.array_equal(apply_transform(long.centers, matrix), short.centers)
+    assert transform.transformed(long.centers, matrix).dtype == np.float32
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_fifth_of_the_long_bits_may_be_wrong(seed: int) -> None:
     long, short = books(24, 512, 16, seed)

@@ -14,6 +14,7 @@ from crosshash.codes.bit_index import (
     cut,
     most_significant,
     read_bit_index,
+    read_kept_bits,
     write_bit_index,
 )
 from crosshash.codes.hashcodes import pack
@@ -142,6 +143,16 @@ def test_arrays_that_do_not_say_whether_they_are_used_are(tmp_path: Path) -> Non
     found = read_bit_index(tmp_path)
     assert found is not None
     assert found.index.tolist() == [0, 2]
+
+
+def test_kept_bits_are_those_of_a_code_of_the_same_length(tmp_path: Path) -> None:
+    write_bit_index(tmp_path, chosen())
+    assert read_kept_bits(tmp_path, 6).tolist() == chosen().index.tolist()
+    with pytest.raises(CrosshashError, match=rf"{tmp_path}: codes of another model\. Run `dvc repro encode`"):
+        read_kept_bits(tmp_path, 7)
+    write_bit_index(tmp_path, None)
+    with pytest.raises(CrosshashError, match="codes of another model"):
+        read_kept_bits(tmp_path, 6)
 
 
 @pytest.mark.parametrize("name", ["bit_index.npz", "bit_index.json"])

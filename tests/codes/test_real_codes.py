@@ -41,6 +41,12 @@ def test_levels_worked_by_hand() -> None:
     assert found.tolist() == [[63, -32, 13], [0, 0, 0]]
 
 
+def test_zeros_are_divided_by_nothing() -> None:
+    """A number that is none would become one that depends on the processor."""
+    with np.errstate(all="raise"):
+        assert query_levels(np.array([[0.0, -0.0], [0.0, 2.0]], np.float32)).tolist() == [[0, 0], [0, 63]]
+
+
 @given(REAL)
 @example(np.full((1, 2), 2.0**-126, np.float32))  # 63 over it is beyond float32
 def test_levels_are_the_codes_up_to_scale(real: np.ndarray) -> None:

@@ -41,6 +41,13 @@ def test_rabitq_by_hand() -> None:
     assert made.decode(stored).tolist() == [[2.5, -2.5, 2.5], [0, 0, 0]]
 
 
+def test_rabitq_by_hand_of_a_short_vector() -> None:
+    """(1/4, -1/8, 0): |v|^2 = 5/64, sum |v| = 3/8, factor 5/24, as float16 1707 / 8192."""
+    made = VectorCode("rabitq", 3)
+    decoded = made.decode(made.encode(np.array([[0.25, -0.125, 0]], np.float16)))
+    assert decoded.tolist() == [[1707 / 8192, -1707 / 8192, 1707 / 8192]]
+
+
 def test_rabitq_is_that_of_faiss_around_zero() -> None:
     """FAISS takes the mean of what it is trained on for the centre: that of v and -v is 0."""
     rows = vectors(60, 32).astype(np.float32)
@@ -125,8 +132,17 @@ def test_words_that_do_not_fit_are_refused() -> None:
         VectorCode("pq", 4, np.full((1, 16, 4), np.nan, np.float32))
 
 
+def test_words_for_other_dimensions_and_kinds_that_there_are_not_are_refused() -> None:
+    """Three words of 4 dimensions are no code of 14; a single dimension can be stored as it is."""
+    for kind, dims, words in (("pq", 14, code("pq").words), ("none", 0, None), ("opq", 4, None)):
+        with pytest.raises(CrosshashError, match=rf"no code of vectors: {kind}, {dims} dimensions"):
+            VectorCode(kind, dims, words)  # type: ignore[arg-type]
+    assert VectorCode("none", 1).bits == 16
+
+
 def test_words_are_the_same_each_time_and_fewer_vectors_than_words_are_refused() -> None:
     assert (fit_words(vectors(), 3) == fit_words(vectors(), 3)).all()
     assert (fit_words(vectors(), 3) != fit_words(vectors(), 4)).any()
     with pytest.raises(CrosshashError, match=r"pq needs 16 vectors .* only 15 images and texts"):
         fit_words(vectors(15), 0)
+    assert fit_words(vectors(16), 0).shape == (3, 16, 4)

@@ -31,7 +31,7 @@ def linear_code(dimension: int, bits: int) -> tuple[Bits, str]:
     if 1 < dimension <= WEIGHED:
         found.append((quasi_cyclic_code(dimension, bits, rng), "quasi-cyclic code"))
     power = 1 << (bits.bit_length() - 1)
-    if power < bits and dimension < power and bits - power >= dimension:
+    if bits - power >= dimension:
         left, right = bch_code(dimension, power, rng), linear_code(dimension, bits - power)[0]
         found.append((np.concatenate([left, right], axis=1), "extended BCH code beside a shorter code"))
     ranked = [(_quality(generator), -place) for place, (generator, _) in enumerate(found)]
@@ -88,8 +88,8 @@ def bch_code(dimension: int, bits: int, rng: np.random.Generator) -> Bits:
         distance = designed - (spare - shorten)
         if best is None or distance > best[0]:
             best = distance, generator, shorten
-    if best is None:
-        return np.eye(dimension, bits, dtype=np.uint8)
+    if best is None:  # as many dimensions as columns
+        return np.eye(bits, dtype=np.uint8)
     _, generator, shorten = best
     return max((_cut(generator, shorten, dimension, bits, rng) for _ in range(CUTS)), key=_quality)
 

@@ -41,9 +41,7 @@ def next_order(bits: int) -> int:
 
 
 def _reached(order: int) -> bool:
-    """Tell whether `hadamard(order)` is not None, without building it."""
-    if order in (1, 2):
-        return True
+    """Tell whether `hadamard(order)` is not None for an order above 2, without building it."""
     if order % 4:
         return False
     first, second = prime_power(order - 1), prime_power(order // 2 - 1)

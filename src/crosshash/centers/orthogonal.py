@@ -52,9 +52,9 @@ def quadruples_needed(count: int, order: int) -> int:
     A quadruple takes three dimensions for four words, a pair one for two, so g quadruples leave
     count - order - g pairs for at most order - 3 g dimensions.
     """
-    if order % 8 or hadamard(order // 4) is None:
+    if hadamard(order // 4) is None:
         return 0
-    halves = min(order // 6, -(-(count - order) // 2), (2 * order - count) // 4)
+    halves = min(-(-(count - order) // 2), (2 * order - count) // 4)
     return 2 * max(0, halves)
 
 

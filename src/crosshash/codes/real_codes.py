@@ -51,6 +51,6 @@ def nearest_half(real: NDArray[np.floating]) -> NDArray[np.float16]:
 
 def query_levels(real: NDArray[np.floating]) -> NDArray[np.int8]:
     """Scale each real code of float[Q, k] to whole numbers int8[Q, k], the largest +-LEVELS; zeros stay."""
-    most = np.abs(real).max(axis=1, keepdims=True, initial=0).astype(np.float64)
-    scale = np.divide(LEVELS, most, out=np.zeros_like(most), where=most > 0)
+    most = np.abs(real).max(axis=1, keepdims=True).astype(np.float64)
+    scale = LEVELS / np.where(most > 0, most, 1)
     return np.asarray(np.rint(real * scale).astype(np.int8))

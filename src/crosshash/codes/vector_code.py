@@ -48,7 +48,8 @@ class VectorCode:
     def __post_init__(self) -> None:
         shape = (self.dims // GROUP, WORDS, GROUP) if self.kind == "pq" else None
         found = None if self.words is None else self.words.shape
-        if self.kind not in KINDS or self.dims < 1 or found != shape:
+        uneven = self.kind == "pq" and self.dims % GROUP
+        if self.kind not in KINDS or self.dims < 1 or found != shape or uneven:
             raise CrosshashError(f"no code of vectors: {self.kind}, {self.dims} dimensions, words {found}.")
         if self.words is not None and not np.isfinite(self.words).all():
             raise CrosshashError("the words of a product quantiser hold values that are no finite numbers.")
