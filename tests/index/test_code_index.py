@@ -349,15 +349,39 @@ def test_a_change_is_a_removal_and_an_addition(kind: str | None) -> None:
             index.structure = build_structure(kind, index.packed, index.rows, seed=0)  # type: ignore[arg-type]
         indexes.append(index)
     one, other = indexes
+    one.search_real(
+        2 * np.unpackbits(more, axis=1).astype(np.float32) - 1, 5
+    )  # what that lays out is changed, too
     changed = np.array([0, 7, 8, 499, 500, 503])
     one.change(more, np.array([7, 499, 500, 503]), changed)
     other.remove(changed[:4])
     other.add(more, np.array([7, 499, 500, 503]))
     assert np.array_equal(one.rows, other.rows)
     assert np.array_equal(one.packed, other.packed)
-    for found, expected in zip(one.search(codes[500:], 20), other.search(codes[500:], 20), strict=True):
+    signs = 2 * np.unpackbits(codes[500:], axis=1).astype(np.float32) - 1
+    for found, expected in zip(
+        (*one.search(codes[500:], 20), *one.search_real(signs, 20)),
+        (*other.search(codes[500:], 20), *other.search_real(signs, 20)),
+        strict=True,
+    ):
         assert np.array_equal(found, expected)
     one.change(more[:0], np.zeros(0, np.int64), np.array([900]))
     assert len(one) == len(other) == 500
     with pytest.raises(CrosshashError, match="not uint8"):
         one.change(more[:, :1], np.arange(4), np.arange(4))
+
+
+def test_rows_that_rise_but_at_one_place_are_ordered() -> None:
+    index = CodeIndex.build(np.array([[1], [2], [3]], np.uint8), np.array([0, 9, 5]))
+    assert index.rows.tolist() == [0, 5, 9]
+    assert index.packed.tolist() == [[1], [3], [2]]
+    index.add(np.array([[4], [5]], np.uint8), np.array([7, 6], np.uint16))
+    assert index.rows.tolist() == [0, 5, 6, 7, 9]
+    assert index.rows.dtype == np.int64
+    assert index.packed.tolist() == [[1], [3], [5], [4], [2]]
+
+
+def test_codes_of_rows() -> None:
+    index = CodeIndex.build(CODES[:50], ROWS[:50])
+    assert np.array_equal(index.codes_of(ROWS[:50].reshape(5, 10)), CODES[:50].reshape(5, 10, 8))
+    assert index.known(np.array([ROWS[7], -1, 20_000, ROWS[3], ROWS[7]])).tolist() == sorted(ROWS[[3, 7]])

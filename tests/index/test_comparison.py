@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crosshash.index import comparison
+from crosshash.index import comparison, recall
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.comparison import compare_kinds
+from crosshash.index.structures import build_structure
 from tests.index.codes import clustered
 
 CODES, QUERIES = clustered(0, 3_000, centers=20), clustered(1, 50, centers=20)
@@ -49,3 +50,11 @@ def test_what_is_too_small_or_empty_is_not_compared() -> None:
     assert [one.kind for one in compare_kinds(few, QUERIES, seed=0)] == ["flat"]
     assert compare_kinds(few, QUERIES[:0], seed=0) == []
     assert compare_kinds(CodeIndex.build(CODES[:0], np.arange(0)), QUERIES, seed=0) == []
+
+
+def test_the_seed_draws_the_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "FEWEST", 3_001)
+    monkeypatch.setattr(recall, "SAMPLE", 5)
+    index = CodeIndex(CODES, np.arange(3_000), build_structure("ivf", CODES, np.arange(3_000), seed=0))
+    shares = [compare_kinds(index, QUERIES, seed)[0].compared for seed in (0, 0, 1)]
+    assert shares[0] == shares[1] != shares[2]

@@ -30,6 +30,7 @@ def assert_equal_answers(index: GrownLarge, expected: CodeIndex, generator: np.r
     assert len(index) == len(expected)
     assert np.array_equal(index.known(generator.permutation(np.append(EVERY, EVERY))), expected.rows)
     rows = generator.choice(expected.rows, (3, 5))
+    assert index.codes_of(rows).dtype == np.uint8
     assert np.array_equal(index.codes_of(rows), expected.codes_of(rows))
     width = expected.packed.shape[1]
     queries = drawn(generator, 3, width)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crosshash.checksums import BLANK
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
-from crosshash.index.large import layout, scan
+from crosshash.index.large import large_index, layout, scan
 from crosshash.index.large.build import build, change
 from crosshash.index.large.large_index import Kind, LargeIndex
 from crosshash.index.large.shards import Blocks, CodeShards
@@ -83,7 +83,8 @@ def test_among_kept_rows_every_kind_is_exact(kind: Kind, tmp_path: Path) -> None
 def test_lists_find_what_they_were_measured_to_find(tmp_path: Path) -> None:
     codes, rows, queries = clustered(0, MANY), rows_of(MANY), clustered(1, 100)
     index = build(tmp_path / "index", blocks(codes, rows), "ivf", clustered(2, 100))
-    assert index.kind == "ivf"
+    assert (index.kind, index.remark) == ("ivf", "")
+    assert index.description["search"][-1]["nprobe"] == index.description["nprobe"] == index.setting
     found, distances = index.search(queries, 10)
     exact_rows, exact = CodeIndex.build(codes, rows).search(queries, 10)
     assert (distances <= exact[:, -1:]).mean() > 0.95
@@ -238,3 +239,50 @@ def test_what_stays_keeps_its_list(tmp_path: Path) -> None:
     assert np.array_equal(lists(after, left), lists(before, left))
     assert lists(after, rows[-1:] + 1) == lists(before, rows[:1])  # the same code, the same list
     assert np.array_equal(after.codes_of(left), codes[np.isin(rows, left)])
+
+
+@pytest.mark.parametrize("kind", ["flat", "equal"])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_indexes_are_written_and_changed_in_blocks_of_any_size(
+    kind: Kind, gaps: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codes of one byte, of which each stands in most blocks; all that an index tells, by a dictionary."""
+    for room in (layout, large_index, scan):
+        monkeypatch.setattr(room, "BLOCK", 64)
+    codes = clustered(0, 400, 8)
+    rows = rows_of(400) if gaps else np.arange(400)
+    index = build(tmp_path / "index", blocks(codes, rows, 90), kind)
+    assert (index.remark, index.setting) == ("", None)
+    assert (tmp_path / "index" / "codes.npy").exists() == (kind == "flat")
+    assert (tmp_path / "index" / "rows.npy").exists() == (gaps or kind == "equal")
+    there = dict(zip(rows.tolist(), codes.tolist(), strict=True))
+    free = np.setdiff1d(np.arange(-5, rows[-1] + 9), rows)
+    gone = rows[[0, 1, 63, 64, 65, 200, 399]]
+    new = np.sort(np.concatenate([free[free >= 0][:5], gone[2:4]]))
+    after = change(index, tmp_path / "after", codes[: len(new)], new, gone[::-1])
+    changed = {row: code for row, code in there.items() if row not in gone}
+    changed |= dict(zip(new.tolist(), codes.tolist(), strict=False))
+    for one, holds in ((index, there), (after, changed)):
+        assert one.remark == ""
+        assert len(one) == len(holds)
+        known = sorted(holds)
+        assert one.known(np.append(free, rows)).tolist() == known
+        assert one.codes_of(np.array(known)).tolist() == [holds[row] for row in known]
+        parts = [*one.blocks()]
+        found = [pair for part in parts for pair in zip(part[1].tolist(), part[0].tolist(), strict=True)]
+        assert sorted(found) == sorted(holds.items())
+        assert max(len(packed) for packed, _ in parts) <= 64
+        answers, distances = one.search(codes[:70], 30)
+        assert (answers.dtype, distances.dtype) == (np.int64, np.int32)
+        every = np.array([holds[row] for row in known], np.uint8)
+        assert (answers.tolist(), distances.tolist()) == by_loops(codes[:70], every, np.array(known), 30)
+
+
+def test_a_change_keeps_the_remark_and_the_second_row(tmp_path: Path) -> None:
+    """Of rows 0 to 4 the first goes: 1 stays, as all others do."""
+    codes = np.arange(40, dtype=np.uint8).reshape(5, 8)
+    index = build(tmp_path / "index", [(codes, np.arange(5))], "ivf")
+    after = change(index, tmp_path / "after", *NOTHING, np.array([0]))
+    assert after.remark == index.remark == "5 items are too few for ivf, which starts at 2000; scanned"
+    assert after.known(np.arange(9)).tolist() == [1, 2, 3, 4]
+    assert after.codes_of(np.arange(1, 5)).tolist() == codes[1:].tolist()

@@ -125,8 +125,14 @@ def test_queries_that_may_only_be_read_are_answered_without_compiling_anew() -> 
     wanted = index.nearest(queries, 10)
     before = len(looked_up.nearest_of_all.signatures)  # type: ignore[attr-defined]
     queries.flags.writeable = False
-    assert all(map(np.array_equal, index.nearest(queries, 10), wanted))
+    for other in (queries, np.asfortranarray(queries)):
+        assert all(map(np.array_equal, index.nearest(other, 10), wanted))
     assert len(looked_up.nearest_of_all.signatures) == before  # type: ignore[attr-defined]
+    reals = np.random.default_rng(0).standard_normal((20, 64)).astype(np.float32)
+    wanted = index.best(reals, 10)
+    before = len(looked_up.best_by_tables.signatures)  # type: ignore[attr-defined]
+    assert all(map(np.array_equal, index.best(np.asfortranarray(reals), 10), wanted))
+    assert len(looked_up.best_by_tables.signatures) == before  # type: ignore[attr-defined]
 
 
 def test_from_some_hundred_thousand_codes_on_flat_search_looks_up(monkeypatch: pytest.MonkeyPatch) -> None:
