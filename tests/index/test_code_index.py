@@ -267,7 +267,10 @@ def test_auto_goes_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     codes, rows = clustered(4, 3_000, centers=20), np.arange(3_000)
     assert CodeIndex.build(codes, rows, "auto").kind == "flat"
     monkeypatch.setattr(code_index, "AUTO_IVF", 3_000)
-    assert CodeIndex.build(codes, rows, "auto").kind == "ivf"
+    index = CodeIndex.build(codes, rows, "auto")
+    assert index.kind == "ivf"
+    for keep in (None, rows[:9]):
+        assert index.search(codes[:9], 1, keep)[1].tolist() == [[0]] * 9
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24, 136])
@@ -385,3 +388,14 @@ def test_codes_of_rows() -> None:
     index = CodeIndex.build(CODES[:50], ROWS[:50])
     assert np.array_equal(index.codes_of(ROWS[:50].reshape(5, 10)), CODES[:50].reshape(5, 10, 8))
     assert index.known(np.array([ROWS[7], -1, 20_000, ROWS[3], ROWS[7]])).tolist() == sorted(ROWS[[3, 7]])
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what is mapped")
+def test_a_mapped_index_stays_in_its_file(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    built(kind).save(path)
+    for mapped in (True, False):
+        index = CodeIndex.load(path, mapped)
+        assert (str(path) in Path("/proc/self/maps").read_text()) == mapped
+        assert len(index) == ITEMS
+        del index

@@ -69,3 +69,16 @@ def test_an_index_of_lists_looks_in_these_alone(lists: Structure) -> None:
     assert np.array_equal(scores[filled], expected[1][filled])
     exact = index.search_real(QUERIES, 20, keep=ROWS)
     assert not np.array_equal(found, exact[0])
+
+
+def test_a_list_that_became_empty_is_passed_over(lists: Structure) -> None:
+    lists.tune(1024)
+    packed, rows = list_content(lists.held, 1)
+    assert len(packed) == len(rows) > 0
+    left = np.setdiff1d(ROWS, rows.copy())
+    lists = lists.without(np.setdiff1d(ROWS, left), CODES[left // 2], left)
+    packed, rows = list_content(lists.held, 1)
+    assert (packed.shape, packed.dtype, rows.shape, rows.dtype) == ((0, 4), np.uint8, (0,), np.int64)
+    exact = CodeIndex(CODES, ROWS).search_real(QUERIES, 50, keep=left)
+    for a, b in zip(search_lists(lists, QUERIES, 50), exact, strict=True):
+        assert np.array_equal(a, b)

@@ -12,8 +12,9 @@ from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.large import large_index, layout, scan
 from crosshash.index.large.build import build, change
-from crosshash.index.large.large_index import Kind, LargeIndex
+from crosshash.index.large.large_index import Kind, LargeIndex, large_folder
 from crosshash.index.large.shards import Blocks, CodeShards
+from crosshash.index.recall import MOST, WANTED
 from tests.index.codes import by_loops, clustered
 
 ITEMS = 3_000
@@ -84,7 +85,11 @@ def test_lists_find_what_they_were_measured_to_find(tmp_path: Path) -> None:
     codes, rows, queries = clustered(0, MANY), rows_of(MANY), clustered(1, 100)
     index = build(tmp_path / "index", blocks(codes, rows), "ivf", clustered(2, 100))
     assert (index.kind, index.remark) == ("ivf", "")
-    assert index.description["search"][-1]["nprobe"] == index.description["nprobe"] == index.setting
+    figures = index.description["search"][-1]
+    assert figures["nprobe"] == index.description["nprobe"] == index.setting
+    assert 0 < figures["compared"] <= MOST
+    assert min(figures["recall@10"], figures["recall@100"]) >= WANTED
+    assert index.search(queries[:1], 1)[1].dtype == np.int32
     found, distances = index.search(queries, 10)
     exact_rows, exact = CodeIndex.build(codes, rows).search(queries, 10)
     assert (distances <= exact[:, -1:]).mean() > 0.95
@@ -286,3 +291,7 @@ def test_a_change_keeps_the_remark_and_the_second_row(tmp_path: Path) -> None:
     assert after.remark == index.remark == "5 items are too few for ivf, which starts at 2000; scanned"
     assert after.known(np.arange(9)).tolist() == [1, 2, 3, 4]
     assert after.codes_of(np.arange(1, 5)).tolist() == codes[1:].tolist()
+
+
+def test_folders_of_modalities_stand_side_by_side() -> None:
+    assert large_folder(Path("index"), "text") == Path("index/text.codes")
