@@ -77,6 +77,14 @@ def test_the_seed_draws_the_first_centroids() -> None:
     assert not np.array_equal(one, other)
 
 
+def test_a_centroid_moves_to_a_few_codes_that_are_far_from_all() -> None:
+    """Four equal codes of 400, all bits unlike the others': one moves to one of the four farthest."""
+    near = clustered(0, 396, centers=1)
+    sample = np.concatenate([near[:200], np.repeat(~near[:1], 4, axis=0), near[200:]])
+    centroids = learned(sample, 16, seed=0)
+    assert (centroids.packed == ~near[0]).all(axis=1).any()
+
+
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 15, 16])
 def test_parts_of_codes_are_bits_of_whole_numbers(length: int) -> None:
     """A code of 72 bits is one number; a part of it, that number shifted and masked."""
