@@ -12,6 +12,7 @@ from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.large import large_index, layout, scan
 from crosshash.index.large.build import build, change
+from crosshash.index.large.centroids import Centroids
 from crosshash.index.large.large_index import Kind, LargeIndex, large_folder
 from crosshash.index.large.shards import Blocks, CodeShards
 from crosshash.index.recall import MOST, WANTED
@@ -183,6 +184,34 @@ def test_files_that_are_damaged_are_refused(tmp_path: Path) -> None:
     path.write_bytes(content[: -len(BLANK) - 4])
     with pytest.raises(CrosshashError, match=r"rows.npy: .*Build the index again"):
         LargeIndex.load(tmp_path / "index")
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("flat", ["codes", "rows"]),
+        ("equal", ["centroids", "places", "rows", "starts"]),
+        ("ivf", ["centroids", "codes", "places", "rows", "starts"]),
+    ],
+)
+def test_every_file_has_a_checksum(kind: Kind, files: list[str], tmp_path: Path) -> None:
+    folder, codes, rows = tmp_path / "index", clustered(0, 50, 8), rows_of(50)
+    if kind == "ivf":  # of so few codes, build makes no lists
+        folder.mkdir()
+        shape = layout.Shape(50, 1, int(rows[-1]))
+        told = {"kind": "ivf", "nprobe": 1}
+        layout.write_lists(folder, blocks(codes, rows), shape, Centroids(codes[:7]), told)
+    else:
+        build(folder, blocks(codes, rows), kind)
+    assert {path.name for path in folder.iterdir()} == {*(f"{one}.npy" for one in files), "index.json"}
+    for one in files:
+        path = folder / f"{one}.npy"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-200] + bytes([whole[-200] ^ 1]) + whole[-199:])
+        with pytest.raises(CrosshashError, match=rf"{one}\.npy: its checksum differs"):
+            LargeIndex.load(folder)
+        path.write_bytes(whole)
+    assert len(LargeIndex.load(folder)) == 50
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
