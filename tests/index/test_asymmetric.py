@@ -151,7 +151,8 @@ def test_the_first_of_one_query_by_hand() -> None:
     """Scores 2, 5, 2, 2 under rows 9, 4, 7, 8: row 4, then of the equal ones 7 and 8."""
     rows, scores = first(np.array([2.0, 5, 2, 2]), np.array([9, 4, 7, 8]), 3)
     assert (rows.tolist(), scores.tolist()) == ([4, 7, 8], [5, 2, 2])
-    assert first(np.zeros(0), np.zeros(0, np.int64), 0)[0].shape == (0,)
+    for count in (0, 3):
+        assert first(np.zeros(count), np.arange(count), 0)[0].shape == (0,)
 
 
 def test_of_large_groups_of_equal_codes_the_best_are_found() -> None:

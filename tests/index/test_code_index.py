@@ -335,7 +335,9 @@ def test_files_of_others_are_named(tmp_path: Path) -> None:
     for other in (*others, faiss.IndexBinaryIDMap(faiss.IndexBinaryHash(16, 8))):
         path.write_bytes(faiss.serialize_index_binary(other).tobytes() + LAST_LINE)
         seal(path)
-        with pytest.raises(CrosshashError, match=r"is a IndexBinary\w+, not an index of this project"):
+        with pytest.raises(
+            CrosshashError, match=r"image\.faiss: is a IndexBinary\w+, not an index of this project"
+        ):
             CodeIndex.load(path)
     with pytest.raises(CrosshashError, match="cannot be read"):
         CodeIndex.load(tmp_path)
@@ -356,9 +358,9 @@ def test_a_change_is_a_removal_and_an_addition(kind: str | None) -> None:
         2 * np.unpackbits(more, axis=1).astype(np.float32) - 1, 5
     )  # what that lays out is changed, too
     changed = np.array([0, 7, 8, 499, 500, 503])
-    one.change(more, np.array([7, 499, 500, 503]), changed)
+    one.change(more, np.array([0, 499, 500, 503]), changed)
     other.remove(changed[:4])
-    other.add(more, np.array([7, 499, 500, 503]))
+    other.add(more, np.array([0, 499, 500, 503]))
     assert np.array_equal(one.rows, other.rows)
     assert np.array_equal(one.packed, other.packed)
     signs = 2 * np.unpackbits(codes[500:], axis=1).astype(np.float32) - 1

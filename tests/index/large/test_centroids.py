@@ -46,6 +46,7 @@ def test_few_centroids_are_all_compared() -> None:
 @pytest.mark.parametrize("width", [1, 2])
 def test_short_codes_have_a_centroid_each(width: int) -> None:
     centroids = every_code(width)
+    assert centroids.packed.shape == (256**width, width)
     codes = np.random.default_rng(0).integers(0, 256, (100, width), np.uint8)
     numbers, told = centroids.assigned(codes)
     assert np.array_equal(centroids.packed[numbers], codes)

@@ -220,6 +220,9 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         build(tmp_path / "index", blocks(codes, rows[::-1]))
     with pytest.raises(CrosshashError, match="there are no codes"):
         build(tmp_path / "index", [])
+    for empty in ((codes[:0], rows[:0]), (codes[:, :0], rows)):
+        with pytest.raises(CrosshashError, match="there are no codes"):
+            build(tmp_path / "index", [empty])
     with pytest.raises(CrosshashError, match="too long for a list each"):
         build(tmp_path / "index", blocks(codes, rows), "equal")
     with pytest.raises(CrosshashError, match=r"not uint8\[N, 8\]"):
@@ -292,7 +295,8 @@ def test_indexes_are_written_and_changed_in_blocks_of_any_size(
     there = dict(zip(rows.tolist(), codes.tolist(), strict=True))
     free = np.setdiff1d(np.arange(-5, rows[-1] + 9), rows)
     gone = rows[[0, 1, 63, 64, 65, 200, 399]]
-    new = np.sort(np.concatenate([free[free >= 0][:5], gone[2:4]]))
+    between = free[(free >= 0) & ((free < 4) | (np.abs(free - rows[63]) < 9) | (free > rows[-1]))]
+    new = np.sort(np.concatenate([between, gone[2:4]]))
     after = change(index, tmp_path / "after", codes[: len(new)], new, gone[::-1])
     changed = {row: code for row, code in there.items() if row not in gone}
     changed |= dict(zip(new.tolist(), codes.tolist(), strict=False))
@@ -305,6 +309,7 @@ def test_indexes_are_written_and_changed_in_blocks_of_any_size(
         parts = [*one.blocks()]
         found = [pair for part in parts for pair in zip(part[1].tolist(), part[0].tolist(), strict=True)]
         assert sorted(found) == sorted(holds.items())
+        assert all(own.dtype == np.int64 for _, own in parts)
         assert max(len(packed) for packed, _ in parts) <= 64
         answers, distances = one.search(codes[:70], 30)
         assert (answers.dtype, distances.dtype) == (np.int64, np.int32)
