@@ -380,7 +380,10 @@ def test_rows_that_rise_but_at_one_place_are_ordered() -> None:
     index = CodeIndex.build(np.array([[1], [2], [3]], np.uint8), np.array([0, 9, 5]))
     assert index.rows.tolist() == [0, 5, 9]
     assert index.packed.tolist() == [[1], [3], [2]]
+    asked = np.array([[5]], np.uint8)  # 1, 2 and 3 bits from 1, 3 and 2
+    assert index.search(asked, 2)[0].tolist() == [[0, 5]]
     index.add(np.array([[4], [5]], np.uint8), np.array([7, 6], np.uint16))
+    assert index.search(asked, 2)[0].tolist() == [[6, 0]]
     assert index.rows.tolist() == [0, 5, 6, 7, 9]
     assert index.rows.dtype == np.int64
     assert index.packed.tolist() == [[1], [3], [5], [4], [2]]
