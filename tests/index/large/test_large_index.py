@@ -294,7 +294,7 @@ def test_indexes_are_written_and_changed_in_blocks_of_any_size(
     assert (tmp_path / "index" / "rows.npy").exists() == (gaps or kind == "equal")
     there = dict(zip(rows.tolist(), codes.tolist(), strict=True))
     free = np.setdiff1d(np.arange(-5, rows[-1] + 9), rows)
-    gone = rows[[0, 1, 63, 64, 65, 200, 399]]
+    gone = rows[[0, 1, 60, 66, 67, 200, 399]]
     between = free[(free >= 0) & ((free < 4) | (np.abs(free - rows[63]) < 9) | (free > rows[-1]))]
     new = np.sort(np.concatenate([between, gone[2:4]]))
     after = change(index, tmp_path / "after", codes[: len(new)], new, gone[::-1])
@@ -325,6 +325,8 @@ def test_a_change_keeps_the_remark_and_the_second_row(tmp_path: Path) -> None:
     assert after.remark == index.remark == "5 items are too few for ivf, which starts at 2000; scanned"
     assert after.known(np.arange(9)).tolist() == [1, 2, 3, 4]
     assert after.codes_of(np.arange(1, 5)).tolist() == codes[1:].tolist()
+    one = change(index, tmp_path / "one", *NOTHING, np.arange(1, 5))
+    assert (one.description["items"], one.description["last"]) == (1, 0)
 
 
 def test_folders_of_modalities_stand_side_by_side() -> None:
