@@ -247,10 +247,10 @@ def test_few_items_are_scanned(tmp_path: Path) -> None:
 
 
 def test_as_many_items_as_ivf_starts_at_get_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crosshash.index.large.build.FEWEST", 50)
-    codes = clustered(0, 50)
-    assert "does not find" in build(tmp_path / "index", blocks(codes, np.arange(50)), "ivf").remark
-    assert "49 items are too few" in build(tmp_path / "few", blocks(codes[:49], np.arange(49)), "ivf").remark
+    monkeypatch.setattr("crosshash.index.large.build.FEWEST", 150)
+    codes, rows = clustered(0, 150), np.arange(150)
+    assert "does not find" in build(tmp_path / "index", blocks(codes, rows), "ivf").remark
+    assert "149 items are too few" in build(tmp_path / "few", blocks(codes[1:], rows[1:]), "ivf").remark
 
 
 def test_high_rows_take_eight_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
