@@ -135,6 +135,8 @@ def test_queries_that_cannot_be_compared_are_refused_all_at_once() -> None:
         CrosshashError, match=r"query 1 is not finite(.|\n)*query 2 .*(.|\n)*query 4 is all zeros"
     ):
         index.search_real(queries, 3)
+    with pytest.raises(CrosshashError, match="query 1 is all zeros"):
+        index.search_real(np.eye(1, 16, dtype=np.float32) * [[1], [0]], 3)
     with pytest.raises(CrosshashError, match="query 0 is not finite"):
         index.search_real(np.full((1, 16), 1e300), 3, keep=np.arange(3))  # type: ignore[arg-type]
     for wrong in (np.ones((2, 8)), np.ones((2, 17)), np.ones(16), np.ones((2, 16), np.int8)):

@@ -308,7 +308,7 @@ def test_codes_that_do_not_fit_are_refused_all_at_once() -> None:
 
 def test_damaged_files_are_named(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "image.faiss"
-    with pytest.raises(CrosshashError, match="not found"):
+    with pytest.raises(CrosshashError, match=r"image\.faiss: not found"):
         CodeIndex.load(path)
     built(kind).save(path)
     whole = path.read_bytes()

@@ -45,9 +45,11 @@ def test_real_queries_look_at_twice_as_many_lists() -> None:
 
 def test_the_share_that_is_compared() -> None:
     """Query 0 looks at list 0, 2 codes, and query 255 at list 3, 1 code; each at the 3 centroids with codes:
-    5 and 4 of 5 codes, 0.9 on average. For 3 items both look at list 2, too: 7 and 6 of 5, 1.3 on average.
+    5 and 4 of 5 codes, 0.9 on average. For 2 items query 255 looks at list 2, too: 5 and 6 of 5, 1.1 on
+    average. For 3 both do: 7 and 6 of 5, 1.3 on average.
     """
     queries = np.array([[0], [255]], np.uint8)
     lists = Lists(CODES, ROWS, STARTS, CENTROIDS, 1)
     assert lists.compared(queries, 1) == 0.9
+    assert lists.compared(queries, 2) == 1.1
     assert lists.compared(queries, 3) == 1.3
