@@ -49,6 +49,7 @@ def test_short_codes_have_a_centroid_each(width: int) -> None:
     assert centroids.packed.shape == (256**width, width)
     codes = np.random.default_rng(0).integers(0, 256, (100, width), np.uint8)
     numbers, told = centroids.assigned(codes)
+    assert (numbers.dtype, told.dtype) == (np.uint32, np.uint32)
     assert np.array_equal(centroids.packed[numbers], codes)
     assert not told.any()
 

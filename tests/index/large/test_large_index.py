@@ -253,6 +253,20 @@ def test_as_many_items_as_ivf_starts_at_get_lists(tmp_path: Path, monkeypatch: p
     assert "149 items are too few" in build(tmp_path / "few", blocks(codes[1:], rows[1:]), "ivf").remark
 
 
+def test_lists_are_24_times_the_root_of_the_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2,500 codes 24 * 50 = 1,200, so 1,024 lists, where one code is enough for each."""
+    monkeypatch.setattr("crosshash.index.large.build.SAMPLE", 1)
+    monkeypatch.setattr("crosshash.index.large.build.MOST", 2)  # though so many are compared
+    index = build(tmp_path / "index", blocks(clustered(0, 2_500, 32), np.arange(2_500)), "ivf")
+    assert (index.kind, len(index.centroids)) == ("ivf", 1_024)
+
+
+def test_a_row_before_the_only_one_is_not_known(tmp_path: Path) -> None:
+    for row in (1, 2):
+        index = build(tmp_path / str(row), [(np.array([[7]], np.uint8), np.array([row]))], "equal")
+        assert index.known(np.arange(4)).tolist() == [row]
+
+
 def test_high_rows_take_eight_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "SHORT", 1_000)
     codes, rows = clustered(0, 500, 16), rows_of(500)
