@@ -135,6 +135,8 @@ def test_queries_that_cannot_be_compared_are_refused_all_at_once() -> None:
         CrosshashError, match=r"query 1 is not finite(.|\n)*query 2 .*(.|\n)*query 4 is all zeros"
     ):
         index.search_real(queries, 3)
+    with pytest.raises(CrosshashError, match="query 1 is all zeros"):
+        index.search_real(np.eye(1, 16, dtype=np.float32) * [[1], [0]], 3)
     with pytest.raises(CrosshashError, match="query 0 is not finite"):
         index.search_real(np.full((1, 16), 1e300), 3, keep=np.arange(3))  # type: ignore[arg-type]
     for wrong in (np.ones((2, 8)), np.ones((2, 17)), np.ones(16), np.ones((2, 16), np.int8)):
@@ -151,7 +153,8 @@ def test_the_first_of_one_query_by_hand() -> None:
     """Scores 2, 5, 2, 2 under rows 9, 4, 7, 8: row 4, then of the equal ones 7 and 8."""
     rows, scores = first(np.array([2.0, 5, 2, 2]), np.array([9, 4, 7, 8]), 3)
     assert (rows.tolist(), scores.tolist()) == ([4, 7, 8], [5, 2, 2])
-    assert first(np.zeros(0), np.zeros(0, np.int64), 0)[0].shape == (0,)
+    for count in (0, 3):
+        assert first(np.zeros(count), np.arange(count), 0)[0].shape == (0,)
 
 
 def test_of_large_groups_of_equal_codes_the_best_are_found() -> None:

@@ -267,7 +267,10 @@ def test_auto_goes_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     codes, rows = clustered(4, 3_000, centers=20), np.arange(3_000)
     assert CodeIndex.build(codes, rows, "auto").kind == "flat"
     monkeypatch.setattr(code_index, "AUTO_IVF", 3_000)
-    assert CodeIndex.build(codes, rows, "auto").kind == "ivf"
+    index = CodeIndex.build(codes, rows, "auto")
+    assert index.kind == "ivf"
+    for keep in (None, rows[:9]):
+        assert index.search(codes[:9], 1, keep)[1].tolist() == [[0]] * 9
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24, 136])
@@ -305,7 +308,7 @@ def test_codes_that_do_not_fit_are_refused_all_at_once() -> None:
 
 def test_damaged_files_are_named(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "image.faiss"
-    with pytest.raises(CrosshashError, match="not found"):
+    with pytest.raises(CrosshashError, match=r"image\.faiss: not found"):
         CodeIndex.load(path)
     built(kind).save(path)
     whole = path.read_bytes()
@@ -332,7 +335,9 @@ def test_files_of_others_are_named(tmp_path: Path) -> None:
     for other in (*others, faiss.IndexBinaryIDMap(faiss.IndexBinaryHash(16, 8))):
         path.write_bytes(faiss.serialize_index_binary(other).tobytes() + LAST_LINE)
         seal(path)
-        with pytest.raises(CrosshashError, match=r"is a IndexBinary\w+, not an index of this project"):
+        with pytest.raises(
+            CrosshashError, match=r"image\.faiss: is a IndexBinary\w+, not an index of this project"
+        ):
             CodeIndex.load(path)
     with pytest.raises(CrosshashError, match="cannot be read"):
         CodeIndex.load(tmp_path)
@@ -349,15 +354,53 @@ def test_a_change_is_a_removal_and_an_addition(kind: str | None) -> None:
             index.structure = build_structure(kind, index.packed, index.rows, seed=0)  # type: ignore[arg-type]
         indexes.append(index)
     one, other = indexes
+    one.search_real(
+        2 * np.unpackbits(more, axis=1).astype(np.float32) - 1, 5
+    )  # what that lays out is changed, too
     changed = np.array([0, 7, 8, 499, 500, 503])
-    one.change(more, np.array([7, 499, 500, 503]), changed)
+    one.change(more, np.array([0, 499, 500, 503]), changed)
     other.remove(changed[:4])
-    other.add(more, np.array([7, 499, 500, 503]))
+    other.add(more, np.array([0, 499, 500, 503]))
     assert np.array_equal(one.rows, other.rows)
     assert np.array_equal(one.packed, other.packed)
-    for found, expected in zip(one.search(codes[500:], 20), other.search(codes[500:], 20), strict=True):
+    signs = 2 * np.unpackbits(codes[500:], axis=1).astype(np.float32) - 1
+    for found, expected in zip(
+        (*one.search(codes[500:], 20), *one.search_real(signs, 20)),
+        (*other.search(codes[500:], 20), *other.search_real(signs, 20)),
+        strict=True,
+    ):
         assert np.array_equal(found, expected)
     one.change(more[:0], np.zeros(0, np.int64), np.array([900]))
     assert len(one) == len(other) == 500
     with pytest.raises(CrosshashError, match="not uint8"):
         one.change(more[:, :1], np.arange(4), np.arange(4))
+
+
+def test_rows_that_rise_but_at_one_place_are_ordered() -> None:
+    index = CodeIndex.build(np.array([[1], [2], [3]], np.uint8), np.array([0, 9, 5]))
+    assert index.rows.tolist() == [0, 5, 9]
+    assert index.packed.tolist() == [[1], [3], [2]]
+    asked = np.array([[5]], np.uint8)  # 1, 2 and 3 bits from 1, 3 and 2
+    assert index.search(asked, 2)[0].tolist() == [[0, 5]]
+    index.add(np.array([[4], [5]], np.uint8), np.array([7, 6], np.uint16))
+    assert index.search(asked, 2)[0].tolist() == [[6, 0]]
+    assert index.rows.tolist() == [0, 5, 6, 7, 9]
+    assert index.rows.dtype == np.int64
+    assert index.packed.tolist() == [[1], [3], [5], [4], [2]]
+
+
+def test_codes_of_rows() -> None:
+    index = CodeIndex.build(CODES[:50], ROWS[:50])
+    assert np.array_equal(index.codes_of(ROWS[:50].reshape(5, 10)), CODES[:50].reshape(5, 10, 8))
+    assert index.known(np.array([ROWS[7], -1, 20_000, ROWS[3], ROWS[7]])).tolist() == sorted(ROWS[[3, 7]])
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what is mapped")
+def test_a_mapped_index_stays_in_its_file(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    built(kind).save(path)
+    for mapped in (True, False):
+        index = CodeIndex.load(path, mapped)
+        assert (str(path) in Path("/proc/self/maps").read_text()) == mapped
+        assert len(index) == ITEMS
+        del index

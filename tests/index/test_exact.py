@@ -43,6 +43,7 @@ def test_equals_sorting_all_pairs(seed: int, width: int, items: int, top: int, a
     queries = generator.integers(0, 3, (asked, width), np.uint8)
     found, distances = nearest(queries, codes, rows, top)
     assert found.shape == distances.shape == (asked, min(top, items))
+    assert (found.dtype, distances.dtype) == (np.int64, np.int32)
     for q, query in enumerate(queries):
         pairs = sorted(
             (int(np.unpackbits(query ^ code).sum()), int(row)) for code, row in zip(codes, rows, strict=True)

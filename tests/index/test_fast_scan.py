@@ -10,6 +10,7 @@ from crosshash.index.asymmetric import best
 from crosshash.index.code_index import CodeIndex
 from crosshash.index.distinct import MIXED, Distinct, flat_or_distinct
 from crosshash.index.fast_scan import LONGEST, FastScan
+from crosshash.index.flat import Flat
 from tests.index.codes import clustered
 
 
@@ -64,6 +65,13 @@ def test_equal_codes_met_once_are_found_as_if_met_each(seed: int, bits: int, ite
         strict=True,
     ):
         assert np.array_equal(a, b)
+
+
+def test_three_quarters_of_different_codes_are_few_enough() -> None:
+    codes = np.arange(8, dtype=np.uint8)[:, None]
+    assert isinstance(flat_or_distinct(codes // 4 * 4 + np.minimum(codes % 4, 2)), Distinct)  # 6 of 8
+    assert isinstance(flat_or_distinct(np.minimum(codes, 6)), Flat)  # 7 of 8
+    assert isinstance(flat_or_distinct(codes[:0]), Flat | Distinct)
 
 
 def test_long_codes_of_one_key_are_told_apart() -> None:

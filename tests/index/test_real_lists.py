@@ -56,3 +56,29 @@ def test_more_lists_than_there_are_is_all_of_them(lists: Structure) -> None:
     exact = CodeIndex(CODES, ROWS).search_real(QUERIES, 50, keep=ROWS)
     for a, b in zip(search_lists(lists, QUERIES, 50), exact, strict=True):
         assert np.array_equal(a, b)
+
+
+def test_an_index_of_lists_looks_in_these_alone(lists: Structure) -> None:
+    lists.tune(1)
+    index = CodeIndex(CODES, ROWS, lists)
+    found, scores = index.search_real(QUERIES, 20)
+    expected = search_lists(lists, QUERIES, 20)
+    filled = (expected[0] >= 0).all(axis=1)
+    assert filled.any()
+    assert np.array_equal(found[filled], expected[0][filled])
+    assert np.array_equal(scores[filled], expected[1][filled])
+    exact = index.search_real(QUERIES, 20, keep=ROWS)
+    assert not np.array_equal(found, exact[0])
+
+
+def test_a_list_that_became_empty_is_passed_over(lists: Structure) -> None:
+    lists.tune(1024)
+    packed, rows = list_content(lists.held, 1)
+    assert len(packed) == len(rows) > 0
+    left = np.setdiff1d(ROWS, rows.copy())
+    lists = lists.without(np.setdiff1d(ROWS, left), CODES[left // 2], left)
+    packed, rows = list_content(lists.held, 1)
+    assert (packed.shape, packed.dtype, rows.shape, rows.dtype) == ((0, 4), np.uint8, (0,), np.int64)
+    exact = CodeIndex(CODES, ROWS).search_real(QUERIES, 50, keep=left)
+    for a, b in zip(search_lists(lists, QUERIES, 50), exact, strict=True):
+        assert np.array_equal(a, b)

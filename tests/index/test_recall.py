@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from itertools import count
+from types import SimpleNamespace
+
 import faiss
 import numpy as np
 import pytest
 
+from crosshash.index import recall as room
 from crosshash.index.exact import nearest
 from crosshash.index.recall import WANTED, curve, exact_figures, measure, recall, sampled, tuned
 from crosshash.index.structures import KINDS, Kind, build_structure
@@ -78,7 +82,7 @@ def test_the_least_work_that_finds_enough_is_chosen() -> None:
 
 def test_exact_figures_are_ones() -> None:
     figures, exact = exact_figures(QUERIES, CODES, ROWS)
-    assert set(figures.recalls.values()) == {1.0}
+    assert figures.recalls == {f"recall@{depth}{by}": 1.0 for depth in (10, 100) for by in ("", "[id]")}
     assert (figures.kind, figures.setting, figures.compared) == ("flat", None, 1.0)
     assert figures.seconds > 0
     expected = nearest(QUERIES, CODES, ROWS, 100)
@@ -94,3 +98,31 @@ def test_queries_are_drawn_without_repetition_and_by_the_seed() -> None:
     assert np.array_equal(first, sampled(codes, 0))
     assert not np.array_equal(first, sampled(codes, 1))
     assert np.array_equal(sampled(codes[:9], 0), codes[:9])
+
+
+def test_a_curve_ends_where_all_is_found() -> None:
+    """Codes find themselves in the first list that is looked at."""
+    queries = np.unique(CODES, axis=0)[:20]
+    (figures,) = curve(build_structure("ivf", CODES, ROWS, seed=0), queries, nearest(queries, CODES, ROWS, 1))
+    assert figures.setting == 1
+    assert set(figures.recalls.values()) == {1.0}
+
+
+def test_work_is_chosen_by_the_queries_that_are_given() -> None:
+    """Queries without neighbourhoods want more than is worth it; the codes themselves do not."""
+    uniform = np.random.default_rng(0).integers(0, 256, (60, 8), np.uint8)
+    found, remark = tuned("ivf", CODES, ROWS, uniform, seed=0)
+    assert found is None
+    assert "does not find 97%" in remark
+    for queries in (None, CODES[:0]):
+        structure, _ = tuned("ivf", CODES, ROWS, queries, seed=0)
+        assert structure is not None
+
+
+def test_the_time_is_that_of_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by 1 each time it is read: 1 second for 50 queries, 0.02 for each."""
+    monkeypatch.setattr(room, "time", SimpleNamespace(perf_counter=count().__next__))
+    figures, exact = exact_figures(QUERIES, CODES, ROWS)
+    assert figures.seconds == 1 / 50
+    (measured,) = measure(build_structure("multihash", CODES, ROWS, seed=0), QUERIES, exact, [0])
+    assert measured.seconds == 1 / 50

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from crosshash.index import structures
 from crosshash.index.exact import nearest
 from crosshash.index.recall import measure
 from crosshash.index.structures import KINDS, Kind, build_structure
-from tests.index.codes import groups
+from tests.index.codes import clustered, groups
 
 CODES, QUERIES = groups(0, 3_000), groups(1, 40)
 ROWS = np.arange(3_000)
@@ -46,3 +47,25 @@ def test_what_a_graph_finds_is_counted_whatever_places_stay_empty() -> None:
             hits += sum(distance <= limits[depth - 1] for distance in near)
         assert figures.recalls[f"recall@{depth}"] == pytest.approx(hits / (depth * len(QUERIES)))
     assert figures.recalls["recall@10"] > figures.recalls["recall@100"]
+
+
+@pytest.mark.parametrize(("trained", "count"), [(2, 128), (40, 32)])
+def test_lists_are_four_times_the_root_of_the_codes(
+    trained: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 1,600 codes 4 * 40 = 160, whose logarithm of 7.3 makes 2^7 lists; where each is to be learned from
+    40 codes, at most 1,600 / 40 = 40, so 2^5.
+    """
+    monkeypatch.setattr(structures, "TRAINED", trained)
+    codes = clustered(0, 1_600, 16)
+    assert build_structure("ivf", codes, np.arange(1_600), seed=0).held.nlist == count
+
+
+def test_the_seed_draws_the_first_centroids() -> None:
+    """Of 1,280 codes, 40 for each of 32 lists, all are learned from: no sample differs."""
+    codes = clustered(0, 1_280, 64)
+    one, again, other = (
+        build_structure("ivf", codes, np.arange(1_280), seed).centroids.packed for seed in (0, 0, 1)
+    )
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)

@@ -44,6 +44,7 @@ def test_items_are_those_of_the_loops_by_score_then_row(
     queries = np.random.default_rng(1).integers(-63, 64, (5, DIMS)).astype(np.int8)
     for keep in (None, np.array([30, 0, 590, 100, 5])):
         rows, scores = search_vectors(index, code, queries, top, keep)
+        assert (rows.dtype, scores.dtype) == (np.int64, np.float64)
         for query, found in enumerate(zip(rows, scores, strict=True)):
             kept = None if keep is None else set(keep.tolist())
             expected = by_loops(index, code, queries[query], top, kept)

@@ -154,7 +154,7 @@ class CodeIndex:
         self._check_change()
         check_codes(packed, rows, self.packed.shape[1], self.rows)
         if self.structure is not None and len(rows):
-            self.structure.add(packed, rows.astype(np.int64))
+            self.structure.add(packed, rows)
         self.packed, self.rows = _rising(
             np.concatenate([self.packed, packed]), np.concatenate([self.rows, rows])
         )

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosshash.index.large import centroids as room
-from crosshash.index.large.centroids import Centroids, every_code, learned, values
+from crosshash.index.large.centroids import Centroids, _majorities, _part, every_code, learned, values
 from tests.index.codes import clustered
 
 
@@ -38,6 +38,7 @@ def test_few_centroids_are_all_compared() -> None:
     codes, known = clustered(0, 50), clustered(1, 20)
     numbers, told = Centroids(known).assigned(codes)
     every = distances_by_loops(codes, known)
+    assert (numbers.dtype, told.dtype) == (np.uint32, np.uint32)
     assert np.array_equal(told, every.min(axis=1))
     assert np.array_equal(every[np.arange(50), numbers], told)
 
@@ -45,8 +46,10 @@ def test_few_centroids_are_all_compared() -> None:
 @pytest.mark.parametrize("width", [1, 2])
 def test_short_codes_have_a_centroid_each(width: int) -> None:
     centroids = every_code(width)
+    assert centroids.packed.shape == (256**width, width)
     codes = np.random.default_rng(0).integers(0, 256, (100, width), np.uint8)
     numbers, told = centroids.assigned(codes)
+    assert (numbers.dtype, told.dtype) == (np.uint32, np.uint32)
     assert np.array_equal(centroids.packed[numbers], codes)
     assert not told.any()
 
@@ -68,3 +71,40 @@ def test_every_group_of_codes_gets_a_centroid() -> None:
     assert told.max() < 20
     again = learned(sample, 160, seed=0)
     assert np.array_equal(centroids.packed, again.packed)
+
+
+def test_the_seed_draws_the_first_centroids() -> None:
+    sample = clustered(0, 400)
+    one, other = (learned(sample, 16, seed).packed for seed in (0, 1))
+    assert not np.array_equal(one, other)
+
+
+def test_a_centroid_moves_to_a_few_codes_that_are_far_from_all() -> None:
+    """Four equal codes of 2,004, all bits unlike the others': one moves to one of the four farthest."""
+    near = clustered(0, 2_000, centers=1)
+    sample = np.concatenate([near[:900], np.repeat(~near[:1], 4, axis=0), near[900:]])
+    centroids = learned(sample, 16, seed=4)  # of others, random codes reach it, too
+    assert (centroids.packed == ~near[0]).all(axis=1).any()
+
+
+@pytest.mark.parametrize("length", [1, 5, 8, 9, 15, 16])
+def test_parts_of_codes_are_bits_of_whole_numbers(length: int) -> None:
+    """A code of 72 bits is one number; a part of it, that number shifted and masked."""
+    codes = np.random.default_rng(0).integers(0, 256, (20, 9), np.uint8)
+    numbers = [int.from_bytes(code.tobytes()) for code in codes]
+    for first in range(72 - length + 1):
+        part = values(_part(codes, np.arange(first, first + length)))
+        assert part.tolist() == [number >> (72 - first - length) & (2**length - 1) for number in numbers]
+
+
+def test_majorities_by_hand() -> None:
+    """Centroid 0 has 1100, 1010 and 1000: of the three, the first bit in 3, the next in 1 each, so 1000.
+    Centroid 1 has 0110 and 0011: one bit is in both, the half is no majority, so 0010. The others have no
+    code and stay.
+    """
+    sample = np.array([[0b1100], [0b0110], [0b1010], [0b0011], [0b1000]], np.uint8)
+    before = np.array([[1], [2], [7], [9]], np.uint8)
+    after, sizes = _majorities(sample, np.array([0, 1, 0, 1, 0], np.uint32), before)
+    assert after.ravel().tolist() == [0b1000, 0b0010, 7, 9]
+    assert sizes.tolist() == [3, 2, 0, 0]
+    assert before.ravel().tolist() == [1, 2, 7, 9]

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from crosshash.checksums import BLANK
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
-from crosshash.index.large import layout, scan
+from crosshash.index.large import large_index, layout, scan
 from crosshash.index.large.build import build, change
-from crosshash.index.large.large_index import Kind, LargeIndex
+from crosshash.index.large.centroids import Centroids
+from crosshash.index.large.large_index import Kind, LargeIndex, large_folder
 from crosshash.index.large.shards import Blocks, CodeShards
+from crosshash.index.recall import MOST, WANTED
 from tests.index.codes import by_loops, clustered
 
 ITEMS = 3_000
@@ -83,7 +85,12 @@ def test_among_kept_rows_every_kind_is_exact(kind: Kind, tmp_path: Path) -> None
 def test_lists_find_what_they_were_measured_to_find(tmp_path: Path) -> None:
     codes, rows, queries = clustered(0, MANY), rows_of(MANY), clustered(1, 100)
     index = build(tmp_path / "index", blocks(codes, rows), "ivf", clustered(2, 100))
-    assert index.kind == "ivf"
+    assert (index.kind, index.remark) == ("ivf", "")
+    figures = index.description["search"][-1]
+    assert figures["nprobe"] == index.description["nprobe"] == index.setting
+    assert 0 < figures["compared"] <= MOST
+    assert min(figures["recall@10"], figures["recall@100"]) >= WANTED
+    assert index.search(queries[:1], 1)[1].dtype == np.int32
     found, distances = index.search(queries, 10)
     exact_rows, exact = CodeIndex.build(codes, rows).search(queries, 10)
     assert (distances <= exact[:, -1:]).mean() > 0.95
@@ -179,12 +186,43 @@ def test_files_that_are_damaged_are_refused(tmp_path: Path) -> None:
         LargeIndex.load(tmp_path / "index")
 
 
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("flat", ["codes", "rows"]),
+        ("equal", ["centroids", "places", "rows", "starts"]),
+        ("ivf", ["centroids", "codes", "places", "rows", "starts"]),
+    ],
+)
+def test_every_file_has_a_checksum(kind: Kind, files: list[str], tmp_path: Path) -> None:
+    folder, codes, rows = tmp_path / "index", clustered(0, 50, 8), rows_of(50)
+    if kind == "ivf":  # of so few codes, build makes no lists
+        folder.mkdir()
+        shape = layout.Shape(50, 1, int(rows[-1]))
+        told = {"kind": "ivf", "nprobe": 1}
+        layout.write_lists(folder, blocks(codes, rows), shape, Centroids(codes[:7]), told)
+    else:
+        build(folder, blocks(codes, rows), kind)
+    assert {path.name for path in folder.iterdir()} == {*(f"{one}.npy" for one in files), "index.json"}
+    for one in files:
+        path = folder / f"{one}.npy"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-200] + bytes([whole[-200] ^ 1]) + whole[-199:])
+        with pytest.raises(CrosshashError, match=rf"{one}\.npy: its checksum differs"):
+            LargeIndex.load(folder)
+        path.write_bytes(whole)
+    assert len(LargeIndex.load(folder)) == 50
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     codes, rows = clustered(0, 100), np.arange(100)
     with pytest.raises(CrosshashError, match="rows do not rise"):
         build(tmp_path / "index", blocks(codes, rows[::-1]))
     with pytest.raises(CrosshashError, match="there are no codes"):
         build(tmp_path / "index", [])
+    for empty in ((codes[:0], rows[:0]), (codes[:, :0], rows)):
+        with pytest.raises(CrosshashError, match="there are no codes"):
+            build(tmp_path / "index", [empty])
     with pytest.raises(CrosshashError, match="too long for a list each"):
         build(tmp_path / "index", blocks(codes, rows), "equal")
     with pytest.raises(CrosshashError, match=r"not uint8\[N, 8\]"):
@@ -206,6 +244,27 @@ def test_few_items_are_scanned(tmp_path: Path) -> None:
         "flat",
         "50 items are too few for ivf, which starts at 2000; scanned",
     )
+
+
+def test_as_many_items_as_ivf_starts_at_get_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crosshash.index.large.build.FEWEST", 150)
+    codes, rows = clustered(0, 150), np.arange(150)
+    assert "does not find" in build(tmp_path / "index", blocks(codes, rows), "ivf").remark
+    assert "149 items are too few" in build(tmp_path / "few", blocks(codes[1:], rows[1:]), "ivf").remark
+
+
+def test_lists_are_24_times_the_root_of_the_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2,500 codes 24 * 50 = 1,200, so 1,024 lists, where one code is enough for each."""
+    monkeypatch.setattr("crosshash.index.large.build.SAMPLE", 1)
+    monkeypatch.setattr("crosshash.index.large.build.MOST", 2)  # though so many are compared
+    index = build(tmp_path / "index", blocks(clustered(0, 2_500, 32), np.arange(2_500)), "ivf")
+    assert (index.kind, len(index.centroids)) == ("ivf", 1_024)
+
+
+def test_a_row_before_the_only_one_is_not_known(tmp_path: Path) -> None:
+    for row in (1, 2):
+        index = build(tmp_path / str(row), [(np.array([[7]], np.uint8), np.array([row]))], "equal")
+        assert index.known(np.arange(4)).tolist() == [row]
 
 
 def test_high_rows_take_eight_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,3 +297,58 @@ def test_what_stays_keeps_its_list(tmp_path: Path) -> None:
     assert np.array_equal(lists(after, left), lists(before, left))
     assert lists(after, rows[-1:] + 1) == lists(before, rows[:1])  # the same code, the same list
     assert np.array_equal(after.codes_of(left), codes[np.isin(rows, left)])
+
+
+@pytest.mark.parametrize("kind", ["flat", "equal"])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_indexes_are_written_and_changed_in_blocks_of_any_size(
+    kind: Kind, gaps: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codes of one byte, of which each stands in most blocks; all that an index tells, by a dictionary."""
+    for room in (layout, large_index, scan):
+        monkeypatch.setattr(room, "BLOCK", 64)
+    codes = clustered(0, 400, 8)
+    rows = rows_of(400) if gaps else np.arange(400)
+    index = build(tmp_path / "index", blocks(codes, rows, 90), kind)
+    assert (index.remark, index.setting) == ("", None)
+    assert (tmp_path / "index" / "codes.npy").exists() == (kind == "flat")
+    assert (tmp_path / "index" / "rows.npy").exists() == (gaps or kind == "equal")
+    there = dict(zip(rows.tolist(), codes.tolist(), strict=True))
+    free = np.setdiff1d(np.arange(-5, rows[-1] + 9), rows)
+    gone = rows[[0, 1, 60, 66, 67, 200, 399]]
+    between = free[(free >= 0) & ((free < 4) | (np.abs(free - rows[63]) < 9) | (free > rows[-1]))]
+    new = np.sort(np.concatenate([between, gone[2:4]]))
+    after = change(index, tmp_path / "after", codes[: len(new)], new, gone[::-1])
+    changed = {row: code for row, code in there.items() if row not in gone}
+    changed |= dict(zip(new.tolist(), codes.tolist(), strict=False))
+    for one, holds in ((index, there), (after, changed)):
+        assert one.remark == ""
+        assert len(one) == len(holds)
+        known = sorted(holds)
+        assert one.known(np.append(free, rows)).tolist() == known
+        assert one.codes_of(np.array(known)).tolist() == [holds[row] for row in known]
+        parts = [*one.blocks()]
+        found = [pair for part in parts for pair in zip(part[1].tolist(), part[0].tolist(), strict=True)]
+        assert sorted(found) == sorted(holds.items())
+        assert all(own.dtype == np.int64 for _, own in parts)
+        assert max(len(packed) for packed, _ in parts) <= 64
+        answers, distances = one.search(codes[:70], 30)
+        assert (answers.dtype, distances.dtype) == (np.int64, np.int32)
+        every = np.array([holds[row] for row in known], np.uint8)
+        assert (answers.tolist(), distances.tolist()) == by_loops(codes[:70], every, np.array(known), 30)
+
+
+def test_a_change_keeps_the_remark_and_the_second_row(tmp_path: Path) -> None:
+    """Of rows 0 to 4 the first goes: 1 stays, as all others do."""
+    codes = np.arange(40, dtype=np.uint8).reshape(5, 8)
+    index = build(tmp_path / "index", [(codes, np.arange(5))], "ivf")
+    after = change(index, tmp_path / "after", *NOTHING, np.array([0]))
+    assert after.remark == index.remark == "5 items are too few for ivf, which starts at 2000; scanned"
+    assert after.known(np.arange(9)).tolist() == [1, 2, 3, 4]
+    assert after.codes_of(np.arange(1, 5)).tolist() == codes[1:].tolist()
+    one = change(index, tmp_path / "one", *NOTHING, np.arange(1, 5))
+    assert (one.description["items"], one.description["last"]) == (1, 0)
+
+
+def test_folders_of_modalities_stand_side_by_side() -> None:
+    assert large_folder(Path("index"), "text") == Path("index/text.codes")

@@ -18,7 +18,7 @@ from crosshash.index.asymmetric import best
 from crosshash.index.fast_scan import FastScan
 from crosshash.index.lookup import looked_up, short_sums
 from crosshash.index.lookup.looked_up import LONGEST, LookedUp
-from crosshash.index.lookup.scan import EVERY, LANES
+from crosshash.index.lookup.scan import EVERY, LANES, LARGE_PAGE, in_blocks, sampled_rank
 from tests.index.codes import clustered
 from tests.index.test_fast_scan import by_loops, drawn
 
@@ -119,14 +119,46 @@ def test_a_sample_that_promises_too_much_is_made_good() -> None:
     assert distances[1].tolist() == [0] * 20
 
 
+@pytest.mark.parametrize("items", [1, LANES, LANES + 1, LARGE_PAGE // 4, LARGE_PAGE // 4 + 1])
+def test_codes_lie_side_by_side_in_blocks_that_begin_with_a_large_page(items: int) -> None:
+    """Zeros stand behind the last. LARGE_PAGE // 4 codes of 4 bytes fill a page; one more needs two."""
+    codes = np.random.default_rng(0).integers(1, 256, (items, 4), np.uint8)
+    laid = in_blocks(codes)
+    count = -(-items // LANES)
+    assert laid.shape == (count, 4, LANES)
+    assert np.array_equal(laid.transpose(0, 2, 1).reshape(-1, 4)[:items], codes)
+    assert not laid.transpose(0, 2, 1).reshape(-1, 4)[items:].any()
+    assert laid.flags.c_contiguous
+    assert items <= LARGE_PAGE // 4 or laid.ctypes.data % LARGE_PAGE == 0
+
+
+def test_the_rank_in_the_sample_by_hand() -> None:
+    """Of 64 times 5 blocks the sample has 5, so 5 LANES codes. For 20 wanted, 20 // 64 = 0: 0 + 0 + 2 = 2;
+    for 640, 10 + 3 * 3 + 2 = 21. Where it has fewer codes than the rank, 0: of 63 blocks none is sure.
+    """
+    blocks = np.zeros((5 * EVERY, 1, LANES), np.uint8)
+    assert [sampled_rank(blocks, top) for top in (1, 20, 63, 64, 640)] == [2, 2, 2, 6, 21]
+    rank = 5 * LANES
+    tops = [top for top in range(64, 40_000, 64) if top // 64 + 3 * int((top // 64) ** 0.5) + 2 <= rank]
+    assert sampled_rank(blocks, tops[-1]) > 0
+    assert sampled_rank(blocks, tops[-1] + 64) == 0
+    assert sampled_rank(blocks[: EVERY - 1], 1) == 0
+
+
 def test_queries_that_may_only_be_read_are_answered_without_compiling_anew() -> None:
     codes, queries = clustered(0, 3_000), clustered(1, 20)
     index = LookedUp(codes)
     wanted = index.nearest(queries, 10)
     before = len(looked_up.nearest_of_all.signatures)  # type: ignore[attr-defined]
     queries.flags.writeable = False
-    assert all(map(np.array_equal, index.nearest(queries, 10), wanted))
+    for other in (queries, np.asfortranarray(queries)):
+        assert all(map(np.array_equal, index.nearest(other, 10), wanted))
     assert len(looked_up.nearest_of_all.signatures) == before  # type: ignore[attr-defined]
+    reals = np.random.default_rng(0).standard_normal((20, 64)).astype(np.float32)
+    wanted = index.best(reals, 10)
+    before = len(looked_up.best_by_tables.signatures)  # type: ignore[attr-defined]
+    assert all(map(np.array_equal, index.best(np.asfortranarray(reals), 10), wanted))
+    assert len(looked_up.best_by_tables.signatures) == before  # type: ignore[attr-defined]
 
 
 def test_from_some_hundred_thousand_codes_on_flat_search_looks_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +168,7 @@ def test_from_some_hundred_thousand_codes_on_flat_search_looks_up(monkeypatch: p
     index = flat.Flat(codes)
     index.lay_out()
     assert isinstance(index._way, LookedUp)
+    assert isinstance(flat.Flat(np.zeros((1_000, LONGEST), np.uint8))._way, LookedUp)
     assert isinstance(flat.Flat(codes[:999])._way, FastScan)
     assert isinstance(flat.Flat(np.zeros((2_000, LONGEST + 1), np.uint8))._way, FastScan)
     monkeypatch.setattr(looked_up, "FEATURES", ["+sse4.2"])

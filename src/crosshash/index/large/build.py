@@ -133,9 +133,8 @@ def _check_change(before: LargeIndex, packed: Codes, rows: Rows, gone: Rows) -> 
     width = before.centroids.shape[1]
     if counted([(packed, rows)])[1] != width:
         raise CrosshashError(f"codes of {packed.shape[1]} bytes do not fit an index of {width}.")
-    problems = [f"row {row} is below 0" for row in rows[rows < 0].tolist()]
     there = np.setdiff1d(before.known(rows), gone)
-    problems += [f"row {row} is in the index already" for row in there.tolist()]
+    problems = [f"row {row} is in the index already" for row in there.tolist()]
     problems += [f"row {row} is not in the index" for row in np.setdiff1d(gone, before.known(gone)).tolist()]
     if problems:
         raise CrosshashError(f"the index cannot be changed:\n{listed(problems)}")

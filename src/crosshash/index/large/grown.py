@@ -33,8 +33,7 @@ class GrownLarge:
     @classmethod
     def over(cls, base: LargeIndex) -> GrownLarge:
         """Give an index as it is, without changes yet."""
-        width = base.centroids.shape[1] or base.packed.shape[1]
-        none = CodeIndex(np.zeros((0, width), np.uint8), np.zeros(0, np.int64))
+        none = CodeIndex(np.zeros((0, base.centroids.shape[1]), np.uint8), np.zeros(0, np.int64))
         return cls(base, none, np.zeros(0, np.int64))
 
     def __len__(self) -> int:
