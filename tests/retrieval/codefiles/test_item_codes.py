@@ -95,7 +95,7 @@ def test_vectors_and_items_without_an_image_are_refused() -> None:
         items_of(replace(vectors, vector_code=VectorCode("none", 2)))
     items = items_of(three())
     without = items.set_column(7, "image_code", pa.array([None, b"ab", None], pa.binary(2)))
-    with pytest.raises(CrosshashError, match="^there: 2 items have no image code; scores need one of each"):
+    with pytest.raises(CrosshashError, match=r"^there: 2 items have no image code; scores need one of each"):
         code_sets([without], [10], ["there"])
 
 
