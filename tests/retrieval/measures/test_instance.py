@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from crosshash.retrieval.measures.instance import partner_scores, real_partner_scores
+from crosshash.retrieval.measures.ranking_measures import Recall
+from crosshash.retrieval.ranking.tied_ranking import Ties
+
+MEASURES = (Recall(1), Recall(2), Recall(3))
+QUERY = np.array([[0b0], [0b1]], np.uint8)
+POOL = np.array([[0b11], [0b1], [0b10]], np.uint8)
+"""Distances of the first query are 2, 1, 1: its partner is the last. Of the second 1, 0, 2: the first."""
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_the_last_of_a_pool_is_found_when_all_are_looked_at(ties: Ties) -> None:
+    found = partner_scores(QUERY, POOL, MEASURES, ties=ties)
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "recall@1": [0.0, 1.0],
+        "recall@2": [0.0, 1.0],
+        "recall@3": [1.0, 1.0],
+    }
+    levels = 2 * np.unpackbits(QUERY, axis=1).astype(np.int8) - 1
+    real = real_partner_scores(levels, POOL, MEASURES, ties=ties)
+    assert {name: values.tolist() for name, values in real.items()} == {
+        name: values.tolist() for name, values in found.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("ties", "wanted"),
+    [("expected", 0.5), ("optimistic", 1.0), ("pessimistic", 0.0), ("by_id", 0.0)],
+)
+def test_a_tie_for_the_last_but_one_place(ties: Ties, wanted: float) -> None:
+    """The partner of the second ties with the first item; the third is nearer than both."""
+    pool = np.array([[0b11], [0b101], [0b1]], np.uint8)
+    query = np.zeros((2, 1), np.uint8)
+    found = partner_scores(query, pool, MEASURES, ties=ties)
+    assert found["recall@1"].tolist() == [0.0, 0.0]
+    assert found["recall@2"][1] == wanted
+    assert found["recall@3"].tolist() == [1.0, 1.0]
