@@ -121,6 +121,15 @@ def test_every_way_to_rank_is_that_of_the_loops(ties: Ties, items: int) -> None:
             agree(ranking, query, singles + left, ties)
 
 
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_a_group_behind_the_fiftieth_rank_may_be_longer_than_all_before_it(ties: Ties) -> None:
+    """50 scores of their own, 60 equal ones and 5; a relevant item in each of the two."""
+    scores = np.array([*range(100, 50, -1), *[5] * 60, *[1] * 5], np.float32)
+    hits = np.isin(np.arange(115), (50, 75, 111))
+    pairs = [*zip((-scores).astype(int).tolist(), hits.astype(int).tolist(), strict=True)]
+    agree(rank_by_score(scores[None], hits[None], ties), 0, pairs, ties)
+
+
 @pytest.mark.parametrize(
     ("ties", "wanted"), [("expected", 0.5), ("by_id", 0.0), ("optimistic", 1.0), ("pessimistic", 0.0)]
 )
