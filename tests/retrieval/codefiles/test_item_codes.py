@@ -89,6 +89,18 @@ def test_sets_without_any_label_have_no_class() -> None:
     assert found.classes.dtype.kind == "U"
 
 
+def test_a_set_of_no_item_is_one_too() -> None:
+    nothing = three().take(np.arange(0))
+    items = items_of(nothing)
+    assert items.schema.equals(items_schema(10))
+    assert len(items) == 0
+    check_items(items, 10, "there")
+    found, other = code_sets([items, items_of(three())], [10, 10], ["q", "r"])
+    assert same(found, nothing)
+    assert found.ids.dtype.kind == "U"
+    assert len(other) == 3
+
+
 def test_vectors_and_items_without_an_image_are_refused() -> None:
     vectors = code_set("q", [[1] * 32], [[1] * 32], [[1]])
     with pytest.raises(CrosshashError, match=r"stored as vectors \(none\), which are no hash codes"):

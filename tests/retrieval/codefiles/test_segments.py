@@ -56,6 +56,7 @@ def test_changes_by_hand() -> None:
     codes, rows = found.codes("text", 2)
     assert (codes.tolist(), rows.tolist()) == ([[13, 14], [15, 16]], [2, 4])
     assert found.words("image", 2).tolist() == [[9, 10], [11, 12], [7, 8]]
+    assert found.words("image", 2).dtype == np.int64
     assert found.words("text", 2).tolist() == [[29, 30], [31, 32], [27, 28]]
 
 
@@ -108,6 +109,11 @@ def test_a_table_with_its_changes(
     assert changed["id"].type == pa.large_string()
     assert changed["more"].to_pylist() == [1 if row in places else None for row in range(len(wanted))]
     assert all(changed[name].num_chunks == 1 for name in changed.column_names)
+
+
+def test_no_change_of_no_item_is_none() -> None:
+    assert changes([]).applied(named()).to_pydict() == {"id": []}
+    assert changes([0], "a").applied(named()).to_pydict() == {"id": ["a"]}
 
 
 def written(index: Path, name: str, found: Changes) -> None:
