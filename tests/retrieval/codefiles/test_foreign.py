@@ -92,6 +92,7 @@ def test_what_the_labels_were_taken_for(tmp_path: Path, changes: dict[str, np.nd
     for side, name in ((query, "query"), (retrieval, "retrieval")):
         assert side.ids.tolist() == [f"{name} {row}" for row in range(len(side))]
         assert side.classes.tolist() == [str(column) for column in range(side.labels.shape[1])]
+        assert side.labels.dtype == np.uint8
         assert side.has_text.all()
         assert side.has_labels.tolist() == [labelled] * len(side)
 

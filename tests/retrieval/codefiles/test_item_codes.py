@@ -94,6 +94,7 @@ def test_a_set_of_no_item_is_one_too() -> None:
     items = items_of(nothing)
     assert items.schema.equals(items_schema(10))
     assert len(items) == 0
+    assert items["id"].to_pylist() == []
     check_items(items, 10, "there")
     found, other = code_sets([items, items_of(three())], [10, 10], ["q", "r"])
     assert same(found, nothing)

@@ -30,6 +30,21 @@ def test_the_last_of_a_pool_is_found_when_all_are_looked_at(ties: Ties) -> None:
     }
 
 
+def test_each_block_of_queries_looks_for_its_own_partners() -> None:
+    """130 queries, of which 128 are searched at once; by loops over inner products, ties by position."""
+    generator = np.random.default_rng(0)
+    levels, pool = generator.integers(-9, 10, (130, 8)).astype(np.int8), generator.integers(0, 256, (131, 1))
+    signs = 2 * np.unpackbits(pool.astype(np.uint8), axis=1).astype(int) - 1
+    products = levels.astype(int) @ signs.T
+    ranks = [
+        sum((-product, place) < (-products[row, row], row) for place, product in enumerate(products[row]))
+        for row in range(130)
+    ]
+    found = real_partner_scores(levels, pool.astype(np.uint8), (Recall(1), Recall(40)), ties="by_id")
+    assert found["recall@40"].tolist() == [float(rank < 40) for rank in ranks]
+    assert found["recall@1"].tolist() == [float(rank < 1) for rank in ranks]
+
+
 @pytest.mark.parametrize(
     ("ties", "wanted"),
     [("expected", 0.5), ("optimistic", 1.0), ("pessimistic", 0.0), ("by_id", 0.0)],

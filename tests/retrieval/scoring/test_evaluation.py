@@ -237,6 +237,7 @@ def test_sets_without_labels_are_scored_by_the_own_partner() -> None:
     assert (report.n_unlabelled, report.n_undefined) == (4, 0)
     assert report.scores()["i2t"] == {"recall@1": 0.25, "recall@5": 1.0, "recall@10": 1.0}
     assert report.scores()["t2i"] == {"recall@1": 0.416667, "recall@5": 1.0, "recall@10": 1.0}
+    assert report.tasks["i2t"].chance == ("recall@10", 1.0)
 
 
 def test_rules_for_ties_hold_for_partners_too() -> None:

@@ -322,6 +322,14 @@ def test_items_of_two_parquet_files_score_as_the_same_codes_do(tmp_path: Path) -
         score(*paths, "expected", "skip", 0, 0)
     assert f"{paths[0]} has codes of 16 bits, {paths[1]} of 8" in str(caught.value)
     assert "5 ids are in both, 'q0' for one" in str(caught.value)
+    write_set(tmp_path / "r.npz", random_set("r", generator, 5, bits=8))
+    with pytest.raises(CrosshashError) as caught:
+        score(tmp_path / "q.npz", tmp_path / "r.npz", "expected", "skip", 0, 0)
+    assert f"{tmp_path / 'q.npz'} has codes of 16 bits, {tmp_path / 'r.npz'} of 8" in str(caught.value)
+    with pytest.raises(
+        CrosshashError, match=f"^{tmp_path / 'q.mat'}, {paths[1]}: two files are scored together"
+    ):
+        score(tmp_path / "q.mat", paths[1], "expected", "skip", 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from crosshash.retrieval.measures.average_precision import AP
@@ -154,7 +155,7 @@ def test_two_stages_as_a_table() -> None:
 def test_rows_of_flat_figures_by_both_distances() -> None:
     """Ends of intervals have no row of their own; what is less Hamming has both ends with their sign."""
     _, metrics = figures()
-    metrics |= {"method": "hq", "dataset": "pets"}
+    metrics |= {"method": "hq", "dataset": "pets", "n_unlabelled": 2, "n_captionless": 1}
     values = [[0.5, -0.25, 0.125], [0.625, 0.0625, 0.25], [0.75, 0.0, 0.5], [0.875, -0.5, -0.25]]
     tasks = ("i2t", "t2i", "i2i", "t2t")
     names = ("mAP", "difference_low", "difference_high")
@@ -164,6 +165,7 @@ def test_rows_of_flat_figures_by_both_distances() -> None:
     }
     text = shown(metrics)
     assert "hq, pets, 16 bits, protocol published" in " ".join(text.split())
+    assert "items without label: 2, items without text: 1" in " ".join(text.split())
     assert not lines_of(text, "mAP_low") + lines_of(text, "mAP_high")
     lines = [line.split() for line in text.splitlines()]
     (at,) = [place for place, line in enumerate(lines) if line[:1] == ["mAP"]]
@@ -200,6 +202,15 @@ def test_what_queries_score_by_asymmetric_distance_and_by_their_partner_stands_b
                     wanted = found if task == "t2i" else [np.nan, *found]
                 assert column.dtype == np.float64
                 np.testing.assert_array_equal(column.to_numpy(), wanted)
+
+
+def test_a_query_without_partner_beside_a_single_one() -> None:
+    generator = np.random.default_rng(0)
+    query, retrieval = random_set("q", generator, 2), random_set("r", generator, 9)
+    query.labels[:] = 1
+    table = query_table(evaluate(replace(query, has_text=np.array([True, False])), retrieval, bootstrap=0))
+    images = table[table["task"] == "i2t"]
+    assert images["partner recall@10"].tolist() == pytest.approx([1.0, np.nan], nan_ok=True)
 
 
 def test_tables_of_sets_without_labels_and_of_nothing() -> None:
