@@ -157,6 +157,11 @@ def test_all_that_hinders_storing_is_named() -> None:
     check_items(items.slice(0, 1), 10, "there")
 
 
+def test_ids_that_differ_in_a_last_zero_are_two() -> None:
+    items = items_of(three()).set_column(1, "id", pa.array(["a", "a\0", "b"]))
+    check_items(items, 10, "there")
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 def test_codes_that_fill_their_bytes_may_be_any(bits: int) -> None:
     check_items(items_of(code_set("q", [[1] * bits], [[1] * bits], [[1]])), bits, "there")
