@@ -149,3 +149,13 @@ def test_of_so_few_queries_all_draws_can_be_made(values: list[float]) -> None:
     assert p == pytest.approx(np.full(4, min(1.0, 2 * rarer)), abs=0.03)
     if len(values) < 4:  # else equal ones are rarer than 2.5 %
         assert (low.tolist(), high.tolist()) == ([-1e9] * 4, [1e9] * 4)
+
+
+def test_ends_of_a_single_draw_stay_within_what_values_can_be_too() -> None:
+    """Of two values a draw of one alone lies beyond all others, on either side: so do the ends then."""
+    found = [studentised(np.array([[-1.0], [2.0]]), 1, stream(seed, "one"), -4.0, 5.0) for seed in range(30)]
+    assert {(float(low[0]), float(high[0])) for low, high, _ in found} == {
+        (-4.0, -4.0),
+        (0.5, 0.5),
+        (5.0, 5.0),
+    }

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from crosshash.retrieval.measures.instance import partner_scores, real_partner_scores
-from crosshash.retrieval.measures.ranking_measures import Recall
+from crosshash.retrieval.measures.ranking_measures import Precision, Recall
 from crosshash.retrieval.ranking.tied_ranking import Ties
 
-MEASURES = (Recall(1), Recall(2), Recall(3))
+MEASURES = (Recall(1), Recall(2), Recall(3), Precision(5))
 QUERY = np.array([[0b0], [0b1]], np.uint8)
 POOL = np.array([[0b11], [0b1], [0b10]], np.uint8)
 """Distances of the first query are 2, 1, 1: its partner is the last. Of the second 1, 0, 2: the first."""
@@ -22,6 +22,7 @@ def test_the_last_of_a_pool_is_found_when_all_are_looked_at(ties: Ties) -> None:
         "recall@1": [0.0, 1.0],
         "recall@2": [0.0, 1.0],
         "recall@3": [1.0, 1.0],
+        "P@5": [1 / 3, 1 / 3],
     }
     levels = 2 * np.unpackbits(QUERY, axis=1).astype(np.int8) - 1
     real = real_partner_scores(levels, POOL, MEASURES, ties=ties)
