@@ -544,6 +544,10 @@ def test_stored_vectors_are_scored_by_labels_through_inner_products(undefined: U
     retrieval = replace(retrieval, labels=labels, classes=classes, has_labels=known)
     report = evaluate(query, retrieval, undefined=undefined, bootstrap=0, real=real)
     assert report.asymmetric == {}
+    with pytest.raises(CrosshashError, match=r"1 queries have no relevant item(?s:.*)- q5$"):
+        evaluate(query, retrieval, undefined="error", real=real)
+    with pytest.raises(CrosshashError, match=r"1 queries have no relevant item(?s:.*)- q5$"):
+        task_map(query, retrieval, "i2t", "expected", "error", real)
     for task, asks, answers in (("i2t", "image", "text"), ("t2t", "text", "text")):
         vectors, values = code.decode(retrieval.packed(answers)).astype(float), []
         for levels, wanted in zip(real[asks].astype(float), asked, strict=True):
