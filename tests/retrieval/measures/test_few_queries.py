@@ -127,7 +127,8 @@ def test_from_thirty_queries_on_percentiles_serve() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[0.0, 0.5, 1.0], [-0.4, 0.1, 0.6], [0.1, 0.7, 0.4], [0.1, 0.3, 0.3, 0.8], [0.3, 0.9]]
+    "values",
+    [[0.0, 0.5, 1.0], [-0.4, 0.1, 0.6], [-0.5, 0.0, 0.5], [0.1, 0.7, 0.4], [0.1, 0.3, 0.3, 0.8], [0.3, 0.9]],
 )
 def test_of_so_few_queries_all_draws_can_be_made(values: list[float]) -> None:
     """Each of the Q^Q draws by itself: its mean over its standard error, beyond all others where its values

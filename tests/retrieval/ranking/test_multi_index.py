@@ -38,14 +38,15 @@ def test_the_nearest_of_those_that_have_a_part_is_found(most: int, items: int) -
     """
     generator = np.random.default_rng(most)
     known = generator.integers(0, 2, (items, 20))
-    asked = known[generator.integers(items, size=12)] ^ (generator.random((12, 20)) < 0.15)
+    asked = known[generator.integers(items, size=60)] ^ (generator.random((60, 20)) < 0.15)
+    asked[1] = np.isin(np.arange(20), (0, 1, 8, 9, 13)) ^ known[0]  # only the last part has all bits but one
     if items == 2:
         asked[0] = np.array([1, 1, 1, 0, 0] * 4) ^ known[0]
     values = np.array([[value_of(code, part) for part in range(3)] for code in known])
     order = np.argsort(values, axis=0, kind="stable").T
     packed = words(np.packbits(known, axis=1)).T
     starts = [np.searchsorted(np.sort(values[:, part]), np.arange(257)) for part in range(3)]
-    numbers, distances = np.empty(12, np.uint32), np.empty(12, np.uint32)
+    numbers, distances = np.empty(60, np.uint32), np.empty(60, np.uint32)
     nearest_by_parts(
         words(np.packbits(asked, axis=1)).T.copy(),
         np.array([[value_of(code, part) for part in range(3)] for code in asked], np.uint32),

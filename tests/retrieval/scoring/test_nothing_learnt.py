@@ -195,4 +195,9 @@ def test_the_sentence_of_each_finding(ties: Ties) -> None:
     assert judged(ties, twins, queries=29) == (few if fair else same)
     apart = code_set("r", [[1, 1], [-1, 1]], [[1, 1], [1, 1]], labels, has_text=[True, False])
     assert judged(ties, apart, low=0.55) is None
+    alike = code_set("r", [[1, 1], [1, 1]], [[1, 1], [-1, 1]], labels, has_text=[True, False])
+    codes = "1 different code among 2 images and 1 different code among 1 texts"
+    assert judged(ties, alike, low=0.55) == (
+        f"nothing can be told apart by codes that are all the same: {codes}"
+    )
     assert judged(ties, apart, queries=29) == (few if fair else None)
