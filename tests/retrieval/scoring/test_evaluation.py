@@ -592,3 +592,11 @@ def test_precision_curve_ends_at_the_set_or_at_1000(items: int, last: list[int])
     points = evaluate(sides[0], sides[1], bootstrap=0).tasks["i2i"].precision_at
     assert list(points)[-len(last) :] == last
     assert set(points.values()) == {1.0}
+
+
+@pytest.mark.parametrize("bare", [0, 1])
+def test_where_one_side_has_no_text_images_alone_are_searched(bare: int) -> None:
+    sides = list(small_sets())
+    sides[bare] = replace(sides[bare], has_text=np.zeros(len(sides[bare]), bool))
+    report = evaluate(sides[0], sides[1], bootstrap=0)
+    assert (list(report.tasks), report.partner) == (["i2i"], {})
