@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from crosshash.artifacts import write_npz
+from crosshash.codes.vector_code import Kind, VectorCode, fit_words
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import check_fit, read_code_set
 from tests.retrieval.sets import arrays, code_set, random_set, write_set
@@ -65,3 +67,35 @@ def test_classes_in_another_order_are_refused() -> None:
     other.classes[:] = other.classes[::-1].copy()
     with pytest.raises(CrosshashError, match="same ones, in the same order"):
         check_fit(query, other, ("Q", "R"))
+
+
+def test_some_rows_of_a_set_with_all_that_is_known_of_them() -> None:
+    """In the order that is asked for, and more than once."""
+    codes = random_set("q", np.random.default_rng(0), 5, bits=32)
+    flags = np.array([True, False, True, True, False])
+    stored = VectorCode("none", 2)
+    found = replace(codes, has_text=flags, has_labels=~flags, vector_code=stored).take(np.array([3, 1]))
+    assert found.ids.tolist() == ["q3", "q1"]
+    assert np.array_equal(found.image.packed, codes.image.packed[[3, 1]])
+    assert np.array_equal(found.text.packed, codes.text.packed[[3, 1]])
+    assert np.array_equal(found.labels, codes.labels[[3, 1]])
+    assert (found.has_text.tolist(), found.has_labels.tolist()) == ([True, False], [False, True])
+    assert found.classes.tolist() == codes.classes.tolist()
+    assert found.vector_code is stored
+
+
+@pytest.mark.parametrize("kind", ["none", "pq"])
+def test_how_vectors_are_stored_is_read_too(tmp_path: Path, kind: Kind) -> None:
+    vectors = np.random.default_rng(0).normal(size=(40, 4))
+    code = VectorCode(kind, 4, fit_words(vectors, 0) if kind == "pq" else None)
+    codes = replace(random_set("q", np.random.default_rng(0), 5, bits=code.bits), vector_code=code)
+    write_npz(tmp_path / "query.npz", {**arrays(codes), **code.arrays()})
+    read = read_code_set(tmp_path / "query.npz")
+    assert read.vector_code is not None
+    assert read.vector_code.same(code)
+    assert (read.dims, codes.dims) == (4, 4)
+    check_fit(
+        read,
+        replace(random_set("r", np.random.default_rng(1), 3, bits=code.bits), vector_code=code),
+        ("a", "b"),
+    )

@@ -11,6 +11,7 @@ import pytest
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.foreign import read_foreign
 from crosshash.retrieval.codefiles.foreign_files import CODES
+from crosshash.retrieval.codefiles.foreign_values import as_signs, value_problems
 from crosshash.retrieval.scoring.score_files import score
 
 ITEMS, BITS = 60, 16
@@ -179,3 +180,89 @@ def test_arrays_that_are_no_tables_are_named(tmp_path: Path, key: str, shape: tu
     np.savez(tmp_path / "codes.npz", **{**trained(), key: np.ones(shape, np.int64)})
     with pytest.raises(CrosshashError, match=rf"{key} (is int64\[|3)"):
         read_foreign(tmp_path / "codes.npz")
+
+
+def array(*rows: Any, kind: str = "int64") -> np.ndarray:  # noqa: ANN401
+    return np.array(rows, kind)
+
+
+SIGNS, BITS_TOO = array([1, -1]), array([0, 1])
+ONE_PER_BIT = "write them as +-1 or 0/1, one number per bit"
+BELOW = "so their signs say nothing; set the threshold yourself and write +-1 or 0/1"
+JUDGED: list[tuple[dict[str, np.ndarray], list[str]]] = [
+    ({"a": SIGNS, "b": SIGNS * 1.0}, []),
+    ({"a": BITS_TOO, "b": BITS_TOO > 0}, []),
+    ({"a": array([-1, 0, 1], kind="f4"), "b": array([0.5, -3, 0], kind="f4")}, []),
+    ({"a": array([0, -1, 0], kind="f4")}, []),
+    ({"a": array([-1, 0, 1])}, [f"a holds 3 values (-1, 0, 1), not two; {ONE_PER_BIT}"]),
+    ({"a": array([-1, 0, 2], kind="f4")}, [f"a holds 3 values (-1, 0, 2), not two; {ONE_PER_BIT}"]),
+    ({"a": SIGNS * 3}, [f"a holds the values -3, 3, neither +-1 nor 0/1; {ONE_PER_BIT}"]),
+    ({"a": array([7, 7])}, [f"a holds the values 7, neither +-1 nor 0/1; {ONE_PER_BIT}"]),
+    ({"a": array([255, 1])}, ["a holds 1, 255: +-1 as uint8, which has no -1; save it as int8, or as 0/1"]),
+    (
+        {"a": array([4294967295, 1])},
+        ["a holds 1, 4.29497e+09: +-1 as uint32, which has no -1; save it as int8, or as 0/1"],
+    ),
+    (
+        {"a": array([0.5, 0, 1, 2, 3, 4], kind="f4")},
+        [f"a holds real numbers of which none is below 0 (0, 0.5, 1, 2, 3, 4), {BELOW}"],
+    ),
+    (
+        {"a": array([0.5, 0, 1, 2, 3, 4, 5], kind="f4")},
+        [f"a holds real numbers of which none is below 0 (0, 0.5, 1, 2, 3, 4, ...), {BELOW}"],
+    ),
+    ({"a": array([0.5, 1], [-0.25, 2], kind="f4")}, []),
+    ({"a": np.array([[1, 1], [np.nan, 1], [np.nan, np.nan]])}, ["a holds NaN in 2 rows, first in row 1"]),
+    ({"a": np.array([[1, np.inf]])}, ["a holds infinite numbers in 1 rows, first in row 0"]),
+    ({"a": array([1, 1]), "b": SIGNS, "c": SIGNS}, []),
+    ({"a": array([1, 1]), "b": BITS_TOO, "c": array([0, 0])}, []),
+    ({"a": array([1, 1]), "b": array([1, 1])}, []),
+    ({"a": array([1, 1]), "b": array([0, 0])}, []),
+    (
+        {"a": array([0, 0]), "b": array([0.0, 0])},
+        ["a, b hold zeros throughout: there is no code in them"],
+    ),
+    (
+        {"a": BITS_TOO, "b": array([0, 0]), "c": array([1, 1]), "d": SIGNS},
+        ["d holds +-1 beside a (0/1), b (zeros): write all alike"],
+    ),
+    (
+        {"a": SIGNS, "b": SIGNS * 0.5, "c": array([0, 0]), "d": SIGNS},
+        ["c holds zeros throughout beside a (+-1), b (real numbers), d (+-1): write all alike"],
+    ),
+    (
+        {"a": SIGNS * 3, "b": BITS_TOO, "c": SIGNS},
+        [f"a holds the values -3, 3, neither +-1 nor 0/1; {ONE_PER_BIT}"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("codes", "problems"), JUDGED)
+def test_what_is_said_of_values(codes: dict[str, np.ndarray], problems: list[str]) -> None:
+    """What holds no codes by itself is named first; only where all do, which of them differ."""
+    assert value_problems(codes) == problems
+
+
+@pytest.mark.parametrize(
+    ("codes", "wanted", "words"),
+    [
+        ({"a": SIGNS, "b": array([1, 1])}, {"a": [[1, -1]], "b": [[1, 1]]}, "+-1"),
+        ({"a": BITS_TOO > 0, "b": array([1, 1])}, {"a": [[-1, 1]], "b": [[1, 1]]}, "0/1"),
+        ({"a": array([0, 0]), "b": array([1, 1])}, {"a": [[-1, -1]], "b": [[1, 1]]}, "0/1, a 0 throughout"),
+        (
+            {"a": array([0, 0], kind="u1"), "b": BITS_TOO, "c": array([0, 0])},
+            {"a": [[-1, -1]], "b": [[-1, 1]], "c": [[-1, -1]]},
+            "0/1, a and c 0 throughout",
+        ),
+        (
+            {"a": SIGNS, "b": np.array([[0.0, -2.5], [0.0, 1.5]])},
+            {"a": [[1, -1]], "b": [[0, -2.5], [0, 1.5]]},
+            "signs of real numbers, 2 zeros taken as +1",
+        ),
+    ],
+)
+def test_numbers_whose_sign_is_the_bit(
+    codes: dict[str, np.ndarray], wanted: dict[str, list[list[float]]], words: str
+) -> None:
+    signs, found = as_signs(codes)
+    assert ({key: one.tolist() for key, one in signs.items()}, found) == (wanted, words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -123,3 +124,39 @@ def test_columns_are_scored_each_by_itself() -> None:
 def test_from_thirty_queries_on_percentiles_serve() -> None:
     """The figures of larger sets are those they always were: the loop of test_bootstrap has 30 queries."""
     assert FEW == 30
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.0, 0.5, 1.0], [-0.4, 0.1, 0.6], [-0.5, 0.0, 0.5], [0.1, 0.7, 0.4], [0.1, 0.3, 0.3, 0.8], [0.3, 0.9]],
+)
+def test_of_so_few_queries_all_draws_can_be_made(values: list[float]) -> None:
+    """Each of the Q^Q draws by itself: its mean over its standard error, beyond all others where its values
+    are equal. p is the share that is as rare as the mean; it does not change with the unit of the values,
+    nor with what stands in other columns.
+    """
+    centred = np.array(values) - np.mean(values)
+    ratios = []
+    for draw in product(centred, repeat=len(values)):
+        mean = 0.0 if abs(np.mean(draw)) < 1e-12 else float(np.mean(draw))
+        error = np.std(draw, ddof=1) / np.sqrt(len(values))
+        ratios.append(mean / error if error > 1e-12 else np.sign(mean) * np.inf if mean else 0.0)
+    observed = np.mean(values) / (np.std(values, ddof=1) / np.sqrt(len(values)))
+    rarer = min(
+        np.mean([ratio >= observed for ratio in ratios]), np.mean([ratio <= observed for ratio in ratios])
+    )
+    scales = np.array([1.0, 1e-6, 1e-8, 1e3])
+    low, high, p = studentised(np.outer(values, scales), 4000, stream(0, "all"), -1e9, 1e9)
+    assert p == pytest.approx(np.full(4, min(1.0, 2 * rarer)), abs=0.03)
+    if len(values) < 4:  # else equal ones are rarer than 2.5 %
+        assert (low.tolist(), high.tolist()) == ([-1e9] * 4, [1e9] * 4)
+
+
+def test_ends_of_a_single_draw_stay_within_what_values_can_be_too() -> None:
+    """Of two values a draw of one alone lies beyond all others, on either side: so do the ends then."""
+    found = [studentised(np.array([[-1.0], [2.0]]), 1, stream(seed, "one"), -4.0, 5.0) for seed in range(30)]
+    assert {(float(low[0]), float(high[0])) for low, high, _ in found} == {
+        (-4.0, -4.0),
+        (0.5, 0.5),
+        (5.0, 5.0),
+    }

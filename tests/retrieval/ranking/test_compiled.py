@@ -117,11 +117,46 @@ def test_where_nothing_can_be_kept_it_works_all_the_same(folder: Path) -> None:
     assert [tripled(), tripled()] == [(15, 0), (15, 0)]
 
 
-def test_a_folder_that_others_can_write_to_is_left_alone(folder: Path) -> None:
+@pytest.mark.parametrize(("mode", "kept"), [(0o777, 0), (0o720, 0), (0o702, 0), (0o755, 1), (0o711, 1)])
+def test_a_folder_that_others_can_write_to_is_left_alone(folder: Path, mode: int, kept: int) -> None:
     tripled()
     for version in (folder / "crosshash" / "compiled").iterdir():
-        version.chmod(0o777)
-    assert tripled() == (15, 0)
+        version.chmod(mode)
+    assert tripled() == (15, kept)
+
+
+def test_where_all_may_write_anywhere_the_folder_is_ones_own(folder: Path) -> None:
+    before = os.umask(0)
+    try:
+        assert [tripled(), tripled()] == [(15, 0), (15, 1)]
+    finally:
+        os.umask(before)
+    (version,) = (folder / "crosshash" / "compiled").iterdir()
+    assert version.stat().st_mode & 0o777 == 0o700
+
+
+def test_machine_code_of_another_signature_is_not_taken(folder: Path) -> None:
+    """The files of whole and of real numbers change places: each entry knows what it is of."""
+
+    def both() -> tuple[int, float]:
+        def half_more(number: float) -> float:
+            return number + number // 2
+
+        function = room.compiled(half_more)
+        return function(5), function(0.5)
+
+    assert both() == (7, 0.5)
+    one, other = files(folder, "nbc")
+    content = one.read_bytes(), other.read_bytes()
+    one.write_bytes(content[1])
+    other.write_bytes(content[0])
+    found = both()
+    assert (found, type(found[0])) == ((7, 0.5), int)
+
+
+def test_linear_algebra_that_is_there_may_be_asked_for_again() -> None:
+    room.load_linear_algebra()
+    assert "scipy.linalg" in sys.modules
 
 
 def test_versions_of_long_ago_go(folder: Path) -> None:

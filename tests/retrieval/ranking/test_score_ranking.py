@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosshash.retrieval.measures.average_precision import AP
+from crosshash.retrieval.measures.ranking_measures import Measure
 from crosshash.retrieval.ranking.radix_sort import nearest_items, sort_items
 from crosshash.retrieval.ranking.score_ranking import NearItems, rank_by_score
 from crosshash.retrieval.ranking.tied_ranking import Ranking, Ties
 from crosshash.retrieval.rerank.second_stage import rerank
+from tests.retrieval import loops
 
 # Two queries, five items in the order of their distance. Scores of the first query: 1 1 2 0 2.
 SCORES = np.array([[1, 1, 2, 0, 2], [-1, 5, 0, -0.0, -7]], np.float32)
@@ -73,3 +78,85 @@ def test_candidates_are_ordered_as_a_search_does() -> None:
         for query in range(6):
             found = [hit for _, hit in groups(ranking, query)]
             assert found == relevant[query, expected[query]].astype(int).tolist()
+
+
+MEASURES: tuple[Measure, ...] = (AP(), AP(50, "min"), AP(50, "hits"), AP(3, "min"))
+
+
+def agree(ranking: Ranking, query: int, pairs: list[tuple[int, int]], ties: Ties) -> None:
+    """The measures are those of loops over pairs of a key, the lowest first, and whether it is relevant."""
+    ranked = loops.Expected(pairs) if ties == "expected" else loops.OneOrder(loops.one_order(pairs, ties))
+    for measure in MEASURES:
+        assert isinstance(measure, AP)
+        wanted = ranked.ap(measure.k, measure.norm)
+        assert measure(ranking)[query] == pytest.approx(wanted, abs=1e-12), str(measure)
+    hits = sum(hit for _, hit in pairs)
+    assert ranking.grades[query].tolist() == [len(pairs) - hits, hits]
+    assert ranking.size == len(pairs)
+
+
+@pytest.mark.parametrize("items", [7, 50, 51, 90])
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_every_way_to_rank_is_that_of_the_loops(ties: Ties, items: int) -> None:
+    """Of the queries one has many scores, one few, which tie across the fiftieth rank and behind it."""
+    generator = np.random.default_rng(items)
+    scores = np.stack([generator.integers(0, most, items) for most in (300, 8, 3)]).astype(np.float32)
+    relevant = generator.random((3, items)) < 0.25
+    relevant[:, 0] = True
+    distances = generator.integers(0, 12, (3, items))
+    by_score, near = rank_by_score(scores, relevant, ties), NearItems(distances, scores, relevant)
+    by_score_too = near.rank(ties)
+    by_code = {size: near.rank_candidates(size, ties) for size in (0, 5, 50, 60, 90) if size <= items}
+    for query in range(3):
+        hits, falling = relevant[query].astype(int), -scores[query].astype(int)
+        agree(by_score, query, [*zip(falling.tolist(), hits.tolist(), strict=True)], ties)
+        order = np.argsort(distances[query], kind="stable")
+        pairs = [(int(falling[row]), int(hits[row])) for row in order]
+        if ties != "by_id":  # a query's relevant items alone are kept in order
+            agree(by_score_too, query, pairs, ties)
+        for size, ranking in by_code.items():
+            first = sorted(order[:size].tolist(), key=lambda row, falling=falling: falling[row])  # type: ignore[misc]
+            singles = [(place - items, int(hits[row])) for place, row in enumerate(first)]
+            left = [(int(distances[query, row]), int(hits[row])) for row in order[size:]]
+            agree(ranking, query, singles + left, ties)
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_a_group_behind_the_fiftieth_rank_may_be_longer_than_all_before_it(ties: Ties) -> None:
+    """50 scores of their own, 60 equal ones and 5; a relevant item in each of the two."""
+    scores = np.array([*range(100, 50, -1), *[5] * 60, *[1] * 5], np.float32)
+    hits = np.isin(np.arange(115), (50, 75, 111))
+    pairs = [*zip((-scores).astype(int).tolist(), hits.astype(int).tolist(), strict=True)]
+    agree(rank_by_score(scores[None], hits[None], ties), 0, pairs, ties)
+
+
+@pytest.mark.parametrize(
+    ("ties", "wanted"), [("expected", 0.5), ("by_id", 0.0), ("optimistic", 1.0), ("pessimistic", 0.0)]
+)
+def test_one_relevant_item_that_ties_across_the_fiftieth_rank(ties: Ties, wanted: float) -> None:
+    """After 49 others two have equal scores, the second is relevant: precision 1 / 50 or 0 up to there."""
+    scores = np.array([[*range(60, 11, -1), 5, 5, 1]], np.float32)
+    relevant = np.arange(52)[None] == 50
+    for ranking in (
+        rank_by_score(scores, relevant, ties),
+        NearItems(60 - scores.astype(int), scores, relevant).rank_candidates(0, ties),
+    ):
+        assert AP(50, "min")(ranking).tolist() == pytest.approx([wanted / 50], abs=1e-15)
+        assert AP()(ranking).tolist() == pytest.approx([wanted / 50 + (1 - wanted) / 51], abs=1e-15)
+
+
+def test_queries_that_are_left_out_take_their_sums_along() -> None:
+    """APs 1 / 2, 1 and 1 / 3."""
+    relevant = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]], bool)
+    ranking = rank_by_score(np.array([[3, 2, 1]] * 3, np.float32), relevant, "expected")
+    assert AP()(ranking) == pytest.approx([1 / 2, 1, 1 / 3], abs=1e-15)
+    kept = ranking.take(np.array([True, False, True]))
+    assert AP()(kept) == pytest.approx([1 / 2, 1 / 3], abs=1e-15)
+
+
+def test_groups_behind_the_fiftieth_rank_are_not_known() -> None:
+    ranking = rank_by_score(np.zeros((1, 60), np.float32), np.ones((1, 60), bool), "expected")
+    with pytest.raises(ValueError, match="groups are known up to rank 50, not to 51"):
+        ranking.cut(51)
+    assert ranking.cut(60).before.tolist() == ranking.cut(70).before.tolist() == [60]
+    assert ranking.cut(50).places.tolist() == [50]

@@ -11,7 +11,7 @@ from crosshash.codes.hashcodes import HashCodes
 from crosshash.codes.vector_code import VectorCode
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CodeSet, Modality
-from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.retrieval.measures.mean_ap import Undefined, mean_average_precision
 from crosshash.retrieval.measures.ranking_measures import Recall
 from crosshash.retrieval.ranking import tied_ranking as ranking
 from crosshash.retrieval.ranking.tied_ranking import Ties
@@ -237,6 +237,7 @@ def test_sets_without_labels_are_scored_by_the_own_partner() -> None:
     assert (report.n_unlabelled, report.n_undefined) == (4, 0)
     assert report.scores()["i2t"] == {"recall@1": 0.25, "recall@5": 1.0, "recall@10": 1.0}
     assert report.scores()["t2i"] == {"recall@1": 0.416667, "recall@5": 1.0, "recall@10": 1.0}
+    assert report.tasks["i2t"].chance == ("recall@10", 1.0)
 
 
 def test_rules_for_ties_hold_for_partners_too() -> None:
@@ -418,3 +419,184 @@ def test_sets_without_any_text_are_scored_among_images_or_not_at_all(labelled: b
         assert report.tasks["i2i"].scores() == whole.tasks["i2i"].scores()
     else:
         assert report.warning == "no item has a text or a label: nothing tells how good searches are"
+
+
+MODALITIES: tuple[Modality, ...] = ("image", "text")
+
+
+def real_sets() -> tuple[CodeSet, CodeSet, dict[Modality, np.ndarray]]:
+    """Real codes of the queries; some have no text, some no labels, and so have some items."""
+    generator = np.random.default_rng(9)
+    sides = []
+    for name, items in (("q", 9), ("r", 30)):
+        whole = random_set(name, generator, items)
+        numbers = np.arange(items)
+        labels = whole.labels.copy()
+        labels[numbers % 7 == 3] = 0
+        sides.append(replace(whole, labels=labels, has_text=numbers % 4 != 1, has_labels=numbers % 7 != 3))
+    real: dict[Modality, np.ndarray] = {
+        one: generator.integers(-3, 4, (9, 16)).astype(np.int8) for one in MODALITIES
+    }
+    return sides[0], sides[1], real
+
+
+def real_distances(levels: np.ndarray, codes: HashCodes) -> np.ndarray:
+    """Of one query to all items: the sum of what it has in the bits whose signs differ."""
+    signs = codes.signs()
+    return np.array(
+        [sum(abs(int(q)) for q, b in zip(levels, code, strict=True) if q * b < 0) for code in signs]
+    )
+
+
+def real_aps(
+    query: CodeSet, retrieval: CodeSet, real: dict[Modality, np.ndarray], asks: Modality, answers: Modality
+) -> dict[str, float]:
+    """AP of each query that has a relevant item by a sorted list, ties by position."""
+    found = {}
+    items = np.flatnonzero(retrieval.has_labels & retrieval.has(answers))
+    for row in np.flatnonzero(query.has_labels & query.has(asks)):
+        distances = real_distances(real[asks][row], getattr(retrieval, answers))
+        order = sorted(items, key=lambda item, distances=distances: (distances[item], item))  # type: ignore[misc]
+        grades = [int((query.labels[row] & retrieval.labels[item]).sum()) for item in order]
+        if any(grades):
+            found[str(query.ids[row])] = ap(grades)
+    return found
+
+
+def test_every_task_is_scored_by_asymmetric_distance_too() -> None:
+    """By loops; the difference to Hamming distance is that of the means, both out of the same draws."""
+    query, retrieval, real = real_sets()
+    report = evaluate(query, retrieval, ties="by_id", bootstrap=200, seed=4, real=real)
+    plain = evaluate(query, retrieval, ties="by_id", bootstrap=200, seed=4)
+    assert list(report.asymmetric) == ["i2t", "t2i", "i2i", "t2t"]
+    assert report.scores() == plain.scores()
+    assert plain.asymmetric == plain.real_partner == {}
+    maps = set()
+    for task, one in report.asymmetric.items():
+        asks, answers = ({"i": MODALITIES[0], "t": MODALITIES[1]}[letter] for letter in (task[0], task[2]))
+        wanted = real_aps(query, retrieval, real, asks, answers)
+        assert one.report.ids.tolist() == list(wanted)
+        assert one.report.values["AP"] == pytest.approx(list(wanted.values()), abs=1e-12)
+        assert one.report.by_radius.shape == (0, 2)
+        assert not any("within" in name or "@r" in name for name in one.report.values)
+        mean = float(np.mean(list(wanted.values())))
+        assert task_map(query, retrieval, task, "by_id", "skip", real) == pytest.approx(mean, abs=1e-12)
+        by_code = report.tasks[task]
+        difference = mean - float(by_code.values["AP"].mean())
+        assert (one.measure, one.difference) == ("AP", pytest.approx(difference, abs=1e-12))
+        low, high = one.interval
+        assert low < difference < high
+        written = report.asymmetric_scores()[task]
+        assert written == one.report.scores() | {
+            "mAP_difference": round(one.difference, 6),
+            "difference_low": round(low, 6),
+            "difference_high": round(high, 6),
+        }
+        assert written["mAP_low"] < written["mAP"] < written["mAP_high"]
+        maps.add(mean)
+    assert len(maps) == 4
+    again, other = (
+        evaluate(query, retrieval, ties="by_id", bootstrap=200, seed=s, real=real) for s in (4, 5)
+    )
+    assert again.asymmetric_scores() == report.asymmetric_scores()
+    assert other.asymmetric_scores() != report.asymmetric_scores()
+
+
+def test_partners_are_found_by_asymmetric_distance_too() -> None:
+    """Position in the pool: the partners in the order of the queries, then everything else."""
+    query, retrieval, real = real_sets()
+    for labelled in (True, False):
+        sides = [replace(one, has_labels=one.has_labels & labelled) for one in (query, retrieval)]
+        sides = [replace(one, labels=one.labels * labelled) for one in sides]
+        report = evaluate(sides[0], sides[1], ties="by_id", bootstrap=0, real=real)
+        assert set(report.real_partner) == {"i2t", "t2i"}
+        assert set(report.asymmetric) == ({"i2t", "t2i", "i2i", "t2t"} if labelled else {"i2t", "t2i"})
+        rows = np.flatnonzero(query.has_text)
+        for task, asks, answers in (("i2t", "image", "text"), ("t2i", "text", "image")):
+            ranks = []
+            for place, row in enumerate(rows):
+                levels = real[asks][row]  # type: ignore[index]
+                own = real_distances(levels, getattr(query, answers))
+                others = real_distances(levels, getattr(retrieval, answers))[retrieval.has(answers)]  # type: ignore[arg-type]
+                left = [own[other] for other in range(9) if other not in rows and answers == "image"]
+                pool = [*own[rows], *left, *others]
+                ranks.append(sum((distance, at) < (own[row], place) for at, distance in enumerate(pool)))
+            found = report.real_partner[task]
+            assert found.ids.tolist() == query.ids[rows].tolist()
+            for k in (1, 5, 10):
+                assert found.values[f"recall@{k}"].tolist() == [float(rank < k) for rank in ranks]
+            if not labelled:
+                one = report.asymmetric[task]
+                assert one.measure == "recall@1"
+                assert one.report.scores() == found.scores()
+        written = report.partner_scores()
+        assert written["asymmetric"]["i2t"] == report.real_partner["i2t"].with_ends()
+
+
+@pytest.mark.parametrize("undefined", ["skip", "zero"])
+def test_stored_vectors_are_scored_by_labels_through_inner_products(undefined: Undefined) -> None:
+    """There is nothing that they are compared with. q5 shares no label, so it is left out or counts as 0."""
+    query, retrieval, real, code = vector_sets()
+    labels = np.eye(3, dtype=np.uint8)[np.arange(20) % 2]
+    classes, known = np.array(["a", "b", "c"]), np.ones(20, bool)
+    asked = np.eye(3, dtype=np.uint8)[[0, 1, 0, 1, 0, 2]]
+    query = replace(query, labels=asked, classes=classes, has_labels=known[:6])
+    retrieval = replace(retrieval, labels=labels, classes=classes, has_labels=known)
+    report = evaluate(query, retrieval, undefined=undefined, bootstrap=0, real=real)
+    assert report.asymmetric == {}
+    with pytest.raises(CrosshashError, match=r"1 queries have no relevant item(?s:.*)- q5$"):
+        evaluate(query, retrieval, undefined="error", real=real)
+    with pytest.raises(CrosshashError, match=r"1 queries have no relevant item(?s:.*)- q5$"):
+        task_map(query, retrieval, "i2t", "expected", "error", real)
+    for task, asks, answers in (("i2t", "image", "text"), ("t2t", "text", "text")):
+        vectors, values = code.decode(retrieval.packed(answers)).astype(float), []
+        for levels, wanted in zip(real[asks].astype(float), asked, strict=True):
+            order = np.argsort(-(vectors @ levels), kind="stable")
+            values.append(ap([int(labels[item] @ wanted) for item in order]))
+        mean = np.mean(values if undefined == "zero" else values[:5])
+        assert report.tasks[task].scores()["mAP"] == pytest.approx(mean, abs=1e-6)
+        assert task_map(query, retrieval, task, "expected", undefined, real) == pytest.approx(mean, abs=1e-12)
+
+
+def test_what_does_not_fit_is_named_with_its_side() -> None:
+    query, retrieval = small_sets()
+    other = random_set("r", GENERATOR, 4, bits=8, classes=5)
+    with pytest.raises(CrosshashError) as caught:
+        evaluate(query, other)
+    assert "the query set has codes of 16 bits, the retrieval set of 8" in str(caught.value)
+    assert "the query set has 4 classes, the retrieval set 5" in str(caught.value)
+    with pytest.raises(CrosshashError, match="the retrieval set has no item"):
+        evaluate(query, retrieval.take(np.arange(0)))
+    bare = replace(query, has_labels=np.arange(9) == 3, has_text=np.arange(9) != 3)
+    for task, modality in (("t2i", "text"), ("t2t", "text")):
+        with pytest.raises(CrosshashError, match=f"^{task}: no item with labels has a {modality}, so"):
+            task_map(bare, retrieval, task, "expected", "skip")
+    with pytest.raises(CrosshashError, match=r"^i2t: no item with labels has a text, so"):
+        task_map(retrieval, bare, "i2t", "expected", "skip")
+
+
+def test_queries_that_are_an_error_are_named_by_the_fast_entry() -> None:
+    codes, labels = np.zeros((2, 1), np.uint8), np.array([[1, 0], [0, 1]])
+    with pytest.raises(CrosshashError, match=r"1 queries have no relevant item(?s:.*)- row 1$"):
+        mean_average_precision(codes, codes[:1], labels, labels[:1], undefined="error")
+
+
+@pytest.mark.parametrize(
+    ("items", "last"), [(801, [600, 800, 801]), (1000, [800, 1000]), (1001, [800, 1000])]
+)
+def test_precision_curve_ends_at_the_set_or_at_1000(items: int, last: list[int]) -> None:
+    """One query, of whose label all items are: precision 1 wherever it is measured."""
+    query, whole = random_set("q", GENERATOR, 1, classes=1), random_set("r", GENERATOR, items, classes=1)
+    sides = [replace(one, labels=np.ones((len(one), 1), np.uint8)) for one in (query, whole)]
+    sides = [replace(one, has_text=np.zeros(len(one), bool)) for one in sides]
+    points = evaluate(sides[0], sides[1], bootstrap=0).tasks["i2i"].precision_at
+    assert list(points)[-len(last) :] == last
+    assert set(points.values()) == {1.0}
+
+
+@pytest.mark.parametrize("bare", [0, 1])
+def test_where_one_side_has_no_text_images_alone_are_searched(bare: int) -> None:
+    sides = list(small_sets())
+    sides[bare] = replace(sides[bare], has_text=np.zeros(len(sides[bare]), bool))
+    report = evaluate(sides[0], sides[1], bootstrap=0)
+    assert (list(report.tasks), report.partner) == (["i2i"], {})

@@ -9,7 +9,7 @@ import pytest
 
 from crosshash.artifacts import read_json
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.scoring.metrics_file import read_metrics, warning_of
+from crosshash.retrieval.scoring.metrics_file import read_metrics, scores_of, warning_of
 from crosshash.retrieval.scoring.printed_table import score_table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -76,3 +76,56 @@ def test_the_warning_is_that_of_the_same_model_alone(tmp_path: Path) -> None:
     assert warning_of(path, **run) is None
     path.write_text("{}")
     assert warning_of(path, **run) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"i2t": None, "t2i": None, "i2i": None, "t2t": None}, "i2t: no measure"),
+        ({"i2t": None, "t2i": {}}, "t2i: no measure"),
+        ({"t2i": {"mAP": 0.5, "other": 1}}, "t2i: has not the measures of i2t (mAP_high, mAP_low, other)"),
+        (
+            {"i2t": None, "i2i": {"mAP": 0.5}, "t2t": None},
+            "i2i: has not the measures of t2i (mAP_high, mAP_low)",
+        ),
+    ],
+)
+def test_tasks_of_other_measures_than_the_first_are_named(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    ends = {"mAP": 0.5, "mAP_low": 0.25, "mAP_high": 0.75}
+    found = metrics() | dict.fromkeys(("i2t", "t2i", "i2i", "t2t"), ends) | {"warning": None} | change
+    path = tmp_path / "metrics.json"
+    path.write_text(
+        json.dumps({key: value for key, value in found.items() if value is not None or key == "warning"})
+    )
+    with pytest.raises(CrosshashError) as caught:
+        read_metrics(path)
+    assert [line for line in str(caught.value).splitlines() if line.startswith("  - ")] == [f"  - {message}"]
+
+
+def test_one_task_and_a_run_that_scores_nothing_are_read(tmp_path: Path) -> None:
+    counts = ("bits", "n_undefined", "n_unlabelled", "n_captionless", "base_rate")
+    bare = {key: metrics()[key] for key in counts}
+    for found in (bare | {"i2i": {"mAP": 0.5}}, bare | {"warning": "nothing tells how good searches are"}):
+        (tmp_path / "metrics.json").write_text(json.dumps(found))
+        read = read_metrics(tmp_path / "metrics.json")
+        assert read == found
+        assert score_table(read).row_count == ("i2i" in found)
+
+
+def test_scores_are_those_of_the_same_model_as_far_as_they_have_intervals(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    run = {"method": "hq", "dataset": "pets", "bits": 16}
+    assert scores_of(path, **run) == {}
+    ends = {"mAP": 0.5, "mAP_low": 0.25, "mAP_high": 0.75}
+    bare = {key: value for key, value in metrics().items() if key not in ("i2i", "t2t")}
+    tasks = {"t2i": ends | {"P@10": 1.0}, "i2t": {"mAP": 0.0, "mAP_low": 0.0, "mAP_high": 0.25, "P@10": 0.5}}
+    path.write_text(json.dumps(bare | run | tasks))
+    found = scores_of(path, **run)
+    assert found == {"i2t": {"mAP": 0.0, "mAP_low": 0.0, "mAP_high": 0.25}, "t2i": ends}
+    assert list(found) == ["i2t", "t2i"]
+    for other in ({"method": "twdh"}, {"dataset": "scenes"}, {"bits": 32}):
+        assert scores_of(path, **(run | other)) == {}
+    path.write_text(json.dumps(bare | run | {task: {"recall@1": 0.5} for task in ("i2t", "t2i")}))
+    assert scores_of(path, **run) == {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import numpy as np
 import pytest
 import scipy.io
 
 from crosshash.retrieval.codefiles.codeset import CodeSet
+from crosshash.retrieval.ranking.tied_ranking import Ties
 from crosshash.retrieval.scoring.evaluation import evaluate
 from crosshash.retrieval.scoring.nothing_learnt import nothing_learnt
 from crosshash.retrieval.scoring.score_files import score
@@ -161,3 +163,41 @@ def test_an_interval_that_begins_at_chance_reaches_it(chance: float, warned: boo
     )  # fmt: skip
     warning = nothing_learnt({"i2t": one, "t2i": one}, learnt("r", 45, 1), "expected")
     assert (warning is not None) == warned
+
+
+def judged(ties: Ties, retrieval: CodeSet, queries: int = 30, low: float = 0.5) -> str | None:
+    """Two tasks of so many queries, of which a random order scores 1/2."""
+    one = TaskReport(
+        ids=np.array([f"q{number}" for number in range(queries)]), values={"AP": np.full(queries, 0.6)},
+        shown=("AP",), precision_at={}, by_radius=np.empty((0, 2)), by_rank=np.empty((0, 3)),
+        chance=("AP", 0.5), intervals={"AP": (low, 0.75)},
+    )  # fmt: skip
+    return nothing_learnt({"i2t": one, "t2i": one}, retrieval, ties)
+
+
+FIGURES = "mAP 0.600 (95 % 0.500 to 0.750) where a random order gives 0.500"
+BOTH = f"i2t {FIGURES}; t2i {FIGURES}"
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_the_sentence_of_each_finding(ties: Ties) -> None:
+    """Two images of one code, two texts of different ones; where only one is left, it is like all others."""
+    labels = [[1], [1]]
+    twins = code_set("r", [[1, 1], [1, 1]], [[1, 1], [1, -1]], labels)
+    codes = "1 different code among 2 images and 2 different codes among 2 texts"
+    same = f"nothing can be told apart by codes that are all the same: {codes}"
+    few = f"29 queries are too few to tell whether anything was learnt: {BOTH}"
+    fair = ties in ("expected", "by_id")
+    assert judged(ties, twins) == (
+        f"no sign of anything learnt: {BOTH}; the retrieval set has {codes}" if fair else same
+    )
+    assert judged(ties, twins, low=0.55) == same
+    assert judged(ties, twins, queries=29) == (few if fair else same)
+    apart = code_set("r", [[1, 1], [-1, 1]], [[1, 1], [1, 1]], labels, has_text=[True, False])
+    assert judged(ties, apart, low=0.55) is None
+    alike = code_set("r", [[1, 1], [1, 1]], [[1, 1], [-1, 1]], labels, has_text=[True, False])
+    codes = "1 different code among 2 images and 1 different code among 1 texts"
+    assert judged(ties, alike, low=0.55) == (
+        f"nothing can be told apart by codes that are all the same: {codes}"
+    )
+    assert judged(ties, apart, queries=29) == (few if fair else None)

@@ -39,3 +39,8 @@ def test_scores_of_another_program_know_no_tables() -> None:
     SCORES.to_parquet(FILE)
     Path("plots/b.csv").unlink()
     pd.testing.assert_frame_equal(read_query_scores(FILE, Path()), SCORES)
+
+
+def test_the_place_of_a_row_in_another_table_is_not_written() -> None:
+    write_query_scores(FILE, SCORES[1:], [])
+    pd.testing.assert_frame_equal(read_query_scores(FILE, Path()), SCORES[1:].reset_index(drop=True))

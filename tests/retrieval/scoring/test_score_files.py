@@ -10,6 +10,8 @@ import scipy.io
 import scipy.sparse
 
 from crosshash.errors import CrosshashError
+from crosshash.retrieval.codefiles.item_codes import Head, items_of, write_items
+from crosshash.retrieval.measures.mean_ap import Undefined
 from crosshash.retrieval.scoring.evaluation import evaluate
 from crosshash.retrieval.scoring.report_measures import MEASURES
 from crosshash.retrieval.scoring.score_files import score
@@ -300,3 +302,50 @@ def test_pickled_objects_are_not_unpickled(tmp_path: Path) -> None:
     assert zipfile.is_zipfile(tmp_path / "codes.npz")
     with pytest.raises(CrosshashError, match="Python objects are refused"):
         score(tmp_path / "codes.npz", None, "expected", "skip", 0, 0)
+
+
+def test_items_of_two_parquet_files_score_as_the_same_codes_do(tmp_path: Path) -> None:
+    """Classes are those of both files, also one that only the queries have."""
+    generator = np.random.default_rng(1)
+    query, retrieval = random_set("q", generator, 8), random_set("r", generator, 50)
+    paths = [tmp_path / f"{name}.parquet" for name in "qr"]
+    for path, codes in zip(paths, (query, retrieval), strict=True):
+        write_items(path, items_of(codes), Head(16, items=len(codes)))
+    found = score(*paths, "expected", "skip", 0, 0)
+    assert found["read_as"] == "items of parquet files, codes of 16 bits, 1 = +1"
+    write_set(tmp_path / "q.npz", query)
+    write_set(tmp_path / "r.npz", retrieval)
+    own = score(tmp_path / "q.npz", tmp_path / "r.npz", "expected", "skip", 0, 0)
+    assert without_reading(found) == without_reading(own)
+    write_items(paths[1], items_of(random_set("q", generator, 5, bits=8)), Head(8, items=5))
+    with pytest.raises(CrosshashError) as caught:
+        score(*paths, "expected", "skip", 0, 0)
+    assert f"{paths[0]} has codes of 16 bits, {paths[1]} of 8" in str(caught.value)
+    assert "5 ids are in both, 'q0' for one" in str(caught.value)
+    write_set(tmp_path / "r.npz", random_set("r", generator, 5, bits=8))
+    with pytest.raises(CrosshashError) as caught:
+        score(tmp_path / "q.npz", tmp_path / "r.npz", "expected", "skip", 0, 0)
+    assert f"{tmp_path / 'q.npz'} has codes of 16 bits, {tmp_path / 'r.npz'} of 8" in str(caught.value)
+    with pytest.raises(
+        CrosshashError, match=f"^{tmp_path / 'q.mat'}, {paths[1]}: two files are scored together"
+    ):
+        score(tmp_path / "q.mat", paths[1], "expected", "skip", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "undefined", "wanted"),
+    [
+        ("strict", None, ("mAP", "skip")),
+        ("strict", "zero", ("mAP", "zero")),
+        ("hq", None, ("AP@50[hits]", "skip_without_hit")),
+        ("twdh", None, ("AP@5000[first]", "skip")),
+        ("djsrh", "zero", ("AP@50[hits]", "zero")),
+    ],
+)
+def test_what_methods_are_compared_by(
+    tmp_path: Path, protocol: str, undefined: Undefined | None, wanted: tuple[str, str]
+) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", six())
+    found = score(tmp_path / "a.mat", None, "expected", undefined, 0, 0, protocol)
+    assert (found["protocol"], found["headline"], found["undefined"]) == (protocol, *wanted)
+    assert wanted[0] in found["i2t"]

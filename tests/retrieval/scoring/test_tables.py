@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from crosshash.retrieval.measures.average_precision import AP
@@ -148,3 +150,93 @@ def test_two_stages_as_a_table() -> None:
         for task in ("i2t", "t2i")
         for way, mean, cut in (("hash", "0.2500", "0.5000"), ("quantised", "0.3750", "0.7500"))
     ]
+
+
+def test_rows_of_flat_figures_by_both_distances() -> None:
+    """Ends of intervals have no row of their own; what is less Hamming has both ends with their sign."""
+    _, metrics = figures()
+    metrics |= {"method": "hq", "dataset": "pets", "n_unlabelled": 2, "n_captionless": 1}
+    values = [[0.5, -0.25, 0.125], [0.625, 0.0625, 0.25], [0.75, 0.0, 0.5], [0.875, -0.5, -0.25]]
+    tasks = ("i2t", "t2i", "i2i", "t2t")
+    names = ("mAP", "difference_low", "difference_high")
+    metrics["asymmetric"] = {
+        task: {"mAP_difference": 0.0, "AP@50[min]": 0.25, **dict(zip(names, row, strict=True))}
+        for task, row in zip(tasks, values, strict=True)
+    }
+    text = shown(metrics)
+    assert "hq, pets, 16 bits, protocol published" in " ".join(text.split())
+    assert "items without label: 2, items without text: 1" in " ".join(text.split())
+    assert not lines_of(text, "mAP_low") + lines_of(text, "mAP_high")
+    lines = [line.split() for line in text.splitlines()]
+    (at,) = [place for place, line in enumerate(lines) if line[:1] == ["mAP"]]
+    assert lines[at + 1][:2] == ["95", "%"]
+    assert lines[at + 2] == ["asymmetric", "0.5000", "0.6250", "0.7500", "0.8750"]
+    assert " ".join(lines[at + 3]) == "less Hamming -0.250 +0.125 +0.062 +0.250 +0.000 +0.500 -0.500 -0.250"
+    assert sum(line[:1] == ["asymmetric"] for line in lines) == 1
+    del metrics["asymmetric"]["t2t"]["mAP_difference"]
+    assert "less" not in shown(metrics)
+
+
+def test_what_queries_score_by_asymmetric_distance_and_by_their_partner_stands_beside() -> None:
+    """q0 has no text, so no partner; of the second query on partners have rows as the queries have."""
+    generator = np.random.default_rng(0)
+    query, retrieval = random_set("q", generator, 6), random_set("r", generator, 20)
+    query = replace(query, has_text=np.arange(6) > 0)
+    query.labels[:] = 1
+    real: Any = {one: generator.integers(-9, 10, (6, 16)).astype(np.int8) for one in ("image", "text")}
+    report = evaluate(query, retrieval, bootstrap=0, real=real)
+    table = query_table(report)
+    for task, part in report.tasks.items():
+        rows = table[table["task"] == task]
+        assert rows["id"].tolist() == part.ids.tolist()
+        one = report.asymmetric[task].report
+        for name in one.shown:
+            column = f"asymmetric {'mAP' if name == 'AP' else name}"
+            assert rows[column].tolist() == one.values[name].round(12).tolist()
+        for beside, reports in (("", report.partner), ("asymmetric ", report.real_partner)):
+            for k in (1, 5, 10):
+                column = rows[f"{beside}partner recall@{k}"]
+                wanted = [np.nan] * len(rows)
+                if task in PAIR:
+                    found = reports[task].values[f"recall@{k}"].round(12).tolist()
+                    wanted = found if task == "t2i" else [np.nan, *found]
+                assert column.dtype == np.float64
+                np.testing.assert_array_equal(column.to_numpy(), wanted)
+
+
+def test_a_query_without_partner_beside_a_single_one() -> None:
+    generator = np.random.default_rng(0)
+    query, retrieval = random_set("q", generator, 2), random_set("r", generator, 9)
+    query.labels[:] = 1
+    table = query_table(evaluate(replace(query, has_text=np.array([True, False])), retrieval, bootstrap=0))
+    images = table[table["task"] == "i2t"]
+    assert images["partner recall@10"].tolist() == pytest.approx([1.0, np.nan], nan_ok=True)
+
+
+def test_tables_of_sets_without_labels_and_of_nothing() -> None:
+    """By the partner there are no curves; measures by labels have empty columns."""
+    generator = np.random.default_rng(0)
+    sides = [random_set(name, generator, 6, classes=0) for name in "qr"]
+    sides = [replace(one, has_labels=np.zeros(6, bool)) for one in sides]
+    real: Any = {one: generator.integers(-9, 10, (6, 16)).astype(np.int8) for one in ("image", "text")}
+    report = evaluate(sides[0], sides[1], bootstrap=0, real=real)
+    table = query_table(report)
+    recalls = ["recall@1", "recall@5", "recall@10"]
+    beside = [f"asymmetric {name}" for name in recalls]
+    names = list(dict.fromkeys(["task", "id", *map(str, MEASURES), *recalls, *beside]))
+    assert list(table.columns) == names
+    assert table["task"].tolist() == ["i2t"] * 6 + ["t2i"] * 6
+    assert table["AP"].isna().all()
+    for name in recalls:
+        assert table[name].tolist() == [v for task in PAIR for v in report.tasks[task].values[name].round(12)]
+        wanted = [v for task in PAIR for v in report.asymmetric[task].report.values[name].round(12)]
+        assert table[f"asymmetric {name}"].tolist() == wanted
+    for curve in (radius_table, rank_table, precision_table):
+        assert len(curve(report)) == 0
+    assert list(rank_table(report).columns) == ["task", "n", "recall", "precision"]
+    bare = [replace(one, has_text=np.zeros(6, bool)) for one in sides]
+    nothing = evaluate(bare[0], bare[1], bootstrap=0)
+    assert list(query_table(nothing).columns) == ["task", "id", *map(str, MEASURES)]
+    assert len(query_table(nothing)) == len(interval_table(nothing)) == 0
+    metrics = {"bits": 16, **nothing.counts(), **nothing.scores()}
+    assert score_table(metrics).row_count == 0

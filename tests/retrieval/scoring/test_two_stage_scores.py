@@ -219,3 +219,31 @@ def test_the_table_over_the_number_of_candidates() -> None:
 def test_without_quantised_vectors_the_table_has_its_header_alone() -> None:
     assert candidate_table({}).to_csv(index=False).strip() == "task,r_h,AP@50[hits],mAP"
     assert two_stage_section({}, None) is None
+
+
+def test_the_labelled_items_of_a_task_with_all_that_belongs_to_them() -> None:
+    """Of four queries q1 has no labels and q2 no text; of four items r0 no text and r3 no labels."""
+    signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    labels = np.eye(4, dtype=np.uint8)
+    query = code_set("q", signs, -signs, labels, [True, True, False, True], [True, False, True, True])
+    retrieval = code_set("r", -signs, signs, labels, [False, True, True, True], [True, True, True, False])
+    words = {
+        one: np.arange(4, dtype=np.uint8)[:, None] + np.uint8(at) for at, one in ((0, "image"), (10, "text"))
+    }
+    vectors = {one: words[one].astype(np.float32) + 100 for one in words}
+    book = Codebook(np.ones((1, 20, 1), np.float32))
+    real = {one: vectors[one] + 100 for one in vectors}
+    quantised = QuantisedSet(book, words, vectors)  # type: ignore[arg-type]
+    for task, rows, items, asked, answers in (
+        ("i2t", [0, 2, 3], [1, 2], 100, 10), ("t2i", [0, 3], [0, 1, 2], 110, 0),
+        ("i2i", [0, 2, 3], [0, 1, 2], 100, 0), ("t2t", [0, 3], [1, 2], 110, 10),
+    ):  # fmt: skip
+        found = two_stage_search(query, retrieval, quantised, real, task)  # type: ignore[arg-type]
+        assert found.names.tolist() == [f"q{row}" for row in rows]
+        sides = (query.packed("image" if task[0] == "i" else "text")[rows],
+                 retrieval.packed("image" if task[2] == "i" else "text")[items])  # fmt: skip
+        assert all(np.array_equal(mine, other) for mine, other in zip(found.codes, sides, strict=True))
+        assert [one.tolist() for one in found.labels] == [labels[rows].tolist(), labels[items].tolist()]
+        assert found.vectors.ravel().tolist() == [asked + row for row in rows]
+        assert found.words.ravel().tolist() == [answers + item for item in items]
+        assert found.real.ravel().tolist() == [200 + answers + item for item in items]

@@ -180,7 +180,7 @@ def code_sets(tables: Sequence[pa.Table], bits: Sequence[int], places: Sequence[
         CrosshashError: an item has no image code, so that it cannot be scored.
     """
     named = sorted({label for items in tables for label in _labels(items)})
-    classes = np.array(named, dtype=str if named else "<U1")
+    classes = np.array(named, dtype=str)
     return [_code_set(*one, classes) for one in zip(tables, bits, places, strict=True)]
 
 
