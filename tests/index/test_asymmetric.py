@@ -115,6 +115,8 @@ def test_the_length_of_a_query_changes_no_rank(factor: float) -> None:
     queries = asked(1, 20, 64)
     rows, _ = index.search_real(queries, 50)
     assert np.array_equal(index.search_real((queries * factor).astype(np.float32), 50)[0], rows)
+    queries[::2] *= factor  # among others of another length
+    assert np.array_equal(index.search_real(queries, 50)[0], rows)
 
 
 def test_any_floating_type_is_taken() -> None:
