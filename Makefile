@@ -43,11 +43,10 @@ bench-scale: install  ## what each stage costs at SIZES pairs of vectors, by MET
 pareto: install  ## which method, how many bytes: table and plot in pareto/; FEATURES=/data/vectors for your own
 	@python -m benchmarks.pareto $(FEATURES)
 
-FOLDER ?= codes centers index retrieval methods training
 SHARE ?= 1
 mutants: install  ## small changes of the code that no test sees, by folder; hours: make mutants FOLDER=codes SHARE=0.2
 	@pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutants]'
-	@for folder in $(FOLDER); do nice -n 15 python -m tests.mutation $$folder --share $(SHARE) || exit 1; done
+	@for folder in $(or $(FOLDER),codes centers index retrieval methods training); do nice -n 15 python -m tests.mutation $$folder --share $(SHARE) || exit 1; done
 
 faults: install  ## kills, damage, limits, races, random files, the service under fire: an hour; FOLDER=where it works
 	@python -m faults $(FOLDER)
