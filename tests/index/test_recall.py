@@ -10,7 +10,7 @@ import pytest
 from crosshash.index import recall as room
 from crosshash.index.exact import nearest
 from crosshash.index.recall import WANTED, curve, exact_figures, measure, recall, sampled, tuned
-from crosshash.index.structures import KINDS, Kind, build_structure
+from crosshash.index.structures import KINDS, SETTINGS, Kind, build_structure
 from tests.index.codes import clustered
 
 CODES, QUERIES = clustered(0, 3_000, centers=20), clustered(1, 50, centers=20)
@@ -38,6 +38,9 @@ def test_more_work_finds_more(kind: Kind) -> None:
     compared = [one.compared for one in points]
     found = [one.recalls["recall@100"] for one in points]
     assert len(points) > 1
+    assert max(one.compared for one in points[:-1]) <= 1 / 2
+    last = points[-1]
+    assert last.compared > 1 / 2 or len(points) == len(SETTINGS[kind]) or set(last.recalls.values()) == {1.0}
     assert compared == sorted(compared)
     assert found == sorted(found)
     assert found[0] < found[-1]
@@ -78,6 +81,14 @@ def test_the_least_work_that_finds_enough_is_chosen() -> None:
         (figures,) = measure(structure, QUERIES, exact, [setting])
         worst = min(figures.recalls["recall@10"], figures.recalls["recall@100"])
         assert (worst >= WANTED) == enough
+
+
+def test_as_many_items_as_a_kind_starts_at_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "FEWEST", 3_000)
+    assert tuned("ivf", CODES, ROWS, QUERIES, seed=0)[0] is not None
+    structure, remark = tuned("ivf", CODES[1:], ROWS[1:], QUERIES, seed=0)
+    assert structure is None
+    assert remark == "2999 items are too few for ivf, which starts at 3000; searched exactly"
 
 
 def test_exact_figures_are_ones() -> None:

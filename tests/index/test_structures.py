@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faiss
 import numpy as np
 import pytest
 
@@ -69,3 +70,12 @@ def test_the_seed_draws_the_first_centroids() -> None:
     )
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(("items", "part", "tables"), [(3_000, 8, 4), (20, 4, 8), (70_000, 12, 2), (0, 4, 8)])
+def test_parts_have_about_sixteen_codes_in_an_entry(items: int, part: int, tables: int) -> None:
+    """Of 32 bits: log2(3,000) = 11.6, rounded 12, less 4 makes 8; of 70,000, 16.1 makes 12; 4 at least."""
+    codes = np.random.default_rng(0).integers(0, 256, (items, 4), np.uint8)
+    held = build_structure("multihash", codes, np.arange(items), seed=0).held
+    inner = faiss.downcast_IndexBinary(held.index)
+    assert (inner.b, inner.nhash) == (part, tables)

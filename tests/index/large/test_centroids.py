@@ -79,12 +79,15 @@ def test_the_seed_draws_the_first_centroids() -> None:
     assert not np.array_equal(one, other)
 
 
-def test_a_centroid_moves_to_a_few_codes_that_are_far_from_all() -> None:
-    """Four equal codes of 2,004, all bits unlike the others': one moves to one of the four farthest."""
-    near = clustered(0, 2_000, centers=1)
-    sample = np.concatenate([near[:900], np.repeat(~near[:1], 4, axis=0), near[900:]])
-    centroids = learned(sample, 16, seed=4)  # of others, random codes reach it, too
-    assert (centroids.packed == ~near[0]).all(axis=1).any()
+def test_centroids_that_no_code_is_near_move_to_codes_far_from_all() -> None:
+    """Zeros but for 20 codes, 8 bits from them and 16 from one another. Of 32 centroids 32 / 16 = 2 move in a
+    round, in the first 3 of 6 rounds: beside what is drawn at first, 2 * 3 = 6 of the 20 are reached.
+    """
+    far = 255 * np.eye(20, dtype=np.uint8)
+    sample = np.concatenate([np.zeros((1_000, 20), np.uint8), far, np.zeros((1_000, 20), np.uint8)])
+    centroids = learned(sample, 32, seed=0).packed
+    assert len(np.unique(centroids, axis=0)) >= 1 + 6
+    assert all((far == one).all(axis=1).any() for one in centroids if one.any())
 
 
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 15, 16])

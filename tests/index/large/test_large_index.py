@@ -262,9 +262,15 @@ def test_lists_are_24_times_the_root_of_the_items(tmp_path: Path, monkeypatch: p
 
 
 def test_a_row_before_the_only_one_is_not_known(tmp_path: Path) -> None:
-    for row in (1, 2):
+    for row in (0, 1, 2):
         index = build(tmp_path / str(row), [(np.array([[7]], np.uint8), np.array([row]))], "equal")
         assert index.known(np.arange(4)).tolist() == [row]
+
+
+def test_the_highest_row_of_four_bytes() -> None:
+    """2^32 - 2; one more is left for the number of items, which stands for rows that no code has."""
+    assert layout.Shape(1, 1, 2**32 - 2).rows == "uint32"
+    assert layout.Shape(1, 1, 2**32 - 1).rows == "int64"
 
 
 def test_high_rows_take_eight_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
