@@ -600,3 +600,9 @@ def test_where_one_side_has_no_text_images_alone_are_searched(bare: int) -> None
     sides[bare] = replace(sides[bare], has_text=np.zeros(len(sides[bare]), bool))
     report = evaluate(sides[0], sides[1], bootstrap=0)
     assert (list(report.tasks), report.partner) == (["i2i"], {})
+
+
+def test_the_fast_entry_takes_ties_as_expected_unless_told() -> None:
+    """Two items at one distance, the second relevant: precision 1 / 1 or 1 / 2 with equal chance."""
+    codes = np.zeros((2, 1), np.uint8)
+    assert mean_average_precision(codes[:1], codes, np.ones((1, 1)), np.array([[0], [1]])) == 0.75
