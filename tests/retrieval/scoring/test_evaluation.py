@@ -573,6 +573,10 @@ def test_what_does_not_fit_is_named_with_its_side() -> None:
             task_map(bare, retrieval, task, "expected", "skip")
     with pytest.raises(CrosshashError, match=r"^i2t: no item with labels has a text, so"):
         task_map(retrieval, bare, "i2t", "expected", "skip")
+    with pytest.raises(CrosshashError, match=r"^i2t: no item with labels has a text, so"):
+        evaluate(retrieval, bare, bootstrap=0)
+    with pytest.raises(CrosshashError, match=r"^t2i: no item with labels has a text, so"):
+        evaluate(bare, retrieval, bootstrap=0)
 
 
 def test_queries_that_are_an_error_are_named_by_the_fast_entry() -> None:
