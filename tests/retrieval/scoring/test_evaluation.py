@@ -419,6 +419,7 @@ def test_sets_without_any_text_are_scored_among_images_or_not_at_all(labelled: b
         assert report.tasks["i2i"].scores() == whole.tasks["i2i"].scores()
     else:
         assert report.warning == "no item has a text or a label: nothing tells how good searches are"
+        assert report.counts()["warning"] == report.warning
 
 
 MODALITIES: tuple[Modality, ...] = ("image", "text")
