@@ -11,7 +11,7 @@ import pytest
 from crosshash.artifacts import write_npz
 from crosshash.codes.vector_code import Kind, VectorCode, fit_words
 from crosshash.errors import CrosshashError
-from crosshash.retrieval.codefiles.codeset import check_fit, read_code_set
+from crosshash.retrieval.codefiles.codeset import BLOCK, check_fit, read_code_set
 from tests.retrieval.sets import arrays, code_set, random_set, write_set
 
 
@@ -99,3 +99,17 @@ def test_how_vectors_are_stored_is_read_too(tmp_path: Path, kind: Kind) -> None:
         replace(random_set("r", np.random.default_rng(1), 3, bits=code.bits), vector_code=code),
         ("a", "b"),
     )
+
+
+def test_labels_of_very_many_items_are_looked_at_to_the_last() -> None:
+    labels = np.zeros((2 * BLOCK + 3, 1), np.uint8)
+    labels[-2] = 2
+    codes = np.ones((len(labels), 1))
+    with pytest.raises(CrosshashError, match=f"labels of row {len(labels) - 2} are not all 0 or 1"):
+        code_set("q", codes, codes, labels)
+
+
+def test_every_item_has_an_image() -> None:
+    codes = code_set("q", [[1], [1]], [[1], [-1]], [[1], [0]], has_text=[True, False])
+    assert (codes.has("image").tolist(), codes.has("text").tolist()) == ([True, True], [True, False])
+    assert (codes.packed("image").tolist(), codes.packed("text").tolist()) == ([[128], [128]], [[128], [0]])

@@ -419,6 +419,7 @@ def test_sets_without_any_text_are_scored_among_images_or_not_at_all(labelled: b
         assert report.tasks["i2i"].scores() == whole.tasks["i2i"].scores()
     else:
         assert report.warning == "no item has a text or a label: nothing tells how good searches are"
+        assert report.counts()["warning"] == report.warning
 
 
 MODALITIES: tuple[Modality, ...] = ("image", "text")
@@ -573,6 +574,10 @@ def test_what_does_not_fit_is_named_with_its_side() -> None:
             task_map(bare, retrieval, task, "expected", "skip")
     with pytest.raises(CrosshashError, match=r"^i2t: no item with labels has a text, so"):
         task_map(retrieval, bare, "i2t", "expected", "skip")
+    with pytest.raises(CrosshashError, match=r"^i2t: no item with labels has a text, so"):
+        evaluate(retrieval, bare, bootstrap=0)
+    with pytest.raises(CrosshashError, match=r"^t2i: no item with labels has a text, so"):
+        evaluate(bare, retrieval, bootstrap=0)
 
 
 def test_queries_that_are_an_error_are_named_by_the_fast_entry() -> None:
@@ -600,3 +605,9 @@ def test_where_one_side_has_no_text_images_alone_are_searched(bare: int) -> None
     sides[bare] = replace(sides[bare], has_text=np.zeros(len(sides[bare]), bool))
     report = evaluate(sides[0], sides[1], bootstrap=0)
     assert (list(report.tasks), report.partner) == (["i2i"], {})
+
+
+def test_the_fast_entry_takes_ties_as_expected_unless_told() -> None:
+    """Two items at one distance, the second relevant: precision 1 / 1 or 1 / 2 with equal chance."""
+    codes = np.zeros((2, 1), np.uint8)
+    assert mean_average_precision(codes[:1], codes, np.ones((1, 1)), np.array([[0], [1]])) == 0.75

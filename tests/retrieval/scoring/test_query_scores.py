@@ -44,3 +44,10 @@ def test_scores_of_another_program_know_no_tables() -> None:
 def test_the_place_of_a_row_in_another_table_is_not_written() -> None:
     write_query_scores(FILE, SCORES[1:], [])
     pd.testing.assert_frame_equal(read_query_scores(FILE, Path()), SCORES[1:].reset_index(drop=True))
+
+
+def test_cut_scores_are_named_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(CrosshashError, match=rf"^{path}: .*Run `dvc repro evaluate`"):
+        read_query_scores(path, tmp_path)
