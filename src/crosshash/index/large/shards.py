@@ -80,9 +80,7 @@ def counted(blocks: Blocks) -> tuple[int, int, int]:
         if rows.shape != packed.shape[:1] or rows.dtype.kind not in "iu":
             raise CrosshashError(f"block at item {items}: {len(rows)} rows for {len(packed)} codes.")
         if len(rows) and (rows[0] <= last or (np.diff(rows) <= 0).any()):
-            raise CrosshashError(
-                f"block at item {items}: rows do not rise from 0 on; sort the codes by row."
-            )
+            raise CrosshashError(f"block at item {items}: rows do not rise from 0 on; sort the codes by row.")
         width = packed.shape[1]
         items, last = items + len(rows), int(rows[-1]) if len(rows) else last
     return items, width or 0, last
