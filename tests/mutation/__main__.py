@@ -67,12 +67,17 @@ def make_copy(copy: Path, folders: tuple[str, ...]) -> None:
             shutil.copy2(ROOT / name, copy / name)
     with (copy / "pyproject.toml").open("a") as settings:  # its last table is mutmut's
         settings.write(f"only_mutate = {json.dumps([f'src/crosshash/{one}/*' for one in folders])}\n")
-        tests = [*(f"tests/{one}" for one in folders), *(f"--ignore={one}" for one in APART)]
-        settings.write(f"pytest_add_cli_args_test_selection = {json.dumps(tests)}\n")
+        settings.write(f"pytest_add_cli_args_test_selection = {json.dumps(selected(folders))}\n")
+    subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)  # what tests do to git stays there
     for folder in folders:
         for path in (copy / "src/crosshash" / folder).rglob("*.py"):
             if path.parent.name != MACHINE_CODE:
                 path.write_text(opened(path.read_text()))
+
+
+def selected(folders: tuple[str, ...]) -> list[str]:
+    """Give pytest the tests of some folders."""
+    return [*(f"tests/{one}" for one in folders), *(f"--ignore={one}" for one in APART)]
 
 
 def opened(code: str) -> str:
@@ -114,9 +119,8 @@ def try_mutants(copy: Path, folders: tuple[str, ...], names: list[str], seconds:
     (place / ASKED).write_text(json.dumps({"names": names, "seconds": seconds}))
     command = [sys.executable, "-m", "pytest", "-q", "--tb=native", "--timeout=0", "-p", "no:cacheprovider"]
     command += ["-p", "no:faulthandler", "-p", "tests.mutation.forks", "-m", "not slow and not gpu"]
-    tests = [*(f"tests/{one}" for one in folders), *(f"--ignore={one}" for one in APART)]
     paths = {"PYTHONPATH": str(place / "src"), "MUTANT_UNDER_TEST": ""}
-    with subprocess.Popen([*command, *tests], cwd=place, env=environment() | paths) as running:
+    with subprocess.Popen([*command, *selected(folders)], cwd=place, env=environment() | paths) as running:
         if running.wait():
             sys.exit(running.returncode)
     return dict(json.loads(line) for line in (place / TRIED).read_text().splitlines())

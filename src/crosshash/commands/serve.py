@@ -131,9 +131,8 @@ def _token(context: typer.Context, text: str | None, file: Path | None) -> Token
 def _typed(context: typer.Context, option: str) -> bool:
     """Say whether an option stands on the command line."""
     source = context.get_parameter_source(option)
-    return (
-        source is not None and source.name == "COMMANDLINE"
-    )  # typer has a copy of click, whose values differ
+    # by name: typer has a copy of click, whose values differ
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _take_all_cores() -> None:
