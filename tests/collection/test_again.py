@@ -27,6 +27,13 @@ def captions(*texts: str) -> list[Addition]:
     return [Addition(text, None, (text, "owl"), ("new",)) for text in texts]
 
 
+def flip(path: Path) -> None:
+    """Change a bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 def test_own_items_come_with_codes_of_the_new_model_and_deletions_stay(changing: Path) -> None:
     """One item of the run is gone, one of its own too, one of the run is replaced, one came back."""
     first, second, third, *_ = Searcher.open(changing).files.items.whole().table["id"].to_pylist()
@@ -122,3 +129,27 @@ def test_a_collection_from_which_items_were_only_taken_out_is_made_anew_too(chan
     run_again(changing, seed=1)
     assert counted(encode_again(changing)) == (0, 0, 0, 1)
     assert set(Searcher.open(changing).files.items.whole().table["id"].drop_null().to_pylist()) == set(others)
+
+
+def test_damaged_codes_of_a_collection_are_made_anew_as_they_were(changing: Path) -> None:
+    """Of its own items and of those of the run."""
+    add_items(changing, captions("red cat", "blue dog"))
+    whole = Searcher.open(changing)
+    path = changing / "collection/index/text.faiss"
+    flip(path)
+    with pytest.raises(
+        CrosshashError, match=r"text\.faiss: .*is a file of a collection.*`crosshash encode --again`"
+    ):
+        Searcher.open(changing)
+    assert counted(encode_again(changing)) == (0, 2, 0, 0)
+    found = Searcher.open(changing)
+    assert found.counts == whole.counts
+    codes = [one.index.codes["text"] for one in (whole, found)]
+    assert np.array_equal(codes[0].packed, codes[1].packed)  # type: ignore[union-attr]
+
+
+def test_a_damaged_table_of_items_is_told_and_nothing_is_made(changing: Path) -> None:
+    add_items(changing, captions("red cat"))
+    flip(changing / "collection/index/items.parquet")
+    with pytest.raises(CrosshashError, match=r"where that says the same, delete the collection"):
+        encode_again(changing)

@@ -18,7 +18,7 @@ from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
 from crosshash.retrieval.codefiles.segments import Changes, merged
 from crosshash.search.folders.index_folder import INDEX, STATISTICS, read_index, with_changes
-from crosshash.search.folders.made_by import StaleCollection, check_fresh, remedy, run_index
+from crosshash.search.folders.made_by import remedy, run_index, told_of_collections
 from crosshash.search.folders.own_picture import picture_path
 from crosshash.search.grown.known_items import read_known_items
 from crosshash.search.items import CAPTIONS, CONTENT, PICTURE, REMOVED, ItemTable
@@ -32,7 +32,8 @@ def encode_again(project: Path, into: Path | None = None) -> Change:
     """Make a collection anew from the run's index: with its own items, without what was taken out.
 
     The old one serves until the new one, whole, takes its place. A call that was stopped goes on with the
-    next block of items. Where model and index are those that it was made with, nothing is done.
+    next block of items. Where model and index are those that it was made with, and its codes whole, nothing
+    is done.
 
     Raises:
         CrosshashError: there is no collection, it was written by a version that kept less, pictures are
@@ -43,13 +44,13 @@ def encode_again(project: Path, into: Path | None = None) -> Change:
         if not index.is_dir():
             raise missing(index, "There is no collection yet: `crosshash encode FOLDER` begins one.")
         statistics = read_json(index / STATISTICS)
-        old = read_known_items(index).whole()
+        with told_of_collections(statistics):
+            old = read_known_items(index).whole()
         ready, gone = _own_items(old, index, remedy(statistics))
         try:
-            check_fresh(project, index, statistics, encoder.description)
-        except StaleCollection:
+            found = read_index(project, index, encoder.description)
+        except CrosshashError:  # of another model, or damaged
             return _made_anew(project, place, encoder, ready, gone)
-        found = read_index(project, index, encoder.description)
         counts = {modality: len(codes) for modality, codes in found.codes.items()}
         return Change(0, 0, len(ready), 0, (), (), counts["image"], counts["text"], str(place))
 

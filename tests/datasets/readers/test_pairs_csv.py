@@ -116,6 +116,7 @@ def test_all_bad_rows_are_listed(tmp_path: Path) -> None:
     assert "row 3: the image cell holds no file name" in message
     assert "row 4: 2 cells, the header has 3" in message
     assert "between double quotes" in message
+    assert "Name a picture in each row" in message
 
 
 def test_unclosed_quote_names_its_row(tmp_path: Path) -> None:
@@ -129,14 +130,17 @@ def test_captions_alone_where_they_are_allowed(tmp_path: Path) -> None:
         tmp_path / "pairs.csv",
         [("", "alone", "x"), ("a.jpg", "alone", ""), ("", "other", ""), ("", "alone", "y")],
     )
-    assert "row 2: the image cell holds no file name" in error_of(path)
+    message = error_of(path)
+    assert "row 2: the image cell holds no file name" in message
+    assert "`crosshash encode` adds them" in message
+    assert "quotes" not in message
     assert read_pairs_csv(path, captions_alone=True) == (
         RawItem("", ("alone",), ("x", "y"), (2, 5)),
         RawItem("a.jpg", ("alone",), (), (3,)),
         RawItem("", ("other",), (), (4,)),
     )
     write_csv(path, [("", "")], ("image", "caption"))
-    with pytest.raises(CrosshashError, match="row 2: the image cell holds no file name"):
+    with pytest.raises(CrosshashError, match=r"row 2: the image cell holds no file name\n.*a caption\.$"):
         read_pairs_csv(path, captions_alone=True)
 
 

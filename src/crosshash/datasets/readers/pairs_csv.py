@@ -17,6 +17,12 @@ NAME = "pairs.csv"
 COLUMNS = ("image", "caption", "labels")
 LONGEST_CELL = 2**31 - 1
 
+QUOTES = "Put texts with commas, quotes or line ends between double quotes, and double the quotes inside."
+PICTURES = (
+    "Name a picture in each row; captions without one train nothing, `crosshash encode` adds them to what a "
+    "trained model searches."
+)
+
 
 @dataclass
 class Gathered:
@@ -46,15 +52,17 @@ def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, .
     unlabelled = captions_alone or set(header) == set(COLUMNS[:2])
     cells = _columns(path, header, COLUMNS[:2] if unlabelled else COLUMNS)
     gathered: dict[tuple[str, str], Gathered] = {}
-    problems = []
+    problems, remedies = [], set()
     for number, row in rows:
         if len(row) != len(header):
             problems.append(f"row {number}: {len(row)} cells, the header has {len(header)}")
+            remedies.add(QUOTES)
             continue
         image, caption, labels = ("" if cell is None else row[cell].strip() for cell in cells)
         alone = captions_alone and not image and bool(caption)
         if "\0" in image or not (image or alone):
             problems.append(f"row {number}: the image cell holds no file name")
+            remedies.add("Give each row a picture or a caption." if captions_alone else PICTURES)
             continue
         item = gathered.setdefault(("", caption) if alone else (_image_name(image), ""), Gathered())
         item.rows.append(number)
@@ -63,7 +71,7 @@ def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, .
     if problems:
         raise CrosshashError(
             f"{path}: {len(problems)} row(s) cannot be read:\n{listed(problems)}\n"
-            "Put texts with commas, quotes or line ends between double quotes, and double the quotes inside."
+            + " ".join(sorted(remedies))
         )
     if not gathered:
         raise CrosshashError(f"{path}: has a header but no rows. Add a row per pair.")

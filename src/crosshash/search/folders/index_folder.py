@@ -20,7 +20,7 @@ from crosshash.index.code_index import CodeIndex
 from crosshash.index.large.large_index import LargeIndex, large_folder
 from crosshash.retrieval.codefiles.codeset import MODALITIES, Modality
 from crosshash.retrieval.codefiles.segments import SEGMENTS, Changes, read_changes, segment_paths
-from crosshash.search.folders.made_by import check_fresh, remedy, run_index
+from crosshash.search.folders.made_by import check_fresh, remedy, run_index, told_of_collections
 from crosshash.search.folders.own_picture import read_own_picture
 from crosshash.search.grown.grown_codes import AnyIndex, grown_codes, grown_words
 from crosshash.search.grown.grown_items import GrownItems
@@ -109,7 +109,8 @@ def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) ->
     def rerank() -> int | None:
         return read_plan("evaluate", EvaluatePlan, project / "plan").rerank
 
-    return read_index_files(folder, dataset, rerank, mapped)
+    with told_of_collections(statistics):
+        return read_index_files(folder, dataset, rerank, mapped)
 
 
 def read_index_files(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,11 @@ AGAIN = (
 BACK = (
     "Going back to the settings that it was made with (`git checkout params.yaml && dvc repro`) also brings "
     "it back to use."
+)
+
+DAMAGED = (
+    "It is a file of a collection, which `dvc repro` does not make: run `crosshash encode --again`; where "
+    "that says the same, delete the collection and run `crosshash encode` with its folders again."
 )
 
 
@@ -73,3 +80,18 @@ def remedy(statistics: dict[str, Any]) -> str:
     if BASE in statistics:
         return "Delete the collection and run `crosshash encode` with its folders again."
     return "Run `dvc repro index`."
+
+
+@contextmanager
+def told_of_collections(statistics: dict[str, Any]) -> Iterator[None]:
+    """Add to what is told of a damaged file how a collection is made anew, if it is one of a collection.
+
+    Raises:
+        CrosshashError: what was raised inside.
+    """
+    try:
+        yield
+    except CrosshashError as error:
+        if BASE not in statistics:
+            raise
+        raise CrosshashError(f"{error} {DAMAGED}") from None
