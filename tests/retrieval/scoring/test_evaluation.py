@@ -309,6 +309,20 @@ def test_intervals_hold_the_mean_and_follow_the_seed() -> None:
         assert found["AP@50[min]"]["low"] < found["AP@50[min]"]["high"]
 
 
+def test_intervals_by_asymmetric_distance_follow_the_seed_too() -> None:
+    query, retrieval = small_sets()
+    generator = np.random.default_rng(0)
+    real: dict[Modality, np.ndarray] = {
+        one: generator.integers(-9, 10, (9, 16)).astype(np.int8) for one in ("image", "text")
+    }
+    one, again, other = (
+        evaluate(query, retrieval, bootstrap=200, seed=seed, real=real).asymmetric for seed in (1, 1, 2)
+    )
+    for task, found in one.items():
+        for ends in (lambda part: part.interval, lambda part: part.report.intervals["AP"]):
+            assert ends(found) == ends(again[task]) != ends(other[task])
+
+
 def test_precision_curve_reaches_as_far_as_the_set() -> None:
     query, retrieval = small_sets()
     points = evaluate(query, retrieval).tasks["i2i"].precision_at
