@@ -172,3 +172,37 @@ def test_values_of_codes_and_labels_are_named_together(tmp_path: Path) -> None:
     kind = ", a column of class numbers, holds others than whole ones from 0 on in "
     found = refused(tmp_path, q_l=np.array([2, -1]), r_l=np.array([0.5, 1, np.nan, np.inf]))
     assert found.splitlines() == [f"q_l{kind}1 rows, first in row 1", f"  - r_l{kind}3 rows, first in row 0"]
+
+
+ABSENT = "no array q_img, q_txt, r_img, r_txt, q_l, r_l; there are: "
+
+
+def said(path: Path) -> str:
+    with pytest.raises(CrosshashError) as caught:
+        read_foreign(path)
+    return str(caught.value)
+
+
+def test_what_is_there_in_place_of_the_six_arrays(tmp_path: Path) -> None:
+    """The other file is named to those alone who have one of the encode stage."""
+    path = tmp_path / "codes.npz"
+    np.savez(path)
+    assert said(path) == f"{path}: {ABSENT}none."
+    np.savez(path, b=CODES, a=CODES)
+    assert said(path) == f"{path}: {ABSENT}a, b."
+    np.savez(path, has_text=CODES)
+    hint = "A query.npz is scored with its retrieval.npz beside it."
+    assert said(path) == f"{path}: {ABSENT}has_text. {hint}"
+    scipy.io.savemat(tmp_path / "codes.mat", {"has_text": CODES})
+    assert said(tmp_path / "codes.mat") == f"{tmp_path / 'codes.mat'}: {ABSENT}has_text."
+
+
+def test_files_that_a_set_lacks_are_named_with_its_path(tmp_path: Path) -> None:
+    for name, array in SIX.items():
+        if name != "q_l":
+            np.save(tmp_path / f"run_{name}.npy", array)
+            np.save(tmp_path / f"{name}.npy", array)
+    words = "a set of codes is six .npy files; not found:\n  - "
+    assert said(tmp_path) == f"{tmp_path}: {words}{tmp_path}/q_l.npy"
+    for beginning in (tmp_path / "run", tmp_path / "run_"):
+        assert said(beginning) == f"{beginning}: {words}{tmp_path}/run_q_l.npy"

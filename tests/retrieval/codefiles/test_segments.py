@@ -122,10 +122,10 @@ def written(index: Path, name: str, found: Changes) -> None:
 
 
 def test_segments_that_are_held_by_another_do_not_count(tmp_path: Path) -> None:
-    """1 to 3 lies beside two of its parts, and 5 beside 4 to 6; other files are none."""
+    """1 to 3 lies beside its parts, and 5 beside 4 to 6; other files are none."""
     assert segment_paths(tmp_path) == []
     assert read_changes(tmp_path) is None
-    for first, last in ((4, 6), (1, 1), (5, 5), (2, 2), (1, 3), (7, 7)):
+    for first, last in ((4, 6), (1, 1), (5, 5), (2, 2), (3, 3), (1, 3), (7, 7)):
         written(tmp_path, f"{first:08}-{last:08}.parquet", changes([1, first], f"at {first}", f"new {first}"))
     (tmp_path / SEGMENTS / "00000008-00000008.parquet.part").touch()
     names = [path.name for path in segment_paths(tmp_path)]

@@ -160,3 +160,12 @@ def test_ends_of_a_single_draw_stay_within_what_values_can_be_too() -> None:
         (0.5, 0.5),
         (5.0, 5.0),
     }
+
+
+def test_equal_values_leave_nothing_to_draw() -> None:
+    """Three queries: of zeros p is 1, of other values that of three equal signs, 2^-2; no warning either."""
+    means = np.array([0.0, 0.25, -0.25])
+    with np.errstate(all="raise"):
+        low, high, p = studentised(np.tile(means, (3, 1)), 50, stream(0, "equal"), -1.0, 1.0)
+    assert low.tolist() == high.tolist() == means.tolist()
+    assert p.tolist() == [1.0, 0.25, 0.25]

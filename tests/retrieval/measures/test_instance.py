@@ -5,11 +5,14 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from crosshash.retrieval.measures import instance
+from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.instance import partner_scores, real_partner_scores
-from crosshash.retrieval.measures.ranking_measures import Precision, Recall
+from crosshash.retrieval.measures.ranking_measures import NDCG, Precision, Recall
 from crosshash.retrieval.ranking.tied_ranking import Ties
 
-MEASURES = (Recall(1), Recall(2), Recall(3), Precision(5))
+MEASURES = (Recall(1), Recall(2), Recall(3), Precision(5), AP(), NDCG(3))
+THIRD = 0.333333333333333
 QUERY = np.array([[0b0], [0b1]], np.uint8)
 POOL = np.array([[0b11], [0b1], [0b10]], np.uint8)
 """Distances of the first query are 2, 1, 1: its partner is the last. Of the second 1, 0, 2: the first."""
@@ -17,12 +20,15 @@ POOL = np.array([[0b11], [0b1], [0b10]], np.uint8)
 
 @pytest.mark.parametrize("ties", get_args(Ties))
 def test_the_last_of_a_pool_is_found_when_all_are_looked_at(ties: Ties) -> None:
+    """The third place: AP is 1/3, and nDCG 1 / log2(4)."""
     found = partner_scores(QUERY, POOL, MEASURES, ties=ties)
-    assert {name: values.tolist() for name, values in found.items()} == {
+    assert {name: values.round(15).tolist() for name, values in found.items()} == {
         "recall@1": [0.0, 1.0],
         "recall@2": [0.0, 1.0],
         "recall@3": [1.0, 1.0],
-        "P@5": [1 / 3, 1 / 3],
+        "P@5": [THIRD, THIRD],
+        "AP": [THIRD, 1.0],
+        "nDCG@3": [0.5, 1.0],
     }
     levels = 2 * np.unpackbits(QUERY, axis=1).astype(np.int8) - 1
     real = real_partner_scores(levels, POOL, MEASURES, ties=ties)
@@ -58,3 +64,14 @@ def test_a_tie_for_the_last_but_one_place(ties: Ties, wanted: float) -> None:
     assert found["recall@1"].tolist() == [0.0, 0.0]
     assert found["recall@2"][1] == wanted
     assert found["recall@3"].tolist() == [1.0, 1.0]
+
+
+def test_partners_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = np.random.default_rng(0).integers(0, 256, (9, 1)).astype(np.uint8)
+    query = pool[:5] ^ np.array([[0], [1], [3], [7], [15]], np.uint8)
+    whole = partner_scores(query, pool, MEASURES, ties="by_id")
+    monkeypatch.setattr(instance, "BLOCK", 2 * len(pool))
+    cut = partner_scores(query, pool, MEASURES, ties="by_id")
+    assert {name: values.tolist() for name, values in cut.items()} == {
+        name: values.tolist() for name, values in whole.items()
+    }

@@ -133,6 +133,13 @@ def test_recall_is_hits_over_relevant() -> None:
     assert value(Recall(4), [0, 1, 2, 3], [1, 0, 1, 1]) == 1
 
 
+def test_items_that_share_nothing_gain_nothing() -> None:
+    """Two items that may stand in either order, as above; without a warning."""
+    with np.errstate(all="raise"):
+        found = value(NDCG(2), [3, 3], [1, 0])
+    assert found == pytest.approx((1 + 1 / math.log2(3)) / 2, abs=1e-15)
+
+
 def test_cut_offs_beyond_the_set_take_all_there_is() -> None:
     """Ranks: hit, miss. P@100 is 1 of 2 items; AP@50[min] divides by min(50, 1)."""
     assert value(Precision(100), [0, 1], [1, 0]) == 0.5

@@ -47,6 +47,13 @@ def test_distances_by_hand() -> None:
     assert found.distances(range(1)).tolist() == [[0.0, 6.0, 3.0]]
 
 
+@pytest.mark.parametrize(("levels", "farthest"), [([[3, -2], [1, 5], [-4, 0]], 6), ([[0, 0]], 0)])
+def test_the_farthest_that_any_query_can_be(levels: list[list[int]], farthest: int) -> None:
+    """3 + 2 = 5, 1 + 5 = 6 and 4; a query of zeros is nowhere but at 0."""
+    real = search(np.array(levels, np.int8), np.ones((2, 2)), np.ones((len(levels), 1)), np.ones((2, 1)))
+    assert real.farthest == farthest
+
+
 def test_groups_by_hand() -> None:
     """Distances 0, 2, 2, 3 with 0, 2, 1, 1 shared labels: groups of 1, 2 and 1 items, 0, 2 and 1 relevant."""
     levels = np.array([[1, 2]], np.int8)

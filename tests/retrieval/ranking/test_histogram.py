@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crosshash.retrieval.ranking.histogram import CHUNK, PART, Side, counts_by_distance, grades_by_rank
+from crosshash.retrieval.ranking.histogram import (
+    CHUNK,
+    PART,
+    Side,
+    counts_by_distance,
+    grades_by_rank,
+    label_words,
+    sharing,
+)
 from tests.retrieval.cases import random_codes, random_labels
 
 
@@ -23,7 +31,16 @@ def by_loops(
 
 @pytest.mark.parametrize(
     ("bits", "classes", "items"),
-    [(5, 1, 3), (16, 24, 70), (64, 64, 41), (100, 65, 33), (512, 130, 9), (32, 255, 20), (24, 1000, 15)],
+    [
+        (5, 1, 3),
+        (16, 24, 70),
+        (64, 64, 41),
+        (100, 65, 33),
+        (512, 130, 9),
+        (32, 255, 20),
+        (24, 1000, 15),
+        (9, 0, 6),
+    ],
 )
 def test_counts_and_ranks_equal_plain_loops(bits: int, classes: int, items: int) -> None:
     generator = np.random.default_rng(bits)
@@ -72,3 +89,18 @@ def test_labels_of_any_type_count_where_not_zero_and_stay_as_they_are() -> None:
     same = Side.of(np.zeros((2, 1), np.uint8), labels.astype(bool))
     assert np.array_equal(side.labels, same.labels)
     assert (side.most_labels, len(side), side.distances) == (2, 2, 65)
+
+
+@pytest.mark.parametrize("classes", [0, 3, 64, 65, 200])
+def test_any_class_of_any_word_is_shared(classes: int) -> None:
+    """Two classes of each item or so: pairs share one in one word and none in the others."""
+    generator = np.random.default_rng(classes)
+    query, items = (generator.random((n, classes)) < 2 / max(classes, 1) for n in (40, 50))
+    found = sharing(label_words(query), label_words(items))
+    assert found.dtype == bool
+    assert np.array_equal(found, query @ items.T)
+
+
+def test_no_item_has_no_label() -> None:
+    side = Side.of(np.zeros((0, 2), np.uint8), np.zeros((0, 3)))
+    assert (side.most_labels, len(side), side.distances) == (0, 0, 65)

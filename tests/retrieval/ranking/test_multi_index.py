@@ -67,3 +67,21 @@ def test_the_nearest_of_those_that_have_a_part_is_found(most: int, items: int) -
         assert number in rows
         if most == 1000 and (nearest := int((code != known).sum(axis=1).min())) < 6:
             assert distance == nearest
+
+
+def test_every_word_of_a_code_counts() -> None:
+    """Bits that differ, in two words: 3 + 0, 0 + 4 and 1 + 1; all have the one part, whose value is 0."""
+    known = np.array([[0b111, 0], [0, 0b1111], [0b1, 0b1]], np.uint64)
+    numbers, distances = np.empty(1, np.uint32), np.empty(1, np.uint32)
+    nearest_by_parts(
+        np.zeros((1, 2), np.uint64),
+        np.zeros((1, 1), np.uint32),
+        np.zeros(1, np.int64),
+        np.array([[0, 3]], np.int32),
+        known[None],
+        np.array([[7, 8, 9]], np.uint32),
+        1000,
+        numbers,
+        distances,
+    )
+    assert (numbers.tolist(), distances.tolist()) == ([9], [2])

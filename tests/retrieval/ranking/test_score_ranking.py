@@ -160,3 +160,9 @@ def test_groups_behind_the_fiftieth_rank_are_not_known() -> None:
         ranking.cut(51)
     assert ranking.cut(60).before.tolist() == ranking.cut(70).before.tolist() == [60]
     assert ranking.cut(50).places.tolist() == [50]
+
+
+def test_what_begins_behind_the_fiftieth_rank_is_one_group() -> None:
+    """100 equal scores, 60 of them relevant, before a last one: the 40 others begin at rank 61."""
+    scores, relevant = np.array([[5] * 100 + [1]], np.float32), np.arange(101)[None] < 60
+    assert groups(rank_by_score(scores, relevant, "optimistic"), 0) == [(60, 60), (41, 0)]

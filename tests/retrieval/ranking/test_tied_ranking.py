@@ -98,3 +98,9 @@ def test_places_of_more_vectors_than_are_decoded_at_once() -> None:
     for row, scores in zip(found.tolist(), products, strict=True):
         places = {score: place for place, score in enumerate(sorted(set(scores), reverse=True))}
         assert row == [places[score] for score in scores]
+
+
+def test_no_queries_have_no_hits() -> None:
+    nothing = np.zeros((0, 3))
+    found = Ranking(nothing, nothing, nothing, np.zeros((0, 2), np.int64)).hits(np.arange(1, 5))
+    assert found.shape == (0, 4)

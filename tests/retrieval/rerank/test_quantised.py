@@ -44,6 +44,14 @@ def test_a_dictionary_may_have_one_word(tmp_path: Path) -> None:
     assert read_quantised(tmp_path / "q.npz", ITEMS, QUERIES) is not None
 
 
+def test_there_may_be_no_item(tmp_path: Path) -> None:
+    nothing = np.zeros((0, 2), np.uint8)
+    write_npz(tmp_path / "q.npz", quantised(image=nothing, text=nothing))
+    found = read_quantised(tmp_path / "q.npz", 0, QUERIES)
+    assert found is not None
+    assert len(found.words["text"]) == 0
+
+
 def test_methods_that_do_not_quantise_have_nothing(tmp_path: Path) -> None:
     write_npz(tmp_path / "quantised.npz", {"used": np.array(False)})
     assert read_quantised(tmp_path / "quantised.npz", ITEMS, QUERIES) is None
@@ -112,7 +120,7 @@ def test_real_vectors_that_do_not_fit_are_refused(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     write_npz(tmp_path / "real.npz", real(**changes))
-    with pytest.raises(CrosshashError, match=message):
+    with pytest.raises(CrosshashError, match=rf"^{tmp_path}/real\.npz: (.|\n)*{message}"):
         read_real(tmp_path / "real.npz", ITEMS, D)
 
 

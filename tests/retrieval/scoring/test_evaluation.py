@@ -73,6 +73,7 @@ def test_a_query_without_relevant_item_is_left_out_and_counted() -> None:
     assert zero.n_undefined == 1
     assert zero.tasks["i2t"].scores()["mAP"] == 0.5
     assert zero.tasks["i2t"].ids.tolist() == ["q0", "q1"]
+    assert task_map(query, retrieval, "i2t", "expected", "zero") == 0.5
     with pytest.raises(CrosshashError, match=r"1 queries have no relevant item.*\n.*q1"):
         evaluate(query, retrieval, undefined="error")
 
@@ -233,7 +234,7 @@ def test_sets_without_labels_are_scored_by_the_own_partner() -> None:
     """
     report = evaluate(*unlabelled())
     assert set(report.tasks) == {"i2t", "t2i"}
-    assert report.base_rate is None
+    assert (report.base_rate, report.headline) == (None, None)
     assert (report.n_unlabelled, report.n_undefined) == (4, 0)
     assert report.scores()["i2t"] == {"recall@1": 0.25, "recall@5": 1.0, "recall@10": 1.0}
     assert report.scores()["t2i"] == {"recall@1": 0.416667, "recall@5": 1.0, "recall@10": 1.0}
@@ -272,6 +273,7 @@ def test_partners_are_found_in_a_large_pool(ties: Ties) -> None:
     ):
         rows = np.flatnonzero(has_text[:12])
         assert report.tasks[task].ids.tolist() == [f"q{row}" for row in rows]
+        assert report.tasks[task].chance == ("recall@10", 10 / present.sum())
         for k in (1, 5, 10):
             chances = []
             for row in rows:
@@ -300,10 +302,25 @@ def test_intervals_hold_the_mean_and_follow_the_seed() -> None:
     assert scores["mAP_low"] < scores["mAP"] < scores["mAP_high"]
     assert interval(one) == interval(evaluate(query, retrieval, seed=1))
     assert interval(one) != interval(evaluate(query, retrieval, seed=2))
+    assert evaluate(query, retrieval).scores() == evaluate(query, retrieval, bootstrap=1000, seed=0).scores()
     for found in one.measures().values():
         assert len(found) == len(MEASURES)
         assert all(part["low"] <= part["mean"] <= part["high"] for part in found.values())
         assert found["AP@50[min]"]["low"] < found["AP@50[min]"]["high"]
+
+
+def test_intervals_by_asymmetric_distance_follow_the_seed_too() -> None:
+    query, retrieval = small_sets()
+    generator = np.random.default_rng(0)
+    real: dict[Modality, np.ndarray] = {
+        one: generator.integers(-9, 10, (9, 16)).astype(np.int8) for one in ("image", "text")
+    }
+    one, again, other = (
+        evaluate(query, retrieval, bootstrap=200, seed=seed, real=real).asymmetric for seed in (1, 1, 2)
+    )
+    for task, found in one.items():
+        for ends in (lambda part: part.interval, lambda part: part.report.intervals["AP"]):
+            assert ends(found) == ends(again[task]) != ends(other[task])
 
 
 def test_precision_curve_reaches_as_far_as_the_set() -> None:
@@ -391,8 +408,9 @@ def test_sets_that_are_stored_in_different_ways_are_refused() -> None:
     query, retrieval, real, _ = vector_sets()
     signs = replace(retrieval, vector_code=None)
     other = replace(retrieval, vector_code=VectorCode("rabitq", 16))
+    words = "the query set and the retrieval set hold vectors that are stored in different ways"
     for one in (signs, other):
-        with pytest.raises(CrosshashError, match="vectors that are stored in different ways"):
+        with pytest.raises(CrosshashError, match=words):
             evaluate(query, one, bootstrap=0, real=real)
     with pytest.raises(CrosshashError, match="codes are of 32 bits, those of vectors of 48"):
         replace(retrieval, vector_code=VectorCode("none", 3))

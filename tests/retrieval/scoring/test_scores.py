@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from crosshash.retrieval.scoring.scores import Compared, TaskReport, compared
+from crosshash.retrieval.scoring.scores import Compared, RetrievalReport, TaskReport, compared
 
 EMPTY = {"by_radius": np.empty((0, 2)), "by_rank": np.empty((0, 3)), "precision_at": {}}
 
@@ -39,3 +41,13 @@ def test_the_interval_of_a_difference_reaches_beyond_it_and_follows_the_draws() 
     assert (low, high) == pytest.approx((mean - spread, mean + spread), abs=0.003)
     assert compared(mine, other, 2000, np.random.default_rng(1)).interval == (low, high)
     assert compared(mine, other, 2000, np.random.default_rng(2)).interval != (low, high)
+
+
+def test_scores_by_the_own_partner_as_a_file_holds_them() -> None:
+    """To 6 decimals; those by asymmetric distance have a place of their own, if there are any."""
+    one = replace(report("ab", 0.25, 0.75), intervals={"AP": (0.1234567, 0.9), "P@1": (0.0, 0.5)})
+    ends = {"mAP": 0.5, "mAP_low": 0.123457, "mAP_high": 0.9, "P@1": 0.0, "P@1_low": 0.0, "P@1_high": 0.5}
+    whole = RetrievalReport(16, 2, 9, 0, 0, 0, None, "by_id", "skip", None, {}, None, partner={"i2t": one})
+    assert whole.partner_scores() == {"i2t": ends}
+    both = replace(whole, real_partner={"t2i": one})
+    assert both.partner_scores() == {"i2t": ends, "asymmetric": {"t2i": ends}}

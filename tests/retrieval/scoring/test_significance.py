@@ -5,7 +5,8 @@ import pytest
 
 from crosshash.codes.bit_index import MEASURES, BitIndex
 from crosshash.codes.hashcodes import pack
-from crosshash.retrieval.measures.mean_ap import mean_average_precision
+from crosshash.retrieval.measures.mean_ap import Undefined, mean_average_precision
+from crosshash.retrieval.scoring.evaluation import task_map
 from crosshash.retrieval.scoring.significance import (
     RANDOM,
     random_subsets,
@@ -46,6 +47,32 @@ def test_items_without_text_or_label_take_no_part() -> None:
     index = [np.arange(6)]
     found = subset_maps(QUERY, gappy, "i2t", index, "expected", "skip")
     assert found == subset_maps(QUERY, less, "i2t", index, "expected", "skip")
+
+
+@pytest.mark.parametrize("undefined", ["skip", "zero"])
+@pytest.mark.parametrize("task", ["i2t", "t2i"])
+def test_all_bits_score_as_the_task_does(task: str, undefined: Undefined) -> None:
+    """Of the queries q0 has no text, q1 no labels and q2 no label that counts; some items lack them, too."""
+    query, retrieval = (
+        code_set(
+            name,
+            codes.image.signs(),
+            codes.text.signs(),
+            codes.labels * (np.arange(len(codes)) % 7 > 0)[::-1, None],
+            (np.arange(len(codes)) % 9 != 0).tolist(),
+            (np.arange(len(codes)) % 9 != 1).tolist(),
+        )
+        for name, codes in (("q", QUERY), ("r", RETRIEVAL))
+    )
+    query.labels[1:3] = 0
+    expected = task_map(query, retrieval, task, "expected", undefined)
+    found = subset_maps(query, retrieval, task, [np.arange(BITS)], "expected", undefined)
+    assert found.tolist() == [expected]
+    section = significance_section(chosen(list(range(BITS))), query, retrieval, "expected", undefined, seed=0)
+    assert section is not None
+    assert section[task] == pytest.approx(
+        {"mAP": expected, "random_mean": expected, "random_deviation": 0}, abs=1e-6
+    )
 
 
 def test_random_subsets_are_of_different_bits_and_follow_the_seed() -> None:
@@ -89,6 +116,7 @@ def test_the_table_has_a_row_per_bit() -> None:
     assert list(table.columns) == ["bit", *MEASURES, "rank", "kept"]
     assert table["bit"].tolist() == table["rank"].tolist() == list(range(BITS))
     assert table["kept"].tolist() == [1] * 3 + [0] * (BITS - 3)
+    assert table["kept"].dtype == np.int64
     assert table["activity"].tolist() == [round(-b / BITS, 6) for b in range(BITS)]
     backwards = significance_table(chosen([19, 18], "alignment"))
     assert backwards["rank"].tolist() == list(range(BITS))[::-1]

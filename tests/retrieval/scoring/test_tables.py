@@ -58,6 +58,7 @@ def test_the_table_names_conventions_and_what_was_left_out() -> None:
     for task in report.tasks:  # each figure below its task
         assert line[header.index(task) :].startswith(f"{metrics[task]['mAP']:.4f}")
     assert "AP@50[all] *" in text
+    assert [line.split()[0] for line in text.splitlines() if line.split()[1:2] == ["*"]] == ["AP@50[all]"]
     assert "AP@50[first]" not in text
 
 
@@ -81,6 +82,9 @@ def test_scores_from_before_protocols_had_names_are_shown() -> None:
     for key in ("protocol", "headline", "undefined"):
         del metrics[key]
     assert "16 bits, ties expected" in shown(metrics)
+    for task in ("i2t", "t2i", "i2i", "t2t"):
+        metrics[task] = {"mAP": 0.5, "mAP_low": 0.25, "mAP_high": 0.75}
+    assert "0.250-0.750" in shown(metrics)
 
 
 def test_intervals_as_a_file_holds_them() -> None:
@@ -238,5 +242,7 @@ def test_tables_of_sets_without_labels_and_of_nothing() -> None:
     nothing = evaluate(bare[0], bare[1], bootstrap=0)
     assert list(query_table(nothing).columns) == ["task", "id", *map(str, MEASURES)]
     assert len(query_table(nothing)) == len(interval_table(nothing)) == 0
+    names = ["task", "id", "AP"]
+    assert query_table(nothing).dtypes[names].tolist() == table.dtypes[names].tolist()
     metrics = {"bits": 16, **nothing.counts(), **nothing.scores()}
     assert score_table(metrics).row_count == 0

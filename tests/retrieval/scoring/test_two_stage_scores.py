@@ -202,6 +202,7 @@ def test_queries_without_relevant_items_follow_the_rule() -> None:
     skipped = compare_stages(search, 50, "expected", "skip").real["mAP"]
     zero = compare_stages(search, 50, "expected", "zero").real["mAP"]
     assert zero == pytest.approx(skipped / (Q - 1), abs=1e-6)
+    assert compare_tasks({"i2t": search}, 50, "expected", "zero")["i2t"].real["mAP"] == zero
     with pytest.raises(CrosshashError, match="7 queries have no relevant item"):
         compare_stages(search, 50, "expected", "error")
 
@@ -219,6 +220,7 @@ def test_the_table_over_the_number_of_candidates() -> None:
 def test_without_quantised_vectors_the_table_has_its_header_alone() -> None:
     assert candidate_table({}).to_csv(index=False).strip() == "task,r_h,AP@50[hits],mAP"
     assert two_stage_section({}, None) is None
+    assert two_stage_section({}, 50) is None
 
 
 def test_the_labelled_items_of_a_task_with_all_that_belongs_to_them() -> None:

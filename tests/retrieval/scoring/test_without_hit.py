@@ -20,7 +20,7 @@ from crosshash.retrieval.codefiles.codeset import CodeSet
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.mean_ap import defined_queries, mean_average_precision, scored_queries
 from crosshash.retrieval.ranking.histogram import Side
-from crosshash.retrieval.ranking.tied_ranking import Ties, rank
+from crosshash.retrieval.ranking.tied_ranking import Ranking, Ties, rank
 from crosshash.retrieval.scoring.evaluation import evaluate
 from crosshash.retrieval.scoring.score_files import score
 from crosshash.retrieval.scoring.two_stage_scores import compare_stages
@@ -212,3 +212,10 @@ def test_the_last_of_the_first_fifty_may_be_the_hit() -> None:
 def test_queries_that_are_an_error_are_named_and_no_others() -> None:
     with pytest.raises(CrosshashError, match=r"1 queries have no relevant item (.|\n)*  - q1$"):
         scored_queries(np.array([True, False, True]), "error", ["q0", "q1", "q2"])
+
+
+def test_one_hit_before_all_others_is_enough() -> None:
+    """The first item is relevant, the sixty that share the other places are not."""
+    groups = np.array([[1.0, 60.0]]), np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]])
+    found = defined_queries(Ranking(*groups, np.array([[60, 1]])), "skip_without_hit")
+    assert found.tolist() == [True]

@@ -159,13 +159,13 @@ def items_of(codes: CodeSet) -> pa.Table:
     count = len(codes)
     return pa.table(
         {
-            "row": pa.array(np.arange(count)),
-            "id": pa.array(codes.ids.tolist(), pa.string()),
-            "image": pa.array([""] * count, pa.string()),
-            "caption": pa.array([""] * count, pa.string()),
-            "labels": pa.array(known, pa.list_(pa.string())),
-            "pair_row": pa.array(np.full(count, -1)),
-            "picture": pa.nulls(count, pa.string()),
+            "row": np.arange(count),
+            "id": codes.ids.tolist(),
+            "image": [""] * count,
+            "caption": [""] * count,
+            "labels": known,
+            "pair_row": np.full(count, -1),
+            "picture": [None] * count,
             "image_code": code_column(codes.image.packed),
             "text_code": code_column(codes.text.packed, codes.has_text),
         },

@@ -50,8 +50,7 @@ class Side:
 
 def label_words(labels: NDArray[np.generic]) -> NDArray[np.uint64]:
     """Write labels [N, C], given where not zero, as words with a bit per class: uint64[L, N]."""
-    given = np.packbits(np.asarray(labels) != 0, axis=1)
-    return words(given if given.shape[1] else np.zeros((len(given), 1), np.uint8))
+    return words(np.packbits(np.asarray(labels) != 0, axis=1))
 
 
 @compiled

@@ -173,7 +173,7 @@ def _keep_one(groups_3M: Values, before: int, n: int, r: int, total: float) -> N
         at += 1
     groups_3M[0, at] += n
     groups_3M[1, at] += r
-    groups_3M[2, (at + 1 if before < HEAD else last + 1) :] = total
+    groups_3M[2, at + 1 :] = total
 
 
 @compiled

@@ -81,8 +81,8 @@ def subset_maps(
     asks, answers = TASKS[task]
     rows = query.has_labels & query.has(asks)
     items = retrieval.has_labels & retrieval.has(answers)
-    asking = np.unpackbits(query.packed(asks)[rows], axis=1, count=query.bits)
-    answering = np.unpackbits(retrieval.packed(answers)[items], axis=1, count=retrieval.bits)
+    asking = np.unpackbits(query.packed(asks)[rows], axis=1)
+    answering = np.unpackbits(retrieval.packed(answers)[items], axis=1)
     scores = [
         mean_average_precision(
             np.packbits(asking[:, index], axis=1),

@@ -55,9 +55,7 @@ def query_table(report: RetrievalReport) -> pd.DataFrame:
         pd.DataFrame({"task": task, "id": part.ids.astype(object), **part.values, **_beside(report, task)})
         for task, part in report.tasks.items()
     ]
-    table = (
-        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"task": [], "id": []}, dtype=object)
-    )
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"task": [], "id": []}, dtype=str)
     columns = dict.fromkeys(["task", "id", *(str(measure) for measure in MEASURES), *table.columns])
     return table.reindex(columns=list(columns)).round(QUERY_DIGITS)
 
