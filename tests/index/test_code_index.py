@@ -414,8 +414,8 @@ def test_more_queries_than_are_searched_at_once_are_answered_as_few_are(kind: An
     reals = np.random.default_rng(3).standard_normal((70, 64)).astype(np.float32)
     for keep in (None, ROWS[::2]):
         for search, queries in ((index.search, codes), (index.search_real, reals)):
-            whole = search(queries, 7, keep)  # type: ignore[operator]
-            halves = [search(queries[part], 7, keep) for part in (slice(35), slice(35, 70))]  # type: ignore[operator]
+            whole = search(queries, 7, keep)
+            halves = [search(queries[part], 7, keep) for part in (slice(35), slice(35, 70))]
             for one, both in zip(whole, zip(*halves, strict=True), strict=True):
                 assert one.dtype == both[0].dtype
                 assert np.array_equal(one, np.concatenate(both))

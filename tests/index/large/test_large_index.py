@@ -375,8 +375,8 @@ def test_more_real_queries_than_are_searched_at_once_are_answered_as_few_are(tmp
 
 def test_codes_of_two_bytes_have_a_list_each_unless_another_kind_is_asked_for(tmp_path: Path) -> None:
     for width, kind in ((1, "equal"), (2, "equal"), (3, "flat")):
-        codes = clustered(0, 50, 8 * width)
-        assert build(tmp_path / str(width), blocks(codes, np.arange(50))).kind == kind
+        codes = clustered(0, 200, 8 * width)
+        assert build(tmp_path / str(width), blocks(codes, np.arange(200))).kind == kind
 
 
 def test_a_folder_tells_what_it_holds(tmp_path: Path) -> None:
