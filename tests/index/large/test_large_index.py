@@ -424,3 +424,15 @@ def test_of_equal_codes_the_first_rows_are_found_also_after_a_change(tmp_path: P
     after = change(index, tmp_path / "after", codes[:1], np.array([15]), NONE)
     for top in (1, 2, 3, 4):
         assert after.search(codes[:1], top)[0].tolist() == [[10, 15, 20, 30][:top]]
+
+
+def test_the_seed_draws_the_first_centroids_of_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2,560 codes, 10 for each of 256 lists, all are learned from: no sample differs."""
+    monkeypatch.setattr(building, "MOST", 2.0)
+    codes = clustered(0, 2_560)
+    one, other = (
+        build(tmp_path / str(seed), blocks(codes, np.arange(2_560)), "ivf", codes[:9], seed).centroids
+        for seed in (0, 1)
+    )
+    assert one.shape == other.shape == (256, 8)
+    assert not np.array_equal(one, other)
