@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from math import fsum
 
 import numpy as np
@@ -167,3 +168,12 @@ def test_of_large_groups_of_equal_codes_the_best_are_found() -> None:
         exact = index.search_real(queries, top, keep=np.arange(5_000))
         for found, expected in zip(index.search_real(queries, top), exact, strict=True):
             assert np.array_equal(found, expected)
+
+
+def test_queries_beyond_float32_are_refused_without_a_warning() -> None:
+    index = CodeIndex.build(clustered(0, 30, 16), np.arange(30))
+    with (
+        warnings.catch_warnings(action="error"),
+        pytest.raises(CrosshashError, match="query 0 is not finite"),
+    ):
+        index.search_real(np.full((1, 16), 1e300), 3)  # type: ignore[arg-type]

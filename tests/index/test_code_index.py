@@ -298,6 +298,8 @@ def test_codes_that_do_not_fit_are_refused_all_at_once() -> None:
         CodeIndex.build(np.zeros((4, 1), np.uint8), np.array([3, 3, -1, 2]))
     with pytest.raises(CrosshashError, match=r"codes are float64\[2, 1\](.|\n)*rows are int64\[3\]"):
         CodeIndex.build(np.zeros((2, 1)), np.arange(3))  # type: ignore[arg-type]
+    with pytest.raises(CrosshashError, match=r"codes are uint8\[3\], not"):
+        CodeIndex.build(np.zeros(3, np.uint8), np.arange(3))
     index = CodeIndex.build(np.zeros((2, 1), np.uint8), np.array([4, 5]))
     with pytest.raises(CrosshashError, match=r"not uint8\[N, 1\](.|\n)*row 5 is in the index already"):
         index.add(np.zeros((1, 2), np.uint8), np.array([5]))
@@ -404,3 +406,36 @@ def test_a_mapped_index_stays_in_its_file(kind: str, tmp_path: Path) -> None:
         assert (str(path) in Path("/proc/self/maps").read_text()) == mapped
         assert len(index) == ITEMS
         del index
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf"])
+def test_more_queries_than_are_searched_at_once_are_answered_as_few_are(kind: Any) -> None:  # noqa: ANN401
+    index, codes = built(kind), np.concatenate([QUERIES, QUERIES[:10]])
+    reals = np.random.default_rng(3).standard_normal((70, 64)).astype(np.float32)
+    for keep in (None, ROWS[::2]):
+        for search, queries in ((index.search, codes), (index.search_real, reals)):
+            whole = search(queries, 7, keep)
+            halves = [search(queries[part], 7, keep) for part in (slice(35), slice(35, 70))]
+            for one, both in zip(whole, zip(*halves, strict=True), strict=True):
+                assert one.dtype == both[0].dtype
+                assert np.array_equal(one, np.concatenate(both))
+
+
+def test_rows_of_any_whole_numbers_are_removed_from_lists() -> None:
+    index = built("ivf")
+    index.remove(ROWS[::3].astype(np.uint16))
+    assert not np.isin(index.search(QUERIES, 50)[0], ROWS[::3]).any()
+    assert index.structure is not None
+    assert index.structure.held.ntotal == len(index) == 1_600
+
+
+def test_lists_are_drawn_by_the_seed_and_measured_by_the_queries() -> None:
+    """Queries without neighbourhoods want more lists than are worth it; the codes themselves do not."""
+    codes, rows = clustered(0, 3_000, centers=20), np.arange(3_000)
+    structures = [CodeIndex.build(codes, rows, "ivf", seed=seed).structure for seed in (0, 1)]
+    one, other = (structure.centroids.packed for structure in structures if structure is not None)
+    assert not np.array_equal(one, other)
+    uniform = np.random.default_rng(0).integers(0, 256, (60, 8), np.uint8)
+    index = CodeIndex.build(codes, rows, "ivf", uniform)
+    assert index.kind == "flat"
+    assert "does not find 97%" in index.remark

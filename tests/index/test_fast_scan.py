@@ -166,3 +166,13 @@ def test_a_single_short_query_equals_sorting_all_pairs(seed: int, bits: int, ite
     places, distances = FastScan(codes).nearest(query, min(top, items))
     found = [list(zip(*one, strict=True)) for one in zip(distances.tolist(), places.tolist(), strict=True)]
     assert found == by_loops(query, codes, np.arange(items), top)
+
+
+def test_of_codes_that_are_equally_far_the_first_items_are_found_however_many_are_wanted() -> None:
+    """Codes 1, 2, 4 and 8 are a bit away from 0, and lie mixed: the first items in their order."""
+    codes = np.array([1, 2, 4, 8], np.uint8)[np.random.default_rng(0).integers(4, size=(1_000, 1))]
+    once = flat_or_distinct(codes)
+    for top in range(1, 1_001):
+        places, distances = once.nearest(np.zeros((1, 1), np.uint8), top)
+        assert places.tolist() == [[*range(top)]]
+        assert distances.tolist() == [[1] * top]

@@ -132,8 +132,26 @@ def test_work_is_chosen_by_the_queries_that_are_given() -> None:
 
 def test_the_time_is_that_of_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that goes on by 1 each time it is read: 1 second for 50 queries, 0.02 for each."""
-    monkeypatch.setattr(room, "time", SimpleNamespace(perf_counter=count().__next__))
+    monkeypatch.setattr(room, "time", SimpleNamespace(perf_counter=count(7).__next__))
     figures, exact = exact_figures(QUERIES, CODES, ROWS)
     assert figures.seconds == 1 / 50
     (measured,) = measure(build_structure("multihash", CODES, ROWS, seed=0), QUERIES, exact, [0])
     assert measured.seconds == 1 / 50
+
+
+def test_what_finds_as_much_as_is_wanted_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than all cannot be found; all lists find all."""
+    monkeypatch.setattr(room, "WANTED", 1.0)
+    monkeypatch.setattr(room, "MOST", 2.0)
+    structure, _ = tuned("ivf", CODES, ROWS, QUERIES, seed=0)
+    assert structure is not None
+    assert structure.setting > 1
+
+
+def test_the_seed_draws_the_queries_that_work_is_chosen_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 20, half of them codes, half far from all; tables of parts of codes are not drawn themselves."""
+    monkeypatch.setattr(room, "SAMPLE", 1)
+    far = np.random.default_rng(0).integers(0, 256, (10, 8), np.uint8)
+    queries = np.concatenate([CODES[:10], far])
+    found = [tuned("multihash", CODES, ROWS, queries, seed)[0] is None for seed in range(12)]
+    assert set(found) == {True, False}

@@ -174,7 +174,7 @@ class CodeIndex:
         self.packed, self.rows = self.packed[left], self.rows[left]
         self.__dict__.pop("flat", None)
         if self.structure is not None:
-            self.structure = self.structure.without(np.asarray(rows, np.int64), self.packed, self.rows)
+            self.structure = self.structure.without(rows, self.packed, self.rows)
 
     def change(self, packed: Codes, rows: Rows, changed: Rows) -> None:
         """Drop what there is under the rows `changed`, then take in codes uint8[N, W] under some of these.

@@ -111,3 +111,31 @@ def test_majorities_by_hand() -> None:
     assert after.ravel().tolist() == [0b1000, 0b0010, 7, 9]
     assert sizes.tolist() == [3, 2, 0, 0]
     assert before.ravel().tolist() == [1, 2, 7, 9]
+
+
+@pytest.mark.parametrize(("count", "width"), [(256, 1), (512, 2), (100, 2)])
+def test_short_codes_find_the_nearest_of_some_centroids(count: int, width: int) -> None:
+    """Only where there is one for every code of so many bytes, the code is its number."""
+    generator = np.random.default_rng(0)
+    known = generator.permutation(every_code(width).packed)[:count]
+    codes = generator.integers(0, 256, (60, width), np.uint8)
+    if count == 256**width:
+        known = every_code(width).packed
+    numbers, told = Centroids(known).assigned(codes)
+    every = distances_by_loops(codes, known)
+    assert np.array_equal(told, every.min(axis=1))
+    assert np.array_equal(every[np.arange(60), numbers], told)
+
+
+def test_what_agrees_with_no_centroid_in_any_part_is_compared_with_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """64 centroids are looked up by 4 bits: theirs have one bit at most, the code has all four."""
+    monkeypatch.setattr(room, "DIRECT", 0)
+    halves = np.array([0, 1, 2, 4, 8], np.uint8)[np.random.default_rng(0).integers(5, size=(2, 64, 8))]
+    known = halves[0] << 4 | halves[1]
+    codes = np.concatenate([np.full((1, 8), 255, np.uint8), known[5:6]])
+    numbers, told = Centroids(known).assigned(codes)
+    every = distances_by_loops(codes, known)
+    assert told.tolist() == every.min(axis=1).tolist()
+    assert every[[0, 1], numbers].tolist() == told.tolist()

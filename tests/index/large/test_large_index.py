@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from crosshash.checksums import BLANK
 from crosshash.errors import CrosshashError
 from crosshash.index.code_index import CodeIndex
+from crosshash.index.large import build as building
 from crosshash.index.large import large_index, layout, scan
-from crosshash.index.large.build import build, change
-from crosshash.index.large.centroids import Centroids
+from crosshash.index.large.build import build, change, tuned
+from crosshash.index.large.centroids import Centroids, learned
 from crosshash.index.large.large_index import Kind, LargeIndex, large_folder
 from crosshash.index.large.shards import Blocks, CodeShards
 from crosshash.index.recall import MOST, WANTED
@@ -358,3 +359,80 @@ def test_a_change_keeps_the_remark_and_the_second_row(tmp_path: Path) -> None:
 
 def test_folders_of_modalities_stand_side_by_side() -> None:
     assert large_folder(Path("index"), "text") == Path("index/text.codes")
+
+
+def test_more_real_queries_than_are_searched_at_once_are_answered_as_few_are(tmp_path: Path) -> None:
+    codes, rows = clustered(0, 200, 16), rows_of(200)
+    index = build(tmp_path / "index", blocks(codes, rows), "flat")
+    queries = np.random.default_rng(3).standard_normal((70, 16)).astype(np.float32)
+    for keep in (None, rows[::2]):
+        whole = index.search_real(queries, 7, keep)
+        halves = index.search_real(queries[:35], 7, keep), index.search_real(queries[35:], 7, keep)
+        for one, both in zip(whole, zip(*halves, strict=True), strict=True):
+            assert one.dtype == both[0].dtype
+            assert np.array_equal(one, np.concatenate(both))
+
+
+def test_codes_of_two_bytes_have_a_list_each_unless_another_kind_is_asked_for(tmp_path: Path) -> None:
+    for width, kind in ((1, "equal"), (2, "equal"), (3, "flat")):
+        codes = clustered(0, 200, 8 * width)
+        assert build(tmp_path / str(width), blocks(codes, np.arange(200))).kind == kind
+
+
+def test_a_folder_tells_what_it_holds(tmp_path: Path) -> None:
+    told = {"items": 50, "width": 1, "last": 49, "remark": ""}
+    for kind, lists, rows in (("flat", 0, ""), ("equal", 256, "uint32")):
+        index = build(tmp_path / kind, blocks(clustered(0, 50, 8), np.arange(50)), kind)  # type: ignore[arg-type]
+        assert index.description == told | {"kind": kind, "lists": lists, "rows": rows}
+
+
+def test_lists_that_find_all_by_comparing_just_as_many_as_may_be_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than all cannot be found; what is compared in the end is then set as the most there may be."""
+    monkeypatch.setattr(building, "WANTED", 1.0)
+    monkeypatch.setattr(building, "MOST", 2.0)
+    codes, rows = clustered(0, 400), np.arange(400)
+    folder = tmp_path / "index"
+    folder.mkdir()
+    told = {"kind": "ivf", "nprobe": 1}
+    layout.write_lists(folder, blocks(codes, rows), layout.Shape(400, 8, 399), learned(codes, 16, 0), told)
+    queries = clustered(1, 9)
+    truth = CodeIndex.build(codes, rows).search(queries, 100)
+    nprobe, figures = tuned(folder, queries, truth)
+    assert nprobe is not None
+    assert (figures[-1]["recall@10"], figures[-1]["recall@100"]) == (1, 1)
+    monkeypatch.setattr(building, "MOST", figures[-1]["compared"])
+    assert tuned(folder, queries, truth) == (nprobe, figures)
+
+
+def test_lists_are_measured_by_the_queries_that_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Queries without neighbourhoods want more lists than are worth it; the codes themselves do not."""
+    monkeypatch.setattr(building, "MOST", 1 / 4)
+    codes = clustered(0, 2_000, centers=20)
+    uniform = np.random.default_rng(0).integers(0, 256, (60, 8), np.uint8)
+    for name, queries, kind in (("none", None, "ivf"), ("empty", codes[:0], "ivf"), ("far", uniform, "flat")):
+        assert build(tmp_path / name, blocks(codes, np.arange(2_000)), "ivf", queries).kind == kind
+
+
+def test_of_equal_codes_the_first_rows_are_found_also_after_a_change(tmp_path: Path) -> None:
+    """Row 15 comes to rows 10, 20 and 30 of the same code, and is the second."""
+    codes = np.full((3, 1), 7, np.uint8)
+    index = build(tmp_path / "index", [(codes, np.array([10, 20, 30]))], "equal")
+    after = change(index, tmp_path / "after", codes[:1], np.array([15]), NONE)
+    for top in (1, 2, 3, 4):
+        assert after.search(codes[:1], top)[0].tolist() == [[10, 15, 20, 30][:top]]
+
+
+def test_the_seed_draws_the_first_centroids_of_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2,560 codes, 10 for each of 256 lists, all are learned from: no sample differs."""
+    monkeypatch.setattr(building, "MOST", 2.0)
+    codes = clustered(0, 2_560)
+    one, other = (
+        build(tmp_path / str(seed), blocks(codes, np.arange(2_560)), "ivf", codes[:9], seed).centroids
+        for seed in (0, 1)
+    )
+    assert one.shape == other.shape == (256, 8)
+    assert not np.array_equal(one, other)

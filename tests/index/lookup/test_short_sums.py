@@ -14,6 +14,7 @@ from crosshash.index.lookup.short_sums import (
     LANES,
     MASK_TYPE,
     TOGETHER,
+    _compared_with,
     below_limit,
     below_limits,
     lowest_bit,
@@ -71,3 +72,24 @@ def test_the_lowest_bit_of_a_mask() -> None:
     for bit in (0, 1, 5, LANES - 1):
         assert lowest(MASK_TYPE(1 << bit)) == bit
         assert lowest(MASK_TYPE((1 << bit) | (1 << (LANES - 1)))) == bit
+
+
+def test_any_number_of_queries_is_compared_together() -> None:
+    """Codes 0, 1, 2 and so on of one byte. Query q sums (q + 1) times the lower half of it, and wants what is
+    below 8 (q + 1): all three find the codes whose lower half is below 8.
+    """
+    below_three = _compared_with(3)
+
+    @numba.njit  # type: ignore[untyped-decorator]
+    def compared(block: Any, tables: Any, limits: Any, masks: Any) -> Any:  # noqa: ANN401
+        at = block.ctypes.data, tables.ctypes.data, limits.ctypes.data, masks.ctypes.data
+        return below_three(at[0], 1, at[1], tables[0].size, at[2], at[3])
+
+    block = np.arange(LANES, dtype=np.uint8)[None]
+    tables = np.zeros((3, 2, 16), np.uint8)
+    tables[:, 0] = np.arange(16) * np.arange(1, 4)[:, None]
+    masks = np.zeros(4, MASK_TYPE)
+    found = compared(block, tables, np.array([8, 16, 24], np.uint8), masks)
+    expected = sum(1 << lane for lane in range(LANES) if lane % 16 < 8)
+    assert masks.tolist() == [expected, expected, expected, 0]
+    assert int(found) == expected
