@@ -142,6 +142,11 @@ def test_captions_alone_where_they_are_allowed(tmp_path: Path) -> None:
     write_csv(path, [("", "")], ("image", "caption"))
     with pytest.raises(CrosshashError, match=r"row 2: the image cell holds no file name\n.*a caption\.$"):
         read_pairs_csv(path, captions_alone=True)
+    write_csv(path, [("one",)], ("caption",))
+    with pytest.raises(
+        CrosshashError, match=r"missing column\(s\) image; .* image or caption may stay empty"
+    ):
+        read_pairs_csv(path, captions_alone=True)
 
 
 def test_labels_that_look_the_same_are_one_class(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def read_pairs_csv(path: Path, captions_alone: bool = False) -> tuple[RawItem, .
     rows = _rows(path)
     header = [name.strip() for name in next(rows, (1, []))[1]]
     unlabelled = captions_alone or set(header) == set(COLUMNS[:2])
-    cells = _columns(path, header, COLUMNS[:2] if unlabelled else COLUMNS)
+    cells = _columns(path, header, COLUMNS[:2] if unlabelled else COLUMNS, captions_alone)
     gathered: dict[tuple[str, str], Gathered] = {}
     problems, remedies = [], set()
     for number, row in rows:
@@ -86,7 +86,9 @@ def _image_name(cell: str) -> str:
     return str(PurePosixPath(composed(cell).replace("\\", "/")))
 
 
-def _columns(path: Path, header: Sequence[str], needed: Sequence[str]) -> list[int | None]:
+def _columns(
+    path: Path, header: Sequence[str], needed: Sequence[str], captions_alone: bool
+) -> list[int | None]:
     """Find the cells of image, caption and labels; None for a column that is absent and not needed."""
     if not header:
         raise CrosshashError(
@@ -94,9 +96,10 @@ def _columns(path: Path, header: Sequence[str], needed: Sequence[str]) -> list[i
         )
     absent = [name for name in needed if name not in header]
     if absent:
+        empty = "image or caption" if captions_alone else "caption and labels"
         raise CrosshashError(
             f"{path}: missing column(s) {', '.join(absent)}; found: {', '.join(header)}. The first row must "
-            f"name {', '.join(needed)}, separated by commas; cells of caption and labels may stay empty."
+            f"name {', '.join(needed)}, separated by commas; cells of {empty} may stay empty."
         )
     return [header.index(name) if name in header else None for name in COLUMNS]
 
