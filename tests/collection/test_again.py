@@ -10,13 +10,15 @@ from typer.testing import CliRunner
 
 from crosshash.artifacts import read_json, write_json
 from crosshash.cli import app
+from crosshash.collection import grown_index
 from crosshash.collection.additions import Addition
 from crosshash.collection.again import encode_again
 from crosshash.collection.collection import add_items, remove_items
 from crosshash.errors import CrosshashError
 from crosshash.parquet import write_parquet
 from crosshash.search import Searcher
-from crosshash.search.items import CAPTIONS
+from crosshash.search.folders.own_picture import picture_path
+from crosshash.search.items import CAPTIONS, PICTURE
 from crosshash.search.trained import load_encoder
 from tests.collection.test_collection import counted, folder_of
 from tests.datasets.folders import picture
@@ -96,7 +98,7 @@ def test_kept_pictures_are_what_is_encoded(project: Path, tmp_path: Path) -> Non
     kept.unlink()
     done = runner.invoke(app, ["encode", "--again", "--project", str(project)])
     assert done.exit_code == 1
-    assert "the pictures of these items are gone:\n  - " in done.stderr
+    assert "the pictures of these items are gone or damaged:\n  - " in done.stderr
     kept.write_bytes(content)
     done = runner.invoke(app, ["encode", "--again", "--project", str(project)])
     assert done.exit_code == 0, done.output
@@ -138,7 +140,7 @@ def test_damaged_codes_of_a_collection_are_made_anew_as_they_were(changing: Path
     path = changing / "collection/index/text.faiss"
     flip(path)
     with pytest.raises(
-        CrosshashError, match=r"text\.faiss: .*is a file of a collection.*`crosshash encode --again`"
+        CrosshashError, match=r"text\.faiss: .* by hand\. `crosshash encode --again` makes the"
     ):
         Searcher.open(changing)
     assert counted(encode_again(changing)) == (0, 2, 0, 0)
@@ -151,5 +153,62 @@ def test_damaged_codes_of_a_collection_are_made_anew_as_they_were(changing: Path
 def test_a_damaged_table_of_items_is_told_and_nothing_is_made(changing: Path) -> None:
     add_items(changing, captions("red cat"))
     flip(changing / "collection/index/items.parquet")
-    with pytest.raises(CrosshashError, match=r"where that says the same, delete the collection"):
+    with pytest.raises(CrosshashError, match=r"where that says the same, delete it and"):
         encode_again(changing)
+
+
+def test_damaged_statistics_of_a_collection_are_made_anew(changing: Path) -> None:
+    add_items(changing, captions("red cat"))
+    path = changing / "collection/index/statistics.json"
+    before = path.read_bytes()
+    flip(path)
+    with pytest.raises(CrosshashError, match=r"by hand\)\. `crosshash encode --again` makes") as caught:
+        Searcher.open(changing)
+    assert "dvc" not in str(caught.value)
+    assert counted(encode_again(changing)) == (0, 1, 0, 0)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_segment_is_told_what_alone_helps(changing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grown_index, "SMALL", 0)
+    add_items(changing, captions("red cat"))
+    add_items(changing, captions("blue dog"))
+    (segment,) = (changing / "collection/index/segments").iterdir()
+    flip(segment)
+    for call in (Searcher.open, encode_again):
+        with pytest.raises(CrosshashError, match=r"by hand\)\. Delete the collection and run [^.]* again\.$"):
+            call(changing)
+
+
+def test_what_is_damaged_in_the_index_of_the_run_is_made_by_the_run(changing: Path) -> None:
+    add_items(changing, captions("red cat"))
+    for path in ("artifacts/index/text.faiss", "collection/index/text.faiss"):
+        flip(changing / path)
+    for call in (encode_again, lambda project: Searcher.open(project, project / "artifacts/index")):
+        with pytest.raises(CrosshashError, match=r"artifacts/index/text\.faiss: .* run `dvc repro index`\.$"):
+            call(changing)
+
+
+def test_items_whose_pictures_are_damaged_too_can_be_taken_out(project: Path, tmp_path: Path) -> None:
+    """Codes are damaged, so that `--remove` cannot; encoding the folder again brings the items back."""
+    folder = folder_of(tmp_path / "new", [("a.png", "one", "x"), ("b.png", "", ""), ("c.png", "two", "")])
+    runner = CliRunner()
+    assert runner.invoke(app, ["encode", str(folder), "--project", str(project)]).exit_code == 0
+    before = Searcher.open(project)
+    names = before.files.items.whole().own(PICTURE)
+    flip(picture_path(project / "collection", names["a.png"]))
+    picture_path(project / "collection", names["b.png"]).unlink()
+    flip(project / "collection/index/image.faiss")
+    again = ["encode", "--again", "--project", str(project)]
+    done = runner.invoke(app, again)
+    assert done.exit_code == 1
+    assert "gone or damaged:\n  - a.png\n  - b.png\nBring" in done.stderr
+    done = runner.invoke(app, [*again, "--skip-bad"])
+    assert done.stdout.startswith("0 new, 1 replaced, 0 unchanged, 2 removed, 2 skipped; ")
+    assert "skipped b.png: its picture is gone or damaged" in done.stderr
+    assert Searcher.open(project).item("a.png") is None
+    done = runner.invoke(app, ["encode", str(folder), "--project", str(project)])
+    assert done.stdout.startswith("2 new, 0 replaced, 1 unchanged, 0 removed; ")
+    after = Searcher.over(before.encoder, project)  # type: ignore[arg-type]
+    assert after.counts == before.counts
+    assert after.picture("a.png") == before.picture("a.png") is not None

@@ -25,7 +25,7 @@ from crosshash.disk import flush_files
 from crosshash.errors import CrosshashError, listed
 from crosshash.inference.device import settled_device
 from crosshash.search.folders.index_folder import COLLECTION, INDEX, STATISTICS, IndexFolder, read_index
-from crosshash.search.folders.made_by import run_index
+from crosshash.search.folders.made_by import LOCK, run_index
 from crosshash.search.folders.own_picture import PICTURES, picture_path
 from crosshash.search.grown.known_items import read_picture_names
 from crosshash.search.items import CONTENT, PICTURE, ItemTable
@@ -172,7 +172,7 @@ def held(
     place = project / COLLECTION if into is None else into
     if (place / STATISTICS).is_file():
         raise CrosshashError(f"{place}: is an index, not a folder for a collection. Choose another one.")
-    with locked(place / ".lock", f"{place}: waiting for another `crosshash encode` to end", patient):
+    with locked(place / LOCK, f"{place}: waiting for another `crosshash encode` to end", patient):
         if encoder is not None and not encoder.is_on_disk():
             raise CrosshashError(
                 f"{encoder.artifacts / 'model'}: has changed since it was loaded; it has to be loaded again."

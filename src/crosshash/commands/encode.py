@@ -30,7 +30,9 @@ def encode(
     again: Annotated[
         bool, typer.Option("--again", help="Encode the collection's own items anew, after a new model.")
     ] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out pictures that are broken.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out pictures that are broken (--again: their items).")
+    ] = False,
     project: Project = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a sentence.")] = False,
 ) -> None:
@@ -44,7 +46,7 @@ def encode(
         if [folder is not None, bool(ids), again].count(True) != 1:
             raise CrosshashError("encode takes a folder, or --remove with ids, or --again, one of them.")
         if again:
-            change = encode_again(project, into)
+            change = encode_again(project, into, skip_bad)
         elif folder is None:
             change = remove_items(project, ids, into)
         else:

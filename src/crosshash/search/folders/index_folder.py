@@ -102,14 +102,15 @@ def read_index(project: Path, folder: Path, encoder: dict[str, Any], mapped: boo
 def _read(project: Path, folder: Path, encoder: dict[str, Any], mapped: bool) -> IndexFolder:
     if not folder.is_dir():
         raise missing(folder) if folder == run_index(project) else missing(folder, OTHER)
-    statistics = read_json(folder / STATISTICS)
+    with told_of_collections(folder):
+        statistics = read_json(folder / STATISTICS)
     check_fresh(project, folder, statistics, encoder)
     dataset = read_plan("convert", ConvertPlan, project / "plan").dataset
 
     def rerank() -> int | None:
         return read_plan("evaluate", EvaluatePlan, project / "plan").rerank
 
-    with told_of_collections(statistics):
+    with told_of_collections(folder):
         return read_index_files(folder, dataset, rerank, mapped)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from crosshash.errors import CrosshashError
 
 BASE = "base"
 """Key of a collection's statistics: digest of the index that it was made from."""
+
+LOCK = ".lock"
+"""File beside the index of a collection, which tells it from the index of a run."""
 
 SHOWN = 12
 """Digits of a digest that messages show."""
@@ -25,10 +29,12 @@ BACK = (
     "it back to use."
 )
 
-DAMAGED = (
-    "It is a file of a collection, which `dvc repro` does not make: run `crosshash encode --again`; where "
-    "that says the same, delete the collection and run `crosshash encode` with its folders again."
+RENEW = (
+    "`crosshash encode --again` makes the collection anew; where that says the same, delete it and run "
+    "`crosshash encode` with its folders again."
 )
+OF_RUNS = re.compile(r" (Delete it and run|Run) `dvc repro( index)?`[^.]*\.$")
+"""What files of a run are told to be made by, which makes none of a collection."""
 
 
 class OtherModel(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
@@ -78,13 +84,15 @@ def check_fresh(project: Path, folder: Path, statistics: dict[str, Any], encoder
 def remedy(statistics: dict[str, Any]) -> str:
     """Say how an index that does not fit is made anew."""
     if BASE in statistics:
-        return "Delete the collection and run `crosshash encode` with its folders again."
+        return RENEW
     return "Run `dvc repro index`."
 
 
 @contextmanager
-def told_of_collections(statistics: dict[str, Any]) -> Iterator[None]:
-    """Add to what is told of a damaged file how a collection is made anew, if it is one of a collection.
+def told_of_collections(folder: Path) -> Iterator[None]:
+    """Tell of a damaged file of an index's folder how it is made anew, if it is one of a collection.
+
+    What tells of collections already stays as it is, and so does what is told of other files.
 
     Raises:
         CrosshashError: what was raised inside.
@@ -92,6 +100,8 @@ def told_of_collections(statistics: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except CrosshashError as error:
-        if BASE not in statistics:
+        told = str(error)
+        fits = "`crosshash encode" in told or not told.startswith(str(folder))
+        if fits or not (folder.parent / LOCK).is_file():
             raise
-        raise CrosshashError(f"{error} {DAMAGED}") from None
+        raise CrosshashError(f"{OF_RUNS.sub('', told)} {RENEW}") from None

@@ -15,6 +15,15 @@ def picture_path(collection: Path, name: str) -> Path:
     return collection / PICTURES / name[:2] / f"{name}.jpg"
 
 
+def is_whole(collection: Path, name: str) -> bool:
+    """Say whether a picture of a collection's own is there, as it was kept."""
+    try:
+        read_own_picture(collection, name)
+    except (OSError, CrosshashError):
+        return False
+    return True
+
+
 def read_own_picture(collection: Path, name: str) -> bytes:
     """Read a picture of a collection's own, which its name is the sha256 of.
 
