@@ -19,7 +19,7 @@ codes = generator.integers(0, 256, (300, 8), np.uint8)
 vectors = generator.normal(size=(300, 8)).astype(np.float32)
 first = {}
 for name, stored in (
-    *((name, codes) for name in ("VPTreeBinaryIndex", "HNSWBinaryIndex", "IVFFlatBinaryIndex", "MIHBinaryIndex")),
+    *((name, codes) for name in ("VPTreeBinaryIndex", "HNSWBinaryIndex", "MIHSeededHNSWBinaryIndex", "IVFFlatBinaryIndex", "MIHBinaryIndex")),
     *((name, vectors) for name in ("VPTreeL2Index", "HNSWL2Index", "IVFFlatL2Index")),
 ):
     index = getattr(pynear, name)()
@@ -29,7 +29,7 @@ for name, stored in (
     assert distances in (sorted(distances), sorted(distances, reverse=True))
     first[name] = "nearest" if rows[0] == 0 else "farthest"
 assert {name for name, which in first.items() if which == "farthest"} == {
-    "VPTreeBinaryIndex", "HNSWBinaryIndex", "VPTreeL2Index", "HNSWL2Index",
+    "VPTreeBinaryIndex", "HNSWBinaryIndex", "MIHSeededHNSWBinaryIndex", "VPTreeL2Index", "HNSWL2Index",
 }, first  # fmt: skip
 assert "sorted nearest-first" in metadata("pynear").get_payload(), "the README says something else now"
 P

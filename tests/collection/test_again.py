@@ -140,7 +140,7 @@ def test_damaged_codes_of_a_collection_are_made_anew_as_they_were(changing: Path
     path = changing / "collection/index/text.faiss"
     flip(path)
     with pytest.raises(
-        CrosshashError, match=r"text\.faiss: .* by hand\. `crosshash encode --again` makes the"
+        CrosshashError, match=r"text\.faiss: .* no collections: `crosshash encode --again` makes the"
     ):
         Searcher.open(changing)
     assert counted(encode_again(changing)) == (0, 2, 0, 0)
@@ -162,9 +162,8 @@ def test_damaged_statistics_of_a_collection_are_made_anew(changing: Path) -> Non
     path = changing / "collection/index/statistics.json"
     before = path.read_bytes()
     flip(path)
-    with pytest.raises(CrosshashError, match=r"by hand\)\. `crosshash encode --again` makes") as caught:
+    with pytest.raises(CrosshashError, match=r"statistics\.json: .* no collections: `crosshash encode"):
         Searcher.open(changing)
-    assert "dvc" not in str(caught.value)
     assert counted(encode_again(changing)) == (0, 1, 0, 0)
     assert path.read_bytes() == before
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,8 +32,7 @@ RENEW = (
     "`crosshash encode --again` makes the collection anew; where that says the same, delete it and run "
     "`crosshash encode` with its folders again."
 )
-OF_RUNS = re.compile(r" (Delete it and run|Run) `dvc repro( index)?`[^.]*\.$")
-"""What files of a run are told to be made by, which makes none of a collection."""
+NOT_BY_A_RUN = f"But `dvc repro` makes no collections: {RENEW}"
 
 
 class OtherModel(CrosshashError):  # noqa: N818 - it is told to users, whom "error" tells nothing more
@@ -92,7 +90,7 @@ def remedy(statistics: dict[str, Any]) -> str:
 def told_of_collections(folder: Path) -> Iterator[None]:
     """Tell of a damaged file of an index's folder how it is made anew, if it is one of a collection.
 
-    What tells of collections already stays as it is, and so does what is told of other files.
+    What is told of other files stays as it is.
 
     Raises:
         CrosshashError: what was raised inside.
@@ -100,8 +98,7 @@ def told_of_collections(folder: Path) -> Iterator[None]:
     try:
         yield
     except CrosshashError as error:
-        told = str(error)
-        fits = "`crosshash encode" in told or not told.startswith(str(folder))
-        if fits or not (folder.parent / LOCK).is_file():
+        of_run = str(error).startswith(str(folder)) and "`dvc repro" in str(error)
+        if not of_run or not (folder.parent / LOCK).is_file():
             raise
-        raise CrosshashError(f"{OF_RUNS.sub('', told)} {RENEW}") from None
+        raise CrosshashError(f"{error} {NOT_BY_A_RUN}") from None
