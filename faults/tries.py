@@ -76,5 +76,7 @@ def show(files: Iterable[Path]) -> int:
 
 
 def last_lines(text: str, count: int = 12) -> str:
-    """Give the end of what a command printed."""
-    return "\n".join([line for line in text.splitlines() if line.strip()][-count:])
+    """Give the end of what a command printed, from its first traceback on where there is one."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    first = next((number for number, line in enumerate(lines) if TRACEBACK in line), len(lines))
+    return "\n".join(lines[min(first, max(0, len(lines) - count)) :])
