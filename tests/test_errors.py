@@ -227,6 +227,19 @@ def test_a_thread_that_is_refused_may_be_one_too_many() -> None:
     assert "ulimit -u" not in (shortage(MemoryError()) or "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_what_c_code_gave_up_without_a_word_is_told_as_a_shortage_under_a_limit_alone() -> None:
+    """CPython 3.11.7 says so of an import without room for it; elsewhere it is a defect of a library."""
+    error = SystemError("error return without exception set")
+    assert shortage(error) is None
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 33, 1 << 33))"
+    ask = f"from crosshash.errors import shortage; print(shortage({error!r}))"
+    told = subprocess.run(
+        [sys.executable, "-c", f"{limited}; {ask}"], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.startswith("there is not enough memory (error return without exception set).")
+
+
 def test_too_few_open_files_are_told() -> None:
     assert "ulimit -n" in (shortage(OSError(errno.EMFILE, "Too many open files", "x.tar")) or "")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 SHOWN = 20
 NO_THREAD = "can't start new thread"
@@ -19,6 +21,8 @@ NO_MEMORY = (
     *(NO_THREAD, "Failed to launch worker thread"),
 )
 """What torch, pyarrow, oneDNN, Linux and Python say; a thread needs room for its stack, and to be allowed."""
+LOST = ("without exception set", "without setting an exception")
+"""What Python says where C code gave up without a word: under a limit, its own words found no room."""
 PIPELINE = 'pip install "crosshash[pipeline]"'
 """What brings all that the core leaves out."""
 
@@ -83,7 +87,9 @@ def _shortage(error: BaseException) -> str | None:
         isinstance(error, RuntimeError | ImportError | OSError) or type(error).__module__ == "pyarrow.lib"
     )
     words = str(error) if speaks and number is None else ""
-    if isinstance(error, MemoryError) or number == errno.ENOMEM or any(one in words for one in NO_MEMORY):
+    lost = isinstance(error, SystemError) and any(one in str(error) for one in LOST) and _is_limited()
+    told = isinstance(error, MemoryError) or any(one in words for one in NO_MEMORY)
+    if told or lost or number == errno.ENOMEM:
         limited = (
             " Or raise the limit of processes (`ulimit -u`, pids of a container)."
             if NO_THREAD in words
@@ -97,6 +103,17 @@ def _shortage(error: BaseException) -> str | None:
     if number in (errno.EMFILE, errno.ENFILE):
         return f"no more files can be opened ({error}). Raise the limit (`ulimit -n 1024`) and run again."
     return None
+
+
+def _is_limited() -> bool:
+    """Say whether this process may take only so much memory (`ulimit -v`)."""
+    try:
+        limits = Path("/proc/self/limits").read_text(encoding="ascii")
+    except MemoryError:
+        return True
+    except OSError:  # not Linux
+        return False
+    return not re.search(r"^Max address space +unlimited", limits, re.MULTILINE)
 
 
 def in_words(error: CrosshashError) -> str:
