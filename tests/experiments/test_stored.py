@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +73,34 @@ def test_what_was_made_can_be_stored_afterwards_without_a_run(tmp_path: Path) ->
 def test_a_folder_that_dvc_does_not_know_is_named(tmp_path: Path) -> None:
     with pytest.raises(CrosshashError, match=f"{tmp_path}: DVC cannot tell what its cache holds"):
         check_stored(tmp_path)
+
+
+HALF = """
+import time
+from pathlib import Path
+from dvc.repo import Repo
+
+path = Path("dvc.lock")
+with Repo(".") as repo, repo.lock:
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"cmd")])
+    print("half", flush=True)
+    time.sleep(1)
+    path.write_bytes(whole)
+"""
+"""What DVC does at the end of a stage, made slow: it writes dvc.lock in place, and holds a lock meanwhile."""
+
+
+def test_a_stage_that_ends_meanwhile_is_waited_for(tmp_path: Path) -> None:
+    """Two stages of a flow run at once: who reads dvc.lock half-written finds no list, or too short a one."""
+    project = toy(tmp_path / "toy")
+    assert run(project, ["dvc", "repro"], tmp_path).returncode == 0
+    command = [sys.executable, "-c", HALF]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "half\n"
+        check_stored(project)
+    assert other.returncode == 0
 
 
 def test_make_repro_asks_for_it() -> None:

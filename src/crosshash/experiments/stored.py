@@ -20,7 +20,8 @@ def check_stored(project: Path, stage: str | None = None) -> None:
         CrosshashError: outputs are not in the cache, all of them are named; or DVC cannot tell.
     """
     try:
-        with Repo(str(project)) as repo:
+        # Another stage of a flow may be at its end: DVC writes dvc.lock in place, under its lock.
+        with Repo(str(project), _wait_for_lock=True) as repo, repo.lock:
             cache = repo.cache.local.path
             made = [(one, out) for one in repo.index.stages for out in one.outs if stage in (None, one.name)]
             lost = [
