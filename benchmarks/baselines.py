@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.runs import ROOT, convert
-from crosshash.codes.hashcodes import HashCodes
+from crosshash.codes.hashcodes import HashCodes, pack
 from crosshash.codes.real_codes import query_levels, to_half
 from crosshash.config.params import load_params
+from crosshash.config.plans.train import TrainPlan
 from crosshash.config.resolve import resolve
+from crosshash.embeddings.frozen_encoders import EncodersCard
 from crosshash.errors import CrosshashError
 from crosshash.inference.model_folder import ModelCard, build_method
-from crosshash.inference.packing import stored
 from crosshash.models.closed_form import ClosedFormMethod, Features, Seen, joined
 from crosshash.models.towers import Tower, build_towers
 from crosshash.pairs.info import read_info
@@ -95,7 +96,8 @@ def described(project: Path, name: str) -> tuple[tuple[Tower, Tower], ModelCard]
     """Settle the networks, vectors and words themselves, as the stages do."""
     params = load_params(project / "params.yaml").model_copy(update={"method": name})
     plan = resolve(params)["train"]
-    image, text = settle_specs(plan, read_info(project / DATA), project / DATA)  # type: ignore[arg-type]
+    assert isinstance(plan, TrainPlan)
+    image, text = settle_specs(plan, read_info(project / DATA), project / DATA, EncodersCard({}, {}, ""))
     settings = params.method_section.model_dump()
     return build_towers(image, text), ModelCard(name, params.bits, settings, image, text, 0)
 
@@ -139,12 +141,11 @@ def stored_set(method: ClosedFormMethod, side: Features, name: str) -> CodeSet:
     code, labels = method.vector_code(), (side["labels"] > 0).astype(np.uint8)
     ids = np.array([f"{name}/{row}" for row in range(len(labels))])
     bits = method.train_bits if code is None else code.bits
-    image, text = (
-        HashCodes(stored(to_half(method.code_of(one, side[one])), None, None, code), bits, ids)
-        for one in MODALITIES
-    )
+    real = (to_half(method.code_of(one, side[one])) for one in MODALITIES)
+    image, text = (HashCodes(pack(one) if code is None else code.encode(one), bits, ids) for one in real)
     classes = np.array([str(c) for c in range(labels.shape[1])])
-    return CodeSet(image, text, labels, classes, np.ones(len(ids), bool), labels.any(axis=1), code)
+    has_text, has_labels = np.ones(len(ids), np.bool_), np.asarray(labels.any(axis=1))
+    return CodeSet(image, text, labels, classes, has_text, has_labels, code)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def _labels(start: int, count: int) -> np.ndarray:
     weights = 1 / np.sqrt(np.arange(1, CLASSES + 1))
     labels = drawn.random((count, CLASSES)) < (LABELS - 0.1) * weights / weights.sum()
     labels[np.arange(count), drawn.integers(CLASSES, size=count)] |= ~labels.any(axis=1)
-    return labels
+    return np.asarray(labels)
 
 
 def _vectors(name: str, directions: np.ndarray, start: int, count: int) -> np.ndarray:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import faiss
 import numpy as np
@@ -76,18 +77,20 @@ def compare_kinds(items: int) -> bool:
     """Print what each kind costs and finds; say whether what is required was reached."""
     codes, queries = clustered_codes("items", items), clustered_codes("queries", QUERIES)
     tuning = clustered_codes("tuning", QUERIES)
-    indexes, seconds = {}, {}
-    for kind in ("flat", *KINDS):
+    indexes: dict[str, CodeIndex] = {}
+    seconds: dict[str, str] = {}
+    kinds: tuple[Literal["flat"] | Kind, ...] = ("flat", *KINDS)
+    for built in kinds:
         start = time.perf_counter()
-        indexes[kind] = CodeIndex.build(codes, np.arange(items), kind, tuning)
-        seconds[kind] = f"{time.perf_counter() - start:.1f}"
+        indexes[built] = CodeIndex.build(codes, np.arange(items), built, tuning)
+        seconds[built] = f"{time.perf_counter() - start:.1f}"
     batch, single = times(codes, indexes, queries, REPEATS), times(codes, indexes, queries[:1], ALONE)
     exact = indexes["flat"].search(queries, TOP)
     print(f"{items} codes of {BITS} bits around {PROTOTYPES} prototypes, {FLIPPED:.0%} of the bits flipped;")
     print(f"top {TOP} of {QUERIES} queries, {cores()} threads\n\n| {' | '.join(COLUMNS)} |")
     print("|---" * len(COLUMNS) + "|")
     print(f"| FAISS directly | | 1 | 1 | 1 | {batch[FAISS]:.4f} | {single[FAISS]:.3f} | | | |")
-    reached = {}
+    reached: dict[str, bool] = {}
     for kind, index in indexes.items():
         found = index.search(queries, TOP)
         recalls = recall(found, exact, 10) | recall(found, exact, 100)

@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,7 @@ def rows_of(bits: int, count: int, wanted: list[str], address: str) -> Iterator[
             back = equal(store.items(), items)
             same, found = compared(store, flat, queries)
             real, real_ms = asymmetric(store, expected, reals)
-            ms = timed(lambda store=store: store.search("image", queries, 10))
+            ms = timed(partial(store.search, "image", queries, 10))
             store.close()
         yield Row(f"{name} {kind}", bits, build, size / count, back, same, found, ms, real, real_ms)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import faiss
@@ -97,7 +98,7 @@ def compare(search: Search, size: int, own: int, timer: Timer) -> bool:
         ways: dict[str, Callable[[], object]] = {
             "numpy": lambda: brute(search),
             "FAISS": lambda: flat.search(search.vectors, SHOWN),
-            "stages": lambda index=index, candidates=candidates: staged(search, index, candidates),
+            "stages": partial(staged, search, index, candidates),
         }
         with threadpool_limits(cores()):
             times = timer(ways, queries)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from faults.projects import KINDS, LIMIT, STAGES, Project, Said, healed
 from faults.tries import Try, last_lines, record
