@@ -4,13 +4,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from crosshash.retrieval.measures.average_precision import AP
 from crosshash.retrieval.measures.ranking_measures import Measure
-from crosshash.retrieval.ranking.radix_sort import nearest_items, sort_items
-from crosshash.retrieval.ranking.score_ranking import NearItems, rank_by_score
+from crosshash.retrieval.ranking.score_ranking import rank_by_score, rank_in_stages
 from crosshash.retrieval.ranking.tied_ranking import Ranking, Ties
 from crosshash.retrieval.rerank.second_stage import rerank
 from tests.retrieval import loops
@@ -21,15 +19,17 @@ TABLE = np.array([[0, 1, 1, 1, 3], [2, 2, 2, 2, 2]])
 RELEVANT = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 0]], bool)
 
 
-@settings(deadline=None)  # the first call compiles
-@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=30))
-def test_the_order_is_that_of_a_stable_sort(numbers: list[float]) -> None:
-    """Infinities, subnormal numbers, both zeros; every number stands there twice."""
-    scores = np.array(numbers + numbers, np.float32)
-    places = np.arange(len(scores), dtype=np.uint16)  # as distances: they come along
-    items = sort_items(nearest_items(places, scores, scores > 0))
-    assert np.array_equal(items >> np.uint64(33), np.argsort(-scores, kind="stable"))
-    assert np.array_equal(items >> np.uint64(32) & np.uint64(1), -np.sort(-scores) > 0)
+def codes(table: NDArray[np.integer]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Make codes whose distances are in the order of those of a table [Q, N] of numbers below 64.
+
+    Two words for each query: an item's have d ones, and 63 - d. The query's own are 0 and 63 ones, so that it
+    is 2 d away; those of another are zeros, which all items are 63 away from.
+    """
+    ones, queries = (np.uint64(1) << np.arange(64, dtype=np.uint64)) - np.uint64(1), len(table)
+    items = np.stack([ones[table], ones[63 - table]], axis=1).reshape(2 * queries, -1)
+    asked = np.zeros((2 * queries, queries), np.uint64)
+    asked[2 * np.arange(queries) + 1, np.arange(queries)] = ones[63]
+    return asked, items
 
 
 def groups(ranking: Ranking, query: int) -> list[tuple[int, int]]:
@@ -50,13 +50,13 @@ def test_candidates_by_hand(ties: Ties, left: list[tuple[int, int]]) -> None:
     """Three candidates of the first query, scores 1 1 2: items 2, 0, 1; the fourth and fifth stay, alone in
     what is left of their distance. Of the second, -1 5 0: items 1, 2, 0, then 3 and 4 as one group.
     """
-    ranking = NearItems(TABLE, SCORES, RELEVANT).rank_candidates(3, ties)
+    ranking = rank_in_stages(codes(TABLE), SCORES, RELEVANT, [3], ties)[1]
     assert groups(ranking, 0) == [(1, 1), (1, 1), (1, 0), (1, 1), (1, 0)]
     assert groups(ranking, 1) == [(1, 1), (1, 1), (1, 0), *left]
 
 
 def test_without_candidates_the_groups_are_those_of_the_distance() -> None:
-    ranking = NearItems(TABLE, SCORES, RELEVANT).rank_candidates(0, "expected")
+    ranking = rank_in_stages(codes(TABLE), SCORES, RELEVANT, [0], "expected")[1]
     assert groups(ranking, 0) == [(1, 1), (3, 2), (1, 0)]
     assert groups(ranking, 1) == [(5, 2)]
 
@@ -70,9 +70,9 @@ def test_candidates_are_ordered_as_a_search_does() -> None:
     rows = np.broadcast_to(np.arange(40), table.shape)
     scores = np.take_along_axis(vectors @ codebook[0].T, words[rows][:, :, 0], axis=1)
     relevant = generator.random((6, 40)) < 0.5
-    near = NearItems(table, scores, relevant)
-    for size in (7, 40):
-        ranking = near.rank_candidates(size, "by_id")
+    sizes = 7, 40
+    _, *rankings = rank_in_stages(codes(table), scores, relevant, sizes, "by_id")
+    for size, ranking in zip(sizes, rankings, strict=True):
         order = rerank(vectors, rows[:, :size], words, codebook, table[:, :size])
         expected = np.concatenate([order, rows[:, size:]], axis=1)
         for query in range(6):
@@ -104,17 +104,15 @@ def test_every_way_to_rank_is_that_of_the_loops(ties: Ties, items: int) -> None:
     relevant = generator.random((3, items)) < 0.25
     relevant[:, 0] = True
     distances = generator.integers(0, 12, (3, items))
-    by_score, near = rank_by_score(scores, relevant, ties), NearItems(distances, scores, relevant)
-    by_score_too = near.rank(ties)
-    by_code = {size: near.rank_candidates(size, ties) for size in (0, 5, 50, 60, 90) if size <= items}
+    sizes = [size for size in (0, 5, 50, 60, 90) if size <= items]
+    by_score = rank_by_score(scores, relevant, ties)
+    by_score_too, *by_code = rank_in_stages(codes(distances), scores, relevant, sizes, ties)
     for query in range(3):
         hits, falling = relevant[query].astype(int), -scores[query].astype(int)
-        agree(by_score, query, [*zip(falling.tolist(), hits.tolist(), strict=True)], ties)
+        for ranking in (by_score, by_score_too):
+            agree(ranking, query, [*zip(falling.tolist(), hits.tolist(), strict=True)], ties)
         order = np.argsort(distances[query], kind="stable")
-        pairs = [(int(falling[row]), int(hits[row])) for row in order]
-        if ties != "by_id":  # a query's relevant items alone are kept in order
-            agree(by_score_too, query, pairs, ties)
-        for size, ranking in by_code.items():
+        for size, ranking in zip(sizes, by_code, strict=True):
             first = sorted(order[:size].tolist(), key=lambda row, falling=falling: falling[row])  # type: ignore[misc]
             singles = [(place - items, int(hits[row])) for place, row in enumerate(first)]
             left = [(int(distances[query, row]), int(hits[row])) for row in order[size:]]
@@ -139,7 +137,7 @@ def test_one_relevant_item_that_ties_across_the_fiftieth_rank(ties: Ties, wanted
     relevant = np.arange(52)[None] == 50
     for ranking in (
         rank_by_score(scores, relevant, ties),
-        NearItems(60 - scores.astype(int), scores, relevant).rank_candidates(0, ties),
+        rank_in_stages(codes(60 - scores.astype(int)), scores, relevant, [0], ties)[1],
     ):
         assert AP(50, "min")(ranking).tolist() == pytest.approx([wanted / 50], abs=1e-15)
         assert AP()(ranking).tolist() == pytest.approx([wanted / 50 + (1 - wanted) / 51], abs=1e-15)

@@ -6,30 +6,34 @@ Shapes: Q queries, N items, R candidates, M groups of items, D distances.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crosshash.retrieval.ranking.compiled import compiled
+from crosshash.retrieval.ranking.filled_groups import (
+    HEAD,
+    RULES,
+    Values,
+    alone,
+    rank_candidates,
+    rank_keys,
+    rank_whole,
+)
 from crosshash.retrieval.ranking.radix_sort import (
-    DISTANCE,
-    MARK,
-    Items,
+    count_items,
     falling_keys,
-    keys_of,
+    fill_items,
     nearest_items,
+    relevant_keys,
     sort_items,
 )
-from crosshash.retrieval.ranking.tie_groups import harmonic, precisions_of_group
+from crosshash.retrieval.ranking.tie_groups import harmonic
 from crosshash.retrieval.ranking.tied_ranking import Cut, Ranking, Ties
 
-HEAD = 50
-"""Ranks up to which groups are kept one by one."""
-RULES: dict[Ties, int] = {"expected": 0, "by_id": 1, "optimistic": 2, "pessimistic": 3}
-Values = NDArray[np.float64]
-_NOTHING = np.zeros((0, 2), np.int64)
+Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -65,65 +69,53 @@ class HeadRanking(Ranking):
 
 def rank_by_score(scores_QN: NDArray[np.float32], relevant_QN: NDArray[np.bool_], ties: Ties) -> HeadRanking:
     """Rank all items by falling score; both in the order of the rows."""
-    groups_Q3M = _room(len(scores_QN))
+    if ties == "by_id":
+        nowhere = np.zeros((0, len(scores_QN)), np.uint64), np.zeros((0, scores_QN.shape[1]), np.uint64)
+        return rank_in_stages(nowhere, scores_QN, relevant_QN, [], ties)[0]
+    count, groups_Q3M = scores_QN.shape[1], _room(len(scores_QN))
+    keys_N, other_N, found_N = np.empty((3, count), np.uint32)
+    # Which of equal items is where does not matter, so that numbers alone are sorted.
     for scores_N, relevant_N, groups_3M in zip(scores_QN, relevant_QN, groups_Q3M, strict=True):
-        if ties == "by_id":
-            nowhere_N = np.zeros(len(scores_N), np.uint16)
-            items_N = sort_items(nearest_items(nowhere_N, scores_N, relevant_N))
-            _rank_items(items_N, _NOTHING, harmonic(len(items_N)), RULES[ties], groups_3M)
-        else:  # which of equal items is where does not matter, so that numbers alone are sorted
-            keys_N = falling_keys(scores_N)
-            found_R = sort_items(keys_N[np.flatnonzero(relevant_N)])
-            _rank_keys(sort_items(keys_N), found_R, harmonic(len(keys_N)), RULES[ties], groups_3M)
+        falling_keys(scores_N, keys_N)
+        found = relevant_keys(keys_N, relevant_N, found_N)
+        found_R = sort_items(found_N[:found], other_N[:found]).copy()
+        rank_keys(sort_items(keys_N, other_N), found_R, harmonic(count), RULES[ties], groups_3M)
     return _ranking(groups_Q3M)
 
 
-class NearItems:
-    """Items of each query in the order of (distance, row), which equal scores keep, as `rerank` has it."""
+def rank_in_stages(
+    codes: tuple[Words, Words],
+    scores_QN: NDArray[np.float32],
+    relevant_QN: NDArray[np.bool_],
+    sizes: Sequence[int],
+    ties: Ties,
+) -> list[HeadRanking]:
+    """Rank by falling score alone; then, for each of `sizes`, by code and so many candidates by score.
 
-    def __init__(
-        self,
-        distances_QN: NDArray[np.integer],
-        scores_QN: NDArray[np.float32],
-        relevant_QN: NDArray[np.bool_],
-    ) -> None:
-        rows = zip(distances_QN, scores_QN, relevant_QN, strict=True)
-        self.near = [nearest_items(*row) for row in rows]
-        self.sums_N = harmonic(scores_QN.shape[1])
-
-    @cached_property
-    def by_score(self) -> list[Items]:
-        """All items of each query, sorted."""
-        return [sort_items(items_N) for items_N in self.near]
-
-    def rank(self, ties: Ties) -> HeadRanking:
-        """Rank by falling score alone; under `by_id` equal ones stay in the order of (distance, row)."""
-        groups_Q3M = _room(len(self.near))
-        for items_N, groups_3M in zip(self.by_score, groups_Q3M, strict=True):
-            _rank_keys(*keys_of(items_N), self.sums_N, RULES[ties], groups_3M)
-        return _ranking(groups_Q3M)
-
-    def rank_candidates(self, size: int, ties: Ties) -> HeadRanking:
-        """Rank by Hamming distance, the first so many items once more by their quantised vectors.
-
-        Candidates are groups of one; the groups of equal distance keep what candidates leave.
-        """
-        rule, groups_Q3M = RULES[ties], _room(len(self.near))
-        for q, (items_N, groups_3M) in enumerate(zip(self.near, groups_Q3M, strict=True)):
-            sorted_R = self.by_score[q] if size >= len(items_N) else sort_items(items_N[:size])
-            left_M2 = _ones(items_N[size:]) if ties == "by_id" else self._left(q, size)
-            _rank_items(sorted_R, left_M2, self.sums_N, rule, groups_3M)
-        return _ranking(groups_Q3M)
-
-    @cached_property
-    def _at_distances(self) -> list[NDArray[np.int64]]:
-        """Items and relevant items of each query at each distance: int64[D, 2]; the last is the farthest."""
-        return [_counts(items_N, int(items_N[-1] >> DISTANCE) + 1) for items_N in self.near]
-
-    def _left(self, q: int, size: int) -> NDArray[np.int64]:
-        """What candidates leave of each distance."""
-        whole_D2 = self._at_distances[q]
-        return whole_D2 - _counts(self.near[q][:size], len(whole_D2))
+    Candidates are the first in the order of (distance, row), which equal scores among them keep, as `rerank`
+    has it; they are groups of one, and the groups of equal distance keep what they leave. codes: of queries
+    and items, uint64[W, Q] and uint64[W, N].
+    """
+    queries, count = scores_QN.shape
+    distances, sums_N, rule = 64 * len(codes[1]) + 1, harmonic(count), RULES[ties]
+    head = count if ties == "by_id" else max((size for size in sizes if size < count), default=0)
+    by_score_Q3M, whole_Q3M = _room(queries), _room(queries)
+    groups = [_room(queries) if size < count else whole_Q3M for size in sizes]
+    items_N, others_N, some_R, others_R = (np.empty(size, np.uint64) for size in (count, count, head, head))
+    for q in range(queries):
+        fill_items(codes[0][:, q], codes[1], scores_QN[q], relevant_QN[q], items_N)
+        counts_D2 = count_items(items_N, distances)
+        near_R = nearest_items(items_N, counts_D2, head)
+        sorted_N = sort_items(items_N, others_N)
+        rank_whole(sorted_N, distances, sums_N, rule, by_score_Q3M[q], whole_Q3M[q])
+        for size, groups_Q3M in zip(sizes, groups, strict=True):
+            if size < count:
+                some_R[:size] = near_R[:size]
+                first_R = sort_items(some_R[:size], others_R[:size])
+                left_M2 = counts_D2 - count_items(near_R[:size], distances)
+                left_M2 = alone(near_R[size:]) if ties == "by_id" else left_M2
+                rank_candidates(first_R, left_M2, sums_N, rule, groups_Q3M[q])
+    return [_ranking(groups_Q3M) for groups_Q3M in (by_score_Q3M, *groups)]
 
 
 def _room(queries: int) -> Values:
@@ -135,119 +127,3 @@ def _ranking(groups_Q3M: Values) -> HeadRanking:
     items_QM, found_QM = groups_Q3M[:, 0, :-1], groups_Q3M[:, 1, :-1]
     grades_Q2 = np.stack([(items_QM - found_QM).sum(axis=1), found_QM.sum(axis=1)], axis=1).astype(np.int64)
     return HeadRanking(items_QM, found_QM, found_QM, grades_Q2, groups_Q3M[:, 2])
-
-
-@compiled
-def _precisions(sums_N: Values, before: int, found: float, rule: int, n: int, r: int) -> float:
-    """Sum the precisions of n equal items, r of them relevant, `before` items and `found` relevant ones."""
-    if r == 0:
-        return 0.0
-    if rule == 2:
-        return precisions_of_group(sums_N, before, found, float(r), float(r), float(r))
-    if rule == 3:
-        return precisions_of_group(sums_N, before + n - r, found, float(r), float(r), float(r))
-    return precisions_of_group(sums_N, before, found, float(n), float(r), float(n))
-
-
-@compiled
-def _keep(groups_3M: Values, before: int, rule: int, n: int, r: int, total: float) -> None:
-    """Keep a group that begins at rank `before`, or add it to the last one; total: the sum including it."""
-    if n == 0:
-        return
-    if rule == 2 and 0 < r < n:
-        _keep_one(groups_3M, before, r, r, total)
-        _keep_one(groups_3M, before + r, n - r, 0, total)
-    elif rule == 3 and 0 < r < n:
-        _keep_one(groups_3M, before, n - r, 0, groups_3M[2, -1])
-        _keep_one(groups_3M, before + n - r, r, r, total)
-    else:
-        _keep_one(groups_3M, before, n, r, total)
-
-
-@compiled
-def _keep_one(groups_3M: Values, before: int, n: int, r: int, total: float) -> None:
-    last, at = groups_3M.shape[1] - 2, 0
-    if before >= HEAD:
-        at = last
-    while at < last and groups_3M[0, at]:
-        at += 1
-    groups_3M[0, at] += n
-    groups_3M[1, at] += r
-    groups_3M[2, at + 1 :] = total
-
-
-@compiled
-def _rank_keys(
-    keys_N: NDArray[np.uint32], found_R: NDArray[np.uint32], sums_N: Values, rule: int, groups_3M: Values
-) -> None:
-    """Fill the groups of a query: items of one key are one. Both sorted; found: those of relevant items."""
-    total, before, found = 0.0, 0, 0
-    while before < min(HEAD, len(keys_N)):
-        n, r = _equal(keys_N, before), 0
-        if found < len(found_R) and found_R[found] == keys_N[before]:
-            r = _equal(found_R, found)
-        total += _precisions(sums_N, before, float(found), rule, n, r)
-        _keep(groups_3M, before, rule, n, r, total)
-        before, found = before + n, found + r
-    head, head_found = before, found
-    while found < len(found_R):  # of groups without a relevant item nothing has to be known any more
-        while keys_N[before] != found_R[found]:
-            before += 1
-        n, r = _equal(keys_N, before), _equal(found_R, found)
-        total += _precisions(sums_N, before, float(found), rule, n, r)
-        before, found = before + n, found + r
-    if head < len(keys_N):
-        _keep_one(groups_3M, HEAD, len(keys_N) - head, found - head_found, total)
-
-
-@compiled
-def _equal(keys_N: NDArray[np.uint32], start: int) -> int:
-    stop = start + 1
-    while stop < len(keys_N) and keys_N[stop] == keys_N[start]:
-        stop += 1
-    return stop - start
-
-
-@compiled
-def _rank_items(
-    items_N: Items, left_M2: NDArray[np.int64], sums_N: Values, rule: int, groups_3M: Values
-) -> None:
-    """Fill the groups of a query: sorted items one by one, then groups of (items, relevant items)."""
-    total, found, behind_found = 0.0, 0, 0
-    for before in range(len(items_N)):
-        r = int(items_N[before] >> MARK & np.uint64(1))
-        if r:
-            total += _precisions(sums_N, before, float(found), 0, 1, 1)
-        if before < HEAD:
-            _keep_one(groups_3M, before, 1, r, total)
-        else:
-            behind_found += r
-        found += r
-    before = len(items_N)
-    if before > HEAD:
-        _keep_one(groups_3M, HEAD, before - HEAD, behind_found, total)
-    for m in range(len(left_M2)):
-        n, r = int(left_M2[m, 0]), int(left_M2[m, 1])
-        total += _precisions(sums_N, before, float(found), rule, n, r)
-        _keep(groups_3M, before, rule, n, r, total)
-        before += n
-        found += r
-
-
-@compiled
-def _counts(items_N: Items, distances: int) -> NDArray[np.int64]:
-    """Count items and relevant items at each of so many distances: int64[D, 2]."""
-    counts_D2 = np.zeros((distances, 2), np.int64)
-    for item in items_N:
-        counts_D2[item >> DISTANCE, 0] += 1
-        counts_D2[item >> DISTANCE, 1] += np.int64(item >> MARK & np.uint64(1))
-    return counts_D2
-
-
-@compiled
-def _ones(items_N: Items) -> NDArray[np.int64]:
-    """Make a group of each item: int64[N, 2]."""
-    ones_N2 = np.ones((len(items_N), 2), np.int64)
-    for j in range(len(items_N)):
-        ones_N2[j, 1] = np.int64(items_N[j] >> MARK & np.uint64(1))
-    return ones_N2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from crosshash.codes.hamming import distances
+from crosshash.codes.hamming import words
 from crosshash.codes.quantiser import Codebook
 from crosshash.errors import CrosshashError
 from crosshash.retrieval.codefiles.codeset import CROSS_MODAL, TASKS, CodeSet, Modality
@@ -22,9 +22,9 @@ from crosshash.retrieval.measures.mean_ap import Undefined, defined_queries, sco
 from crosshash.retrieval.measures.ranking_measures import Measure
 from crosshash.retrieval.ranking.histogram import label_words, sharing
 from crosshash.retrieval.ranking.parallel import over_blocks
-from crosshash.retrieval.ranking.score_ranking import NearItems, rank_by_score
+from crosshash.retrieval.ranking.score_ranking import rank_by_score, rank_in_stages
 from crosshash.retrieval.ranking.tied_ranking import QUERIES, Ranking, Ties
-from crosshash.retrieval.rerank.all_scores import scores_of_all
+from crosshash.retrieval.rerank.all_scores import real_scores, scores_of_all
 from crosshash.retrieval.rerank.quantised import QuantisedSet
 from crosshash.retrieval.scoring.scores import DIGITS
 
@@ -184,7 +184,7 @@ def _blocks(search: Search) -> list[range]:
 
 
 def _score(
-    search: Search, labels: Words, rows: range, sizes: Iterable[int], ties: Ties, undefined: Undefined
+    search: Search, labels: Words, rows: range, sizes: Sequence[int], ties: Ties, undefined: Undefined
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Which queries of a block each way has something to score for, and sums over them.
 
@@ -201,12 +201,13 @@ def _score(
 
 
 def _rankings(
-    search: Search, block: slice, relevant: NDArray[np.bool_], sizes: Iterable[int], ties: Ties
+    search: Search, block: slice, relevant: NDArray[np.bool_], sizes: Sequence[int], ties: Ties
 ) -> Iterable[Ranking]:
     """Rank all items by their quantised vectors, by their real ones, then by code and quantised vectors."""
     vectors = search.vectors[block]
     quantised = scores_of_all(vectors, search.words, search.codebook.dictionaries)
-    near = NearItems(distances(search.codes[0][block], search.codes[1]), quantised, relevant)
-    yield rank_by_score(quantised, relevant, ties) if ties == "by_id" else near.rank(ties)
-    yield rank_by_score(vectors @ search.real.T, relevant, ties)
-    yield from (near.rank_candidates(size, ties) for size in sizes)
+    codes = words(search.codes[0][block]), words(search.codes[1])
+    by_score, *by_candidates = rank_in_stages(codes, quantised, relevant, sizes, ties)
+    yield by_score
+    yield rank_by_score(real_scores(vectors, search.real), relevant, ties)
+    yield from by_candidates
