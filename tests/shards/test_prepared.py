@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
@@ -38,13 +39,35 @@ def test_a_text_vector_is_the_one_text_whatever_the_captions_say() -> None:
     assert [text.tolist() for text in found.texts] == [[3.0]]
 
 
-def test_the_order_stays_although_threads_work_at_unequal_speed() -> None:
-    def slow_for_the_first(vector: np.ndarray) -> np.ndarray:
-        time.sleep(0.02 if vector[0] < 3 else 0)
+def test_pictures_are_read_in_threads_and_the_order_stays_although_they_take_unequal_times() -> None:
+    threads = set()
+
+    def slow_for_the_first(picture: bytes) -> np.ndarray:
+        threads.add(threading.get_ident())
+        time.sleep(0.02 if picture[0] < 3 else 0)
+        return np.array([picture[0]])
+
+    items = [Item(row, f"id {row}", bytes([row]), (), None, ()) for row in range(50)]
+    found = list(prepared(items, item_reader(slow_for_the_first, letters)))
+    assert [one.row for one in found] == [one.image[0] for one in found] == list(range(50))
+    assert len(threads - {threading.get_ident()}) > 1
+
+
+def test_vectors_are_read_by_the_caller_one_when_it_is_asked_for() -> None:
+    asked = []
+
+    def told(vector: np.ndarray) -> np.ndarray:
+        asked.append((int(vector[0]), threading.get_ident()))
         return vector
 
-    found = prepared([item(row) for row in range(50)], item_reader(slow_for_the_first, letters))
-    assert [one.row for one in found] == list(range(50))
+    found = prepared([item(row) for row in range(50)], item_reader(told, letters))
+    assert [next(found).row for _ in range(3)] == [0, 1, 2]
+    assert asked == [(row, threading.get_ident()) for row in range(3)]
+    assert len(list(found)) == 47
+
+
+def test_of_no_items_there_is_none() -> None:
+    assert not list(prepared([], item_reader(doubled, letters)))
 
 
 def test_an_error_of_one_item_reaches_the_reader() -> None:

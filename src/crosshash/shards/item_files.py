@@ -73,7 +73,8 @@ def _json(item: Item, sha256: str | None) -> bytes:
     return json.dumps(text, ensure_ascii=False).encode()
 
 
-Sample = Mapping[str, Any]  # from webdataset: `__key__`, and contents by the ending of the member's name
+Sample = Mapping[str, Any]
+"""`__key__`, and contents by the ending of the name of the member, as webdataset has them."""
 
 
 def read_sample(sample: Sample) -> Item:
