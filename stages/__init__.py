@@ -39,6 +39,23 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _ended_well = False
 
 
+def data_set() -> str:
+    """Give the name of the data set, the one argument of a stage.
+
+    Raises:
+        CrosshashError: there is none, or more than that: the work of most stages is not shared out.
+    """
+    from crosshash.errors import CrosshashError
+
+    if len(sys.argv) == 2:
+        return sys.argv[1]
+    found = f"not '{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "and there is none"
+    raise CrosshashError(
+        f"the name of a data set is the one argument of this stage, {found}: python -m "
+        f"stages.{Path(sys.argv[0]).stem} scenes. --shard I --of N are for convert, embed and infer."
+    )
+
+
 def run(main: Callable[[], None], *left: str) -> None:
     """Run a stage to its end, as the last thing that a process does; left: see `run_stage`."""
     from crosshash.errors import run_stage

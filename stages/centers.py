@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,20 @@ from crosshash.centers.statistics import describe
 from crosshash.centers.training_labels import check_any_label, check_training_items, read_training_labels
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.centers import CentersPlan
-from stages import run
+from stages import data_set, run
 
 FOLDER = Path("artifacts/centers")
 
 
 def main() -> None:
     """Write artifacts/centers/long.npz, short.npz and statistics.json; argument: the data set."""
-    plan = read_plan("centers", CentersPlan)
-    check_training_items(sys.argv[1], plan.batch)
+    dataset, plan = data_set(), read_plan("centers", CentersPlan)
+    check_training_items(dataset, plan.batch)
     if plan.supervised:
-        check_any_label(sys.argv[1], plan.label_free)
+        check_any_label(dataset, plan.label_free)
     statistics: dict[str, Any] = {"used": plan.used}
     books: dict[str, CenterBook | None] = {"long": None, "short": None}
-    for name, (book, construction) in make(plan, sys.argv[1]).items() if plan.used else ():
+    for name, (book, construction) in make(plan, dataset).items() if plan.used else ():
         books[name] = book
         statistics[name] = found = describe(book.centers, construction)
         distance = f"minimum distance {found['min_distance']}, at most {found['best_known']} possible"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from crosshash.pairs.labelled_items import LabelledItems, read_labelled_items
 from crosshash.retrieval.codefiles.codeset import MODALITIES, CodeSet, Modality
 from crosshash.retrieval.codefiles.foreign_files import VECTORS
 from crosshash.retrieval.codefiles.real_queries import NAME as REAL_QUERIES
-from stages import run
+from stages import data_set, run
 
 PARTS = {"query": ("query",), "retrieval": ("train", "val", "rest")}
 MODEL, OUTPUTS = Path("artifacts/model"), Path("artifacts/outputs")
@@ -257,4 +256,4 @@ def matlab_arrays(sides: dict[str, CodeSet]) -> Arrays:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run(lambda: main(sys.argv[1]))
+    run(lambda: main(data_set()))

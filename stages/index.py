@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +31,7 @@ from crosshash.parquet import in_groups, write_parquet
 from crosshash.retrieval.codefiles.codeset import CodeSet, Modality, read_code_set
 from crosshash.retrieval.rerank.quantised import QuantisedSet, read_quantised
 from crosshash.seeding import stream_seed
-from stages import run
+from stages import data_set, run
 
 CODES = Path("artifacts/codes/retrieval.npz")
 QUANTISED = Path("artifacts/codes/quantised.npz")
@@ -45,16 +44,14 @@ ASKING: dict[Modality, tuple[Modality, str]] = {"image": ("text", "t2i"), "text"
 
 def main() -> None:
     """Write artifacts/index: an index per modality, the quantiser if there is one, the items, statistics."""
-    if len(sys.argv) != 2:
-        raise CrosshashError("the index stage takes the data set's name: python -m stages.index scenes")
-    started = time.perf_counter()
+    dataset, started = data_set(), time.perf_counter()
     plan = read_plan("index", IndexPlan)
     codes = read_code_set(CODES)
     if codes.bits != plan.bits:
         raise CrosshashError(
             f"{CODES} has {codes.bits} bits, plan/index.yaml says {plan.bits}; run `dvc repro`."
         )
-    items = _items(Path("data") / sys.argv[1], codes)
+    items = _items(Path("data") / dataset, codes)
     quantised = read_quantised(QUANTISED, len(codes))
     measured: dict[str, list[Figures]] = {}
     with atomic_path(Path("artifacts/index")) as folder:

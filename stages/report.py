@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from crosshash.artifacts import write_text
@@ -10,7 +9,7 @@ from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.report import ReportPlan
 from crosshash.report.page import render_page
 from crosshash.report.results import read_results
-from stages import run
+from stages import data_set, run
 
 PAGE = Path("report/index.html")
 
@@ -24,4 +23,4 @@ def main(dataset: str) -> None:
 
 
 if __name__ == "__main__":
-    run(lambda: main(sys.argv[1]))
+    run(lambda: main(data_set()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +40,7 @@ from crosshash.training.inputs import check_texts, read_inputs, settle_specs
 from crosshash.training.learning_curves import Curves
 from crosshash.training.optimizers import Rates
 from crosshash.workers.unfinished import remove, work_folder
-from stages import run
+from stages import data_set, run
 
 CENTERS = Path("artifacts/centers/long.npz")
 SHORT = Path("artifacts/transform_training.npz")
@@ -235,4 +234,4 @@ def save(card: ModelCard, state: Tensors) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run(lambda: main(sys.argv[1]))
+    run(lambda: main(data_set()))

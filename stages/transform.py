@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from crosshash.centers.training_labels import read_training_labels
 from crosshash.centers.transform import Matrix, identity_transform, ridge_transform, write_transform
 from crosshash.config.plans.base import read_plan
 from crosshash.config.plans.transform import TransformPlan
-from stages import run
+from stages import data_set, run
 
 FOLDER = Path("artifacts")
 COMPARED = 1 << 18
@@ -31,7 +30,7 @@ def main() -> None:
     matrix: Matrix | None = None
     statistics: dict[str, Any] = {"used": False}
     if long is not None and short is not None:
-        _, labels = read_training_labels(sys.argv[1])
+        _, labels = read_training_labels(data_set())
         fitted = fit(plan, long, short, labels)
         solver = plan.solver if plan.solver in fitted else "identity"
         matrix = fitted[solver]

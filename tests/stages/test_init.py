@@ -32,6 +32,23 @@ def test_numpy_adds_up_on_one_thread_unless_told_otherwise() -> None:
     assert blas_threads(OPENBLAS_NUM_THREADS="2") == [2]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [([], "and there is none"), (["scenes", "--shard", "0", "--of", "3"], "not 'scenes --shard 0 --of 3'")],
+)
+def test_a_stage_whose_work_is_not_shared_out_takes_the_data_set_alone(
+    arguments: list[str], found: str
+) -> None:
+    """A job array that trained by shares would train the whole model once for each."""
+    command = [sys.executable, "-m", "stages.train", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: the name of a data set is the one argument of this stage, {found}: python -m stages.train "
+        "scenes. --shard I --of N are for convert, embed and infer.\n"
+    )
+
+
 STAGE = "import sys; sys.argv[0] = '-m'; import stages; "
 """What a process is that `python -m stages.<name>` has started, while the stage is still being loaded."""
 DVC = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait())"
