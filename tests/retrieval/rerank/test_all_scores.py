@@ -33,3 +33,13 @@ def test_real_scores_are_inner_products(items: int) -> None:
     found = real_scores(vectors, real)
     assert (found.shape, found.dtype) == ((3, items), np.float32)
     assert np.allclose(found, vectors.astype(float) @ real.astype(float).T, atol=1e-5)
+
+
+@pytest.mark.parametrize("items", [1, 13, 1000, ROWS - 1, ROWS + 13])
+@pytest.mark.parametrize("queries", [1, 3, 10])
+def test_equal_real_vectors_tie_wherever_they_stand(items: int, queries: int) -> None:
+    generator = np.random.default_rng(0)
+    for dim in (16, 64, 128):
+        vectors, one = (generator.normal(size=(rows, dim)).astype(np.float32) for rows in (queries, 1))
+        found = real_scores(vectors, np.repeat(one, items, axis=0))
+        assert (found == found[:, :1]).all()

@@ -13,6 +13,7 @@ from crosshash.retrieval.ranking.compiled import compiled
 CHUNK = 4096  # items whose scores are summed up at once: they stay in the cache
 AT_ONCE = 4  # dictionaries that are looked up between reading a sum and writing it
 ROWS = 8192  # real vectors that one product takes
+TILE = 64  # fewer are filled up to a multiple of this
 
 
 def scores_of_all(
@@ -27,15 +28,20 @@ def scores_of_all(
 
 
 def real_scores(vectors_Qd: NDArray[np.float32], items_Nd: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the inner products with every item: float32[Q, N].
+    """Give the inner products with every item: float32[Q, N]. Equal items get equal ones, to the last bit.
 
     OpenBLAS arranges its second operand anew before it begins, which takes longer than the product with a few
-    queries: so items come first, some at a time.
+    queries: so items come first, some at a time. Rows that are left over when its tiles are full it sums up
+    in another order, which would part ties: so none are.
     """
+    count = len(items_Nd)
+    if count < ROWS:
+        items_Nd = np.pad(items_Nd, ((0, -count % TILE), (0, 0)))
     scores_QN = np.empty((len(vectors_Qd), len(items_Nd)), np.float32)
-    for start in range(0, len(items_Nd), ROWS):
+    last = max(0, len(items_Nd) - ROWS)
+    for start in (*range(0, last, ROWS), last):
         scores_QN[:, start : start + ROWS] = (items_Nd[start : start + ROWS] @ vectors_Qd.T).T
-    return scores_QN
+    return scores_QN[:, :count]
 
 
 @compiled
