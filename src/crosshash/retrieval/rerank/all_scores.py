@@ -13,7 +13,6 @@ from crosshash.retrieval.ranking.compiled import compiled
 CHUNK = 4096  # items whose scores are summed up at once: they stay in the cache
 AT_ONCE = 4  # dictionaries that are looked up between reading a sum and writing it
 ROWS = 8192  # real vectors that one product takes
-TILE = 64  # fewer are filled up to a multiple of this
 
 
 def scores_of_all(
@@ -27,21 +26,30 @@ def scores_of_all(
     return _looked_up(tables_QMW, np.pad(words_NM.T, ((0, more), (0, 0))))
 
 
-def real_scores(vectors_Qd: NDArray[np.float32], items_Nd: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the inner products with every item: float32[Q, N]. Equal items get equal ones, to the last bit.
+def repeated(items_Nd: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Give rows of items that are equal to one before them, below each the first of those: int64[2, R]."""
+    plain_Nd = np.ascontiguousarray(items_Nd) + np.float32(0)  # -0.0 is 0.0
+    whole_N = plain_Nd.view(np.dtype((np.void, plain_Nd.strides[0])))[:, 0]
+    _, first, number_N = np.unique(whole_N, return_index=True, return_inverse=True)
+    first_N = first[number_N]
+    rows = np.flatnonzero(first_N < np.arange(len(first_N)))
+    return np.stack([rows, first_N[rows]])
+
+
+def real_scores(
+    vectors_Qd: NDArray[np.float32], items_Nd: NDArray[np.float32], repeated_2R: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Give the inner products with every item: float32[Q, N]; `repeated`, as above, get equal ones.
 
     OpenBLAS arranges its second operand anew before it begins, which takes longer than the product with a few
-    queries: so items come first, some at a time. Rows that are left over when its tiles are full it sums up
-    in another order, which would part ties: so none are.
+    queries: so items come first, some at a time. What is left over when its tiles are full it sums up in
+    another order than the rest (0.3.31): so equal items would differ in the last bit.
     """
-    count = len(items_Nd)
-    if count < ROWS:
-        items_Nd = np.pad(items_Nd, ((0, -count % TILE), (0, 0)))
     scores_QN = np.empty((len(vectors_Qd), len(items_Nd)), np.float32)
-    last = max(0, len(items_Nd) - ROWS)
-    for start in (*range(0, last, ROWS), last):
+    for start in range(0, len(items_Nd), ROWS):
         scores_QN[:, start : start + ROWS] = (items_Nd[start : start + ROWS] @ vectors_Qd.T).T
-    return scores_QN[:, :count]
+    scores_QN[:, repeated_2R[0]] = scores_QN[:, repeated_2R[1]]
+    return scores_QN
 
 
 @compiled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from crosshash.retrieval.ranking.histogram import label_words, sharing
 from crosshash.retrieval.ranking.parallel import over_blocks
 from crosshash.retrieval.ranking.score_ranking import rank_by_score, rank_in_stages
 from crosshash.retrieval.ranking.tied_ranking import QUERIES, Ranking, Ties
-from crosshash.retrieval.rerank.all_scores import real_scores, scores_of_all
+from crosshash.retrieval.rerank.all_scores import real_scores, repeated, scores_of_all
 from crosshash.retrieval.rerank.quantised import QuantisedSet
 from crosshash.retrieval.scoring.scores import DIGITS
 
@@ -57,6 +58,11 @@ class Search:
     words: NDArray[np.integer]
     codebook: Codebook
     real: NDArray[np.float32]
+
+    @cached_property
+    def repeated(self) -> NDArray[np.int64]:
+        """Items whose real vectors stand there before, as `real_scores` takes them."""
+        return repeated(self.real)
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,7 @@ def compare_stages(search: Search, r_h: int, ties: Ties, undefined: Undefined) -
     count = len(search.words)
     sizes = sorted({r_h, count, *(size for size in CANDIDATES if size < count)})
     labels = label_words(search.labels[0]), label_words(search.labels[1])
+    _ = search.repeated  # once, before threads ask for it
     parts = over_blocks(lambda rows: _score(search, labels, rows, sizes, ties, undefined), _blocks(search))
     defined, names = np.concatenate([part[0] for part in parts], axis=1), search.names.tolist()
     scored = [int(scored_queries(way, undefined, names).sum()) for way in defined]
@@ -209,5 +216,5 @@ def _rankings(
     codes = words(search.codes[0][block]), words(search.codes[1])
     by_score, *by_candidates = rank_in_stages(codes, quantised, relevant, sizes, ties)
     yield by_score
-    yield rank_by_score(real_scores(vectors, search.real), relevant, ties)
+    yield rank_by_score(real_scores(vectors, search.real, search.repeated), relevant, ties)
     yield from by_candidates
