@@ -197,4 +197,4 @@ def log_counts(info: DatasetInfo) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run(lambda: main(*read_share(sys.argv[1:])))
+    run(lambda: main(*read_share(sys.argv[1:] or [""])))  # the plan names the data set

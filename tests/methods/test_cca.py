@@ -120,7 +120,7 @@ def test_constant_columns_give_no_dimension_and_do_no_harm() -> None:
     text = whole.text.clone()
     text[:, 3:] = 0
     bare = PairBatch(whole.image, text, whole.labels, whole.index)
-    with pytest.raises(CrosshashError, match=r"bits: 4, .* only 3 dimensions"):
+    with pytest.raises(CrosshashError, match=r"bits: 4, .* only 3 dimensions: bits can be 3 at most"):
         solved(made(bits=4), bare)
     model = solved(made(bits=3), bare)
     assert model.encode_text(text).isfinite().all()
@@ -155,7 +155,10 @@ def test_floats_are_the_projections_themselves_and_codes_of_vectors_are_turned()
 
 
 def test_more_dimensions_than_there_are_are_told_with_the_bits_that_they_take() -> None:
-    with pytest.raises(CrosshashError, match=r"bits: 96 \(6 dimensions\), but canonical .* only 5 dim"):
+    with pytest.raises(
+        CrosshashError,
+        match=r"bits: 96 \(6 dimensions\), but canonical .* only 5 dimensions: bits can be 80 at most",
+    ):
         solved(made(6, "none"), items())
 
 

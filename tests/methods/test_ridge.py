@@ -85,7 +85,10 @@ def test_one_class_is_refused() -> None:
 
 
 def test_floats_give_no_more_dimensions_than_classes_and_quantisers_that_turn_give_more() -> None:
-    with pytest.raises(CrosshashError, match=r"bits: 64 \(4 dimensions\), .* only 3 .*pq, rabitq"):
+    with pytest.raises(
+        CrosshashError,
+        match=r"bits: 64 \(4 dimensions\), .* only 3 dimensions: bits can be 48 at most.*pq, rabitq",
+    ):
         solved(made(4, "none"), items())
     for quantiser in ("pq", "rabitq"):
         found = solved(made(8, quantiser), items()).encode_image(items().image)

@@ -156,7 +156,8 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(tmp_path: Path, expected: 
 def test_which_share_is_asked_for() -> None:
     assert read_share(["coco"]) == ("coco", None)
     assert read_share(["coco", "--shard", "3", "--of", "10"]) == ("coco", Share(3, 10))
-    assert read_share([]) == ("", None)
+    with pytest.raises(CrosshashError, match="the name of a data set is missing"):
+        read_share([])
 
 
 @pytest.mark.parametrize("text", ["--shard 3", "--shard 3 --of 3", "--shard -1 --of 3", "--shard a --of 3"])

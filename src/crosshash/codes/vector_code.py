@@ -33,6 +33,11 @@ GROUP, WORDS = 4, 16  # dimensions of a word of PQ, and words of a dictionary
 ITEMS = 8192  # encoded at once
 
 
+def stored_bits(kind: Kind, dims: int) -> int:
+    """Give the bits that an item of so many dimensions takes; of `pq`, of those that fill groups of 4."""
+    return {"none": 8 * HALF * dims, "pq": dims // GROUP * GROUP, "rabitq": dims + 8 * HALF}[kind]
+
+
 @dataclass(frozen=True)
 class VectorCode:
     """How vectors of `dims` dimensions are stored; words: of `pq`, float32[M, 16, 4], values of float16.
@@ -57,7 +62,7 @@ class VectorCode:
     @property
     def bits(self) -> int:
         """Length of what is stored of an item."""
-        return {"none": 8 * HALF * self.dims, "pq": self.dims, "rabitq": self.dims + 8 * HALF}[self.kind]
+        return stored_bits(self.kind, self.dims)
 
     def encode(self, real: NDArray[np.float16]) -> NDArray[np.uint8]:
         """Give the bytes uint8[N, B] of real codes float16[N, K]."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crosshash.codes.real_codes import to_half
-from crosshash.codes.vector_code import GROUP, KINDS, WORDS, VectorCode, fit_words
+from crosshash.codes.vector_code import GROUP, KINDS, WORDS, VectorCode, fit_words, stored_bits
 from crosshash.errors import CrosshashError
 from crosshash.models.frozen import Frozen, feature_width
 from crosshash.models.method import Method
@@ -188,9 +188,10 @@ class ClosedFormMethod(Method):
             spread = " Quantisers that turn (rotation, itq, pq, rabitq) give more." * self.spreads
             code = self.vector_code()
             wanted = f"{bits}" if code is None or code.bits == bits else f"{code.bits} ({bits} dimensions)"
+            most = dims if code is None or not dims else stored_bits(code.kind, dims)
             raise CrosshashError(
                 f"params.yaml: bits: {wanted}, but {self.what_limits} of these training pairs has only "
-                f"{dims} dimensions; there can be at most that many.{spread if dims else ''}"
+                f"{dims} dimensions: bits can be {most} at most.{spread if dims else ''}"
             )
         if self.quantiser in PLAIN:
             return np.eye(dims)

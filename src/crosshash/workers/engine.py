@@ -36,9 +36,11 @@ def read_share(arguments: Sequence[str]) -> tuple[str, Share | None]:
     """Read a stage's arguments: the data set, and `--shard I --of N` if they are there.
 
     Raises:
-        CrosshashError: these are no numbers of a share.
+        CrosshashError: there is no data set, or these are no numbers of a share.
     """
-    dataset, *rest = arguments or [""]
+    if not arguments:
+        raise CrosshashError("the name of a data set is missing: python -m stages.infer scenes, for example.")
+    dataset, *rest = arguments
     if not rest:
         return dataset, None
     try:
