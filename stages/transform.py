@@ -24,13 +24,13 @@ COMPARED = 1 << 18
 
 def main() -> None:
     """Write transform.npz, transform_training.npz and transform_statistics.json; argument: the data set."""
-    plan = read_plan("transform", TransformPlan)
+    dataset, plan = data_set(), read_plan("transform", TransformPlan)
     long, short = read_centers(FOLDER / "centers/long.npz"), read_centers(FOLDER / "centers/short.npz")
     training: dict[str, NDArray[np.generic]] = {"used": np.array(False)}
     matrix: Matrix | None = None
     statistics: dict[str, Any] = {"used": False}
     if long is not None and short is not None:
-        _, labels = read_training_labels(data_set())
+        _, labels = read_training_labels(dataset)
         fitted = fit(plan, long, short, labels)
         solver = plan.solver if plan.solver in fitted else "identity"
         matrix = fitted[solver]
